@@ -1,0 +1,207 @@
+"""The restricted Boltzmann machine as plain functions of arrays.
+
+Energy of a state: ``E(v, h) = base(v) - a.v + base(h) - b.h - v W h``, where `base` belongs to
+the units. Everything here is exact; approximations live with the gradients.
+
+The rule: no function keeps or changes anything but the memory it is handed as `out`.
+"""
+
+from typing import NamedTuple
+
+
+class RBM(NamedTuple):
+    """A restricted Boltzmann machine.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_visible, n_hidden)
+        Weights W.
+    intercept_visible : ndarray of shape (n_visible,)
+        Intercepts a.
+    intercept_hidden : ndarray of shape (n_hidden,)
+        Intercepts b.
+    visible_units, hidden_units : units
+        Members of `skdbn._units.UNITS`.
+    engine : engine
+        Member of `skdbn._engines.ENGINES`.
+    """
+
+    weights: object
+    intercept_visible: object
+    intercept_hidden: object
+    visible_units: object
+    hidden_units: object
+    engine: object
+
+
+def hidden_input(rbm, v, out=None):
+    """Return the input of the hidden units.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states.
+    out : ndarray of shape (n_rows, n_hidden), optional
+        Where the result may go.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_hidden)
+        ``v W + b``.
+    """
+    return rbm.engine.affine(v, rbm.weights, rbm.intercept_hidden, out=out)
+
+
+def visible_input(rbm, h, out=None):
+    """Return the input of the visible units.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    h : ndarray of shape (n_rows, n_hidden)
+        Hidden states.
+    out : ndarray of shape (n_rows, n_visible), optional
+        Where the result may go.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_visible)
+        ``h W^T + a``.
+    """
+    return rbm.engine.affine(h, rbm.weights.T, rbm.intercept_visible, out=out)
+
+
+def hidden_mean(rbm, v, out=None):
+    """Return the expected hidden states given the visible ones.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states.
+    out : ndarray of shape (n_rows, n_hidden), optional
+        Where the result may go.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_hidden)
+        Means.
+    """
+    x = hidden_input(rbm, v, out=out)
+    return rbm.hidden_units.mean(x, out=x)
+
+
+def visible_mean(rbm, h, out=None):
+    """Return the expected visible states given the hidden ones.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    h : ndarray of shape (n_rows, n_hidden)
+        Hidden states.
+    out : ndarray of shape (n_rows, n_visible), optional
+        Where the result may go.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_visible)
+        Means.
+    """
+    x = visible_input(rbm, h, out=out)
+    return rbm.visible_units.mean(x, out=x)
+
+
+def gibbs_step(rbm, v):
+    """Draw hidden states given the visible ones, then visible given hidden.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_visible)
+        New visible states.
+    """
+    h = hidden_mean(rbm, v)
+    h = rbm.hidden_units.sample(h, out=h)
+    v = visible_mean(rbm, h)
+    return rbm.visible_units.sample(v, out=v)
+
+
+def free_energy(rbm, v):
+    """Return the free energy, ``-log p(v)`` up to the log of the partition function.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        ``base(v) - a.v - sum_j log_partition(b_j + (v W)_j)``, in nats.
+    """
+    hidden = rbm.hidden_units.log_partition(hidden_input(rbm, v)).sum(axis=1)
+    return rbm.visible_units.base_energy(v).sum(axis=1) - v @ rbm.intercept_visible - hidden
+
+
+def pseudo_log_likelihood(rbm, v):
+    """Return the exact pseudo-log-likelihood of binary visible states.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine, with binary visible units.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states. A value between 0 and 1 is a probability: its two states are weighted.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        ``sum_i log p(v_i | all other v)``, in nats.
+
+    References
+    ----------
+    Besag (1975), "Statistical analysis of non-lattice data".
+    """
+    x = hidden_input(rbm, v)
+    log_partition = rbm.hidden_units.log_partition
+    result = rbm.engine.zeros(len(v))
+    for i, weights in enumerate(rbm.weights):
+        off = x - v[:, i, None] * weights  # (n_rows, n_hidden), the input with unit i off
+        log_odds = (log_partition(off + weights) - log_partition(off)).sum(axis=1)
+        log_odds += rbm.intercept_visible[i]
+        result += v[:, i] * log_odds - rbm.visible_units.log_partition(log_odds)
+    return result
+
+
+def reconstruction_error(rbm, v):
+    """Return the mean squared difference between data and their reconstruction.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states.
+
+    Returns
+    -------
+    float
+        Mean over rows and units of ``(v - visible_mean(hidden_mean(v)))^2``.
+    """
+    difference = visible_mean(rbm, hidden_mean(rbm, v))
+    difference -= v
+    difference = difference.ravel()
+    return float(difference @ difference) / difference.size

@@ -1,0 +1,398 @@
+"""The command line: the main job from data to table, and what it leaves in a folder.
+
+The rule: whatever is wrong with what the user hands in is one line and exit status 2.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import sys
+import time
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+import sklearn
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+
+from skdbn import DBNClassifier, InterruptedTrainingWarning, RBMTransformer, __version__
+from skdbn.datasets import load_digits, load_mnist
+
+HELD_OUT = 1 / 6  # share of the rows for the printed error, where the data come unsplit
+N_NEIGHBORS = 3
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+
+class Data(NamedTuple):
+    """Training and test rows, and the rows of a submission where there is one."""
+
+    X_train: object
+    X_test: object
+    y_train: object
+    y_test: object
+    X_submission: object = None
+
+
+class Row(NamedTuple):
+    """A line of the table."""
+
+    name: str
+    test_error: float
+    fit_seconds: float
+    predict_seconds: float
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        What stands behind the command; by default what the process was given.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    options = _parse(arguments)
+    try:
+        if options.out is not None:
+            options.out.mkdir(parents=True, exist_ok=True)
+        return _run(options, _load(options))
+    except (ValueError, OSError) as error:
+        message = " ".join(str(error).split())
+        print(f"skdbn: error: {message}", file=sys.stderr)
+        return 2
+
+
+def _parse(arguments):
+    """Return the options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m skdbn",
+        description="Train a deep belief net and compare it with nearest neighbours.",
+    )
+    parser.add_argument(
+        "--data",
+        default="digits",
+        help="digits (default; comes with scikit-learn), mnist (see skdbn.datasets.load_mnist), "
+        "a folder of IDX files, an .npz file with X and y, or a folder with train.csv and "
+        "test.csv as Kaggle's digit-recognizer has them",
+    )
+    parser.add_argument(
+        "--layers",
+        nargs="+",
+        type=_at_least(1),
+        default=[500, 500],
+        metavar="N",
+        help="units of each hidden layer (default: 500 500)",
+    )
+    for phase, n_passes in [("pretrain", 30), ("softmax", 10), ("finetune", 10)]:
+        parser.add_argument(
+            f"--{phase}-iter",
+            type=_at_least(0),
+            default=n_passes,
+            metavar="N",
+            help=f"passes of this phase (default: {n_passes})",
+        )
+    parser.add_argument(
+        "--batch-size",
+        type=_batch_size,
+        default="auto",
+        metavar="N",
+        help="rows in a minibatch of every phase (default: auto)",
+    )
+    parser.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for report.json and the fitted model"
+    )
+    return parser.parse_args(arguments)
+
+
+def _at_least(minimum):
+    """Return a function that reads an integer from `minimum` up."""
+
+    def integer(text):
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {minimum} up")
+        return value
+
+    return integer
+
+
+def _batch_size(text):
+    """Read a batch size."""
+    return text if text == "auto" else _at_least(1)(text)
+
+
+# -- data
+
+
+def _load(options):
+    """Return the data that the options name."""
+    if options.data == "digits":
+        return Data(*load_digits())
+    if options.data == "mnist":
+        return Data(*load_mnist())
+    path = Path(options.data)
+    if (path / "train.csv").exists() or (path / "test.csv").exists():
+        return _load_kaggle(path, options.seed)
+    if path.is_dir():
+        return Data(*load_mnist(path))
+    if path.suffix == ".npz":
+        return _load_npz(path, options.seed)
+    if path.exists():
+        raise ValueError(f"{path} is neither a folder nor an .npz file.")
+    raise ValueError(
+        f"{path} does not exist; --data takes digits, mnist, a folder or an .npz file."
+    )
+
+
+def _load_npz(path, seed):
+    """Return the data of an .npz file, split."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = {"X", "y"}.difference(file.files)
+            if missing:
+                raise ValueError(f"it has no array {' and no '.join(sorted(missing))}")
+            X, y = file["X"], file["y"]
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise ValueError(f"{path} is not an .npz file with X and y: {error}.") from error
+    if X.ndim != 2 or X.dtype.kind not in "buif" or 0 in X.shape:
+        raise ValueError(
+            f"{path}: X has shape {X.shape} and type {X.dtype}, must be a matrix of numbers."
+        )
+    if y.shape != (len(X),) or y.dtype.kind not in "buiUS":
+        raise ValueError(
+            f"{path}: y has shape {y.shape} and type {y.dtype}, must have an integer or a string "
+            f"for each of the {len(X)} rows of X."
+        )
+    X = X.astype(np.float32) / 255 if X.dtype == np.uint8 else X.astype(np.float32)
+    if not (X.min() >= 0.0 and X.max() <= 1.0):  # nan fails as well
+        raise ValueError(
+            f"{path}: X has values from {X.min():g} to {X.max():g}, must be bytes or in [0, 1]: "
+            "scale X first, for example with sklearn.preprocessing.MinMaxScaler."
+        )
+    return _split(X, y, seed, path)
+
+
+def _load_kaggle(folder, seed):
+    """Return the data of Kaggle's digit-recognizer; train.csv is split."""
+    train_columns, train = _read_csv(folder / "train.csv")
+    test_columns, test = _read_csv(folder / "test.csv")
+    if train_columns[0] != "label":
+        raise ValueError(
+            f"{folder / 'train.csv'}: the first column is {train_columns[0]!r}, must be 'label'."
+        )
+    for given, expected in zip(test_columns, train_columns[1:], strict=False):
+        if given != expected:
+            raise ValueError(
+                f"{folder / 'test.csv'}: column {given!r} where train.csv has {expected!r}."
+            )
+    if len(test_columns) != len(train_columns) - 1:
+        raise ValueError(
+            f"{folder / 'test.csv'}: {len(test_columns)} columns, must be the "
+            f"{len(train_columns) - 1} of train.csv without label."
+        )
+    labels = train[:, 0]
+    wrong = np.flatnonzero((labels % 1 != 0) | (labels < 0) | (labels > 9))
+    if len(wrong):
+        raise ValueError(
+            f"{folder / 'train.csv'}, line {wrong[0] + 2}: label {labels[wrong[0]]:g}, must be a "
+            "whole number from 0 to 9."
+        )
+    X = _scale_pixels(folder / "train.csv", train[:, 1:])
+    X_submission = _scale_pixels(folder / "test.csv", test)
+    return _split(X, labels.astype(int), seed, folder)._replace(X_submission=X_submission)
+
+
+def _read_csv(path):
+    """Return the column names and the numbers of a CSV file."""
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist; train.csv and test.csv must be there.")
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            columns = [name.strip().strip('"') for name in file.readline().split(",")]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # no rows: reported below
+                values = np.loadtxt(file, delimiter=",", dtype=np.float32, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error} (rows are counted below the header).") from error
+    if values.size == 0:
+        raise ValueError(f"{path} has no rows.")
+    if values.shape[1] != len(columns):
+        raise ValueError(
+            f"{path}: rows have {values.shape[1]} values, the header has {len(columns)} names."
+        )
+    return columns, values
+
+
+def _scale_pixels(path, pixels):
+    """Return pixels in [0, 1]."""
+    wrong = np.flatnonzero(~((pixels >= 0) & (pixels <= 255)).all(axis=1))
+    if len(wrong):
+        raise ValueError(f"{path}, line {wrong[0] + 2}: a pixel is not in 0 to 255.")
+    return np.ascontiguousarray(pixels) / np.float32(255)
+
+
+def _split(X, y, seed, path):
+    """Hold out a share of the rows, with the same share of each class."""
+    classes, counts = np.unique(y, return_counts=True)
+    n_held_out = int(np.ceil(HELD_OUT * len(y)))
+    if len(classes) < 2 or counts.min() < 2 or n_held_out < len(classes):
+        raise ValueError(
+            f"{path}: {len(y)} rows of {len(classes)} classes, the rarest with {counts.min()}; "
+            "there must be two classes, two rows of each, and six times as many rows as classes."
+        )
+    return Data(*train_test_split(X, y, test_size=n_held_out, stratify=y, random_state=seed))
+
+
+# -- the job
+
+
+def _run(options, data):
+    """Train, print the table, write the files; return the exit status."""
+    n_classes = len(np.unique(data.y_train))
+    print(
+        f"{options.data}: {len(data.X_train)} training rows, {len(data.X_test)} test rows, "
+        f"{data.X_train.shape[1]} features, {n_classes} classes",
+        flush=True,
+    )
+    net = DBNClassifier(
+        tuple(options.layers),
+        rbm=RBMTransformer(n_iter=options.pretrain_iter, batch_size=options.batch_size),
+        batch_size=options.batch_size,
+        random_state=options.seed,
+    )
+    rows = []
+    try:
+        finished = _compare(net, data, options, rows)
+    except KeyboardInterrupt:
+        finished = False
+    print(_table(rows))
+    _write(options, data, net, rows, finished)
+    if not finished:
+        print("skdbn: interrupted: this is what was learned so far", file=sys.stderr)
+    return 0 if finished else INTERRUPTED
+
+
+def _compare(net, data, options, rows):
+    """Train nearest neighbours and the net, append their rows; tell whether all was done."""
+    neighbors = KNeighborsClassifier(N_NEIGHBORS)
+    seconds = _time(lambda: neighbors.fit(data.X_train, data.y_train))
+    rows.append(_evaluate(f"KNeighborsClassifier({N_NEIGHBORS})", neighbors, data, seconds))
+    # Two fits instead of one, which end at the same weights, show the error between them.
+    net.set_params(softmax_iter=options.softmax_iter, finetune_iter=0)
+    seconds, finished = _fit(net, data)
+    rows.append(_evaluate("DBNClassifier, softmax phase", net, data, seconds))
+    if not finished:
+        return False
+    net.set_params(softmax_iter=0, finetune_iter=options.finetune_iter, warm_start=True)
+    more_seconds, finished = _fit(net, data)
+    net.set_params(softmax_iter=options.softmax_iter, warm_start=False)
+    rows.append(_evaluate("DBNClassifier", net, data, seconds + more_seconds))
+    return finished
+
+
+def _fit(net, data):
+    """Fit with progress and warnings on standard error; return seconds, and if it finished."""
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        contextlib.redirect_stdout(sys.stderr),
+    ):
+        warnings.simplefilter("always")
+        net.set_params(verbose=1)
+        seconds = _time(lambda: net.fit(data.X_train, data.y_train))
+        net.set_params(verbose=0)
+    for warning in caught:
+        print(f"skdbn: warning: {warning.message}", file=sys.stderr)
+    interrupted = (issubclass(w.category, InterruptedTrainingWarning) for w in caught)
+    return seconds, not any(interrupted)
+
+
+def _time(function):
+    """Return the seconds that a call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _evaluate(name, model, data, fit_seconds):
+    """Return the row of a fitted model."""
+    start = time.perf_counter()
+    wrong = model.predict(data.X_test) != data.y_test
+    return Row(name, float(wrong.mean()), fit_seconds, time.perf_counter() - start)
+
+
+def _table(rows):
+    """Return the table as text."""
+    lines = [f"{'':30}{'test error':>12}{'fit seconds':>13}{'predict seconds':>17}"]
+    for name, error, fit_seconds, predict_seconds in rows:
+        lines.append(f"{name:30}{error:12.2%}{fit_seconds:13.1f}{predict_seconds:17.2f}")
+    return "\n".join(lines)
+
+
+# -- files
+
+
+def _write(options, data, net, rows, finished):
+    """Write the report, the model and, where rows wait for it, the submission."""
+    fitted = hasattr(net, "coefs_")
+    if options.out is not None:
+        report = json.dumps(_report(options, data, net, rows, finished), indent=2)
+        _replace(options.out / "report.json", lambda path: path.write_text(report + "\n"))
+        if fitted:
+            _replace(options.out / "model.joblib", lambda path: joblib.dump(net, path))
+    if fitted and data.X_submission is not None:
+        path = (options.out or Path()) / "submission.csv"
+        labels = net.predict(data.X_submission)
+        lines = ["ImageId,Label", *(f"{i},{label}" for i, label in enumerate(labels, 1))]
+        _replace(path, lambda path: path.write_text("\n".join(lines) + "\n"))
+        print(f"wrote {len(labels)} labels to {path}")
+
+
+def _report(options, data, net, rows, finished):
+    """Return what report.json holds."""
+    return {
+        "data": options.data,
+        "n_train": len(data.X_train),
+        "n_test": len(data.X_test),
+        "layers": options.layers,
+        "pretrain_iter": options.pretrain_iter,
+        "softmax_iter": options.softmax_iter,
+        "finetune_iter": options.finetune_iter,
+        "batch_size": options.batch_size,
+        "seed": options.seed,
+        "finished": finished,
+        "results": [row._asdict() for row in rows],
+        "reconstruction_error": [rbm.loss_curve_ for rbm in getattr(net, "rbms_", [])],
+        "softmax_loss": getattr(net, "softmax_loss_curve_", []),
+        "finetune_loss": getattr(net, "loss_curve_", []),
+        "versions": {
+            "skdbn": __version__,
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _replace(path, write):
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,151 @@
+"""A feed-forward network with a softmax layer as plain functions of arrays.
+
+The rule: a network of one layer is a network, so the softmax phase trains the top layer alone
+with the same functions that train all of it.
+"""
+
+from typing import NamedTuple
+
+
+class Network(NamedTuple):
+    """A feed-forward network.
+
+    Attributes
+    ----------
+    weights : list of ndarray of shape (n_in, n_out)
+        Weights, the first layer first.
+    intercepts : list of ndarray of shape (n_out,)
+        Intercepts.
+    hidden_units : list of units
+        One for each hidden layer: one fewer than weights.
+    engine : engine
+        Member of `skdbn._engines.ENGINES`.
+    """
+
+    weights: object
+    intercepts: object
+    hidden_units: object
+    engine: object
+
+
+def hidden_layers(network, x):
+    """Return the activations of the top hidden layer.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    x : ndarray of shape (n_rows, n_in)
+        Inputs.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_top)
+        Means of the top hidden units; the inputs where there is no hidden layer.
+    """
+    for weights, intercept, units in zip(
+        network.weights, network.intercepts, network.hidden_units, strict=False
+    ):
+        x = network.engine.affine(x, weights, intercept)
+        x = units.mean(x, out=x)
+    return x
+
+
+def forward(network, x):
+    """Return the probabilities of the classes.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    x : ndarray of shape (n_rows, n_in)
+        Inputs.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_classes)
+        Rows that sum to 1.
+    """
+    engine = network.engine
+    scores = engine.affine(hidden_layers(network, x), network.weights[-1], network.intercepts[-1])
+    return engine.softmax(scores)
+
+
+def _forward_with_slopes(network, x, dropout):
+    """Return the input of each layer with its slopes, dropout applied, and the probabilities."""
+    engine = network.engine
+    inputs, slopes = [x], []
+    for i, units in enumerate(network.hidden_units):
+        h = engine.buffer(("layer", i), len(x), network.weights[i].shape[1])
+        h = engine.affine(inputs[-1], network.weights[i], network.intercepts[i], out=h)
+        h = units.mean(h, out=h)
+        slope = units.variance(h)
+        if dropout > 0.0:
+            mask = _dropout_mask(engine, h.shape, dropout)
+            h *= mask
+            slope *= mask
+        inputs.append(h)
+        slopes.append(slope)
+    scores = engine.buffer("scores", len(x), network.weights[-1].shape[1])
+    scores = engine.affine(inputs[-1], network.weights[-1], network.intercepts[-1], out=scores)
+    return inputs, slopes, engine.softmax(scores)
+
+
+def _dropout_mask(engine, shape, rate):
+    """Draw what keeps an activation with probability 1 - rate, and its expectation always."""
+    mask = engine.uniform(shape) >= rate
+    return mask.astype(engine.dtype) / (1.0 - rate)
+
+
+def _cross_entropy(engine, probabilities, target):
+    """Return the mean of ``-log p(label)``; a probability that underflowed counts as tiny."""
+    p = (probabilities * target).sum(axis=1) + engine.tiny
+    return -float(engine.log(p).mean())
+
+
+def cross_entropy_gradient(network, x, labels, out, dropout=0.0, input_dropout=0.0):
+    """Return the mean cross-entropy of a minibatch and its gradients, by backpropagation.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    x : ndarray of shape (n_rows, n_in)
+        Inputs, overwritten where input dropout strikes.
+    labels : ndarray of int of shape (n_rows,)
+        Index of each row's class.
+    out : sequence of ndarray
+        Where the gradients may go: those of all weights, then those of all intercepts.
+    dropout, input_dropout : float, default=0.0
+        Probability that a hidden unit, or an input, is silenced.
+
+    Returns
+    -------
+    loss : float
+        Mean of ``-log p(label)``, in nats.
+    gradients : list of ndarray
+        Gradients of the weights, then of the intercepts.
+
+    References
+    ----------
+    Rumelhart, Hinton and Williams (1986), "Learning representations by back-propagating
+    errors"; Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from
+    overfitting".
+    """
+    engine, n_layers = network.engine, len(network.weights)
+    if input_dropout > 0.0:
+        x *= _dropout_mask(engine, x.shape, input_dropout)
+    inputs, slopes, delta = _forward_with_slopes(network, x, dropout)
+    target = engine.one_hot(labels, delta.shape[1])
+    loss = _cross_entropy(engine, delta, target)
+    delta -= target
+    delta *= 1.0 / len(x)
+    gradients = [None] * (2 * n_layers)
+    for i in reversed(range(n_layers)):
+        gradients[i] = engine.matmul(inputs[i].T, delta, out=out[i])
+        gradients[n_layers + i] = engine.column_sums(delta, out=out[n_layers + i])
+        if i > 0:
+            below = engine.buffer(("delta", i), *inputs[i].shape)
+            delta = engine.matmul(delta, network.weights[i].T, out=below)
+            delta *= slopes[i - 1]
+    return loss, gradients

@@ -1,0 +1,593 @@
+"""The restricted Boltzmann machine as a scikit-learn transformer."""
+
+import copy
+import time
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdbn._boltzmann import (
+    RBM,
+    free_energy,
+    gibbs_step,
+    hidden_mean,
+    pseudo_log_likelihood,
+    reconstruction_error,
+    visible_mean,
+)
+from skdbn._engines import ENGINES
+from skdbn._gradients import GRADIENTS, likelihood_gradient
+from skdbn._optimizers import OPTIMIZERS
+from skdbn._training import InterruptedTrainingWarning, minimize
+from skdbn._units import UNITS, DataRangeWarning
+from skdbn._validation import (
+    FLOATS,
+    MAX_SEED,
+    blocks,
+    check_batch_size,
+    check_choice,
+    check_integer,
+    check_real,
+    resolve_batch_size,
+    unchanged_on_error,
+    value_range,
+)
+
+INITIAL_SCALE = 0.01  # standard deviation of the first weights
+INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
+N_MONITORED = 1000  # rows at most whose reconstruction error is watched
+RANGE_TOLERANCE = 1e-6  # what scaling may miss the range by
+
+
+class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Restricted Boltzmann machine trained with contrastive divergence.
+
+    A two-layer model of the data in which binary or gaussian hidden units learn features.
+    `transform` gives the expected hidden units, `inverse_transform` the way back. It takes the
+    place of :class:`sklearn.neural_network.BernoulliRBM` in a script: parameters and fitted
+    attributes of the same names mean the same.
+
+    Parameters
+    ----------
+    n_components : int, default=256
+        Number of hidden units.
+    visible_units : {"binary", "gaussian"}, default="binary"
+        What the features are: binary units stand for values in [0, 1], taken as
+        probabilities; gaussian units stand for real values, standardised to unit variance.
+        Gaussian units want a lower `learning_rate`, 0.001 to 0.01.
+    hidden_units : {"binary", "gaussian"}, default="binary"
+        What the hidden units are.
+    gradient : {"cd", "pcd"}, default="cd"
+        Estimator of the gradient: contrastive divergence, which starts a Markov chain at the
+        data, or persistent contrastive divergence, whose chains go on from minibatch to
+        minibatch.
+    n_gibbs_steps : int, default=1
+        Steps of the chain for each minibatch.
+    learning_rate : float, default=0.1
+        Step size. Momentum multiplies its effect: by ten for a momentum of 0.9.
+    momentum : float, default=0.9
+        Momentum in [0, 1). The first five passes use at most 0.5.
+    weight_decay : float, default=2e-4
+        L2 penalty on the weights, not on the intercepts.
+    batch_size : int or "auto", default="auto"
+        Rows in a minibatch. "auto" makes a hundred minibatches of a pass, of 1 to 100 rows.
+    n_iter : int, default=30
+        Passes over the data.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters, the optimizer state, the chains and the
+        random numbers that an earlier fit left, for `n_iter` more passes.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the weights, the order of rows, and the states that are drawn.
+    verbose : int, default=0
+        Whether to print a line after each pass.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Weights.
+    intercept_visible_ : ndarray of shape (n_features,)
+        Intercepts of the visible units.
+    intercept_hidden_ : ndarray of shape (n_components,)
+        Intercepts of the hidden units.
+    h_samples_ : ndarray of shape (batch_size, n_components)
+        Hidden states drawn last; the chains of "pcd".
+    loss_curve_ : list of float
+        Reconstruction error after each pass: the mean squared difference between data and
+        ``inverse_transform(transform(X))``, on at most 1000 rows drawn at the start of a fit.
+    n_iter_ : int
+        Passes behind the parameters.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, when all are strings.
+
+    See Also
+    --------
+    DBNClassifier : A stack of these machines, fine-tuned as a classifier.
+    sklearn.neural_network.BernoulliRBM : Binary units, persistent contrastive divergence.
+
+    Notes
+    -----
+    Dense arrays and CSR matrices of float32 and float64 are taken as they are, everything else
+    is converted; the computation happens in the type of X. CSR input is made dense one
+    minibatch at a time.
+
+    References
+    ----------
+    Hinton (2002), "Training products of experts by minimizing contrastive divergence".
+    Hinton (2010), "A practical guide to training restricted Boltzmann machines".
+    Tieleman (2008), "Training restricted Boltzmann machines using approximations to the
+    likelihood gradient".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdbn import RBMTransformer
+    >>> X = np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+    >>> rbm = RBMTransformer(n_components=2, random_state=0).fit(X)
+    >>> rbm.transform(X).shape
+    (4, 2)
+    >>> rbm.inverse_transform(rbm.transform(X)).shape
+    (4, 3)
+    """
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        visible_units="binary",
+        hidden_units="binary",
+        gradient="cd",
+        n_gibbs_steps=1,
+        learning_rate=0.1,
+        momentum=0.9,
+        weight_decay=2e-4,
+        batch_size="auto",
+        n_iter=30,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.visible_units = visible_units
+        self.hidden_units = hidden_units
+        self.gradient = gradient
+        self.n_gibbs_steps = n_gibbs_steps
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.n_iter = n_iter
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- training
+
+    def fit(self, X, y=None):
+        """Train the machine.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data; values in [0, 1] for binary visible units.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        RBMTransformer
+            The fitted machine. After Ctrl-C it is the machine of the last finished pass.
+
+        Raises
+        ------
+        ValueError
+            When X or a parameter is not what is allowed.
+        DivergenceError
+            When a weight or intercept is not finite after a pass; the machine is then as it
+            was before the call.
+
+        Warns
+        -----
+        DataRangeWarning
+            When X has values outside of what the visible units stand for.
+        InterruptedTrainingWarning
+            When training was interrupted from the keyboard.
+        """
+        go_on = self.warm_start and hasattr(self, "components_")
+        return self._train(X, self.n_iter, go_on)
+
+    def partial_fit(self, X, y=None):
+        """Make one pass over a part of the data.
+
+        The optimizer state, the chains and the random numbers go on from call to call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data; values in [0, 1] for binary visible units.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        RBMTransformer
+            The machine itself.
+
+        Raises
+        ------
+        ValueError
+            When X or a parameter is not what is allowed.
+        DivergenceError
+            When a weight or intercept is not finite after the pass; the machine is then as it
+            was before the call.
+
+        Warns
+        -----
+        DataRangeWarning
+            When X has values outside of what the visible units stand for.
+        InterruptedTrainingWarning
+            When training was interrupted from the keyboard.
+        """
+        return self._train(X, 1, hasattr(self, "components_"))
+
+    def _train(self, X, n_passes, go_on):
+        """Make passes over X, from the start or from where training stood."""
+        with unchanged_on_error(self):
+            self._check_parameters()
+            X = self._validate(X, self.components_.dtype if go_on else FLOATS, reset=not go_on)
+            self._warn_of_range(X)
+            batch_size = resolve_batch_size(self.batch_size, X.shape[0])
+            if go_on:
+                self._continue(batch_size)
+            else:
+                self._start(X, batch_size)
+            try:
+                self._make_passes(X, n_passes, batch_size)
+            except KeyboardInterrupt:
+                warnings.warn(
+                    f"Training was interrupted after {self.n_iter_} passes: the machine is the "
+                    "one of the last finished pass.",
+                    InterruptedTrainingWarning,
+                    stacklevel=3,
+                )
+        return self
+
+    def _check_parameters(self):
+        check_integer(self.n_components, "n_components", 1)
+        check_choice(self.visible_units, "visible_units", UNITS)
+        check_choice(self.hidden_units, "hidden_units", UNITS)
+        check_choice(self.gradient, "gradient", GRADIENTS)
+        check_integer(self.n_gibbs_steps, "n_gibbs_steps", 1)
+        check_real(self.learning_rate, "learning_rate", boundaries="neither")
+        check_real(self.momentum, "momentum", maximum=1.0, boundaries="left")
+        check_real(self.weight_decay, "weight_decay")
+        check_batch_size(self.batch_size)
+        check_integer(self.n_iter, "n_iter", 0)
+
+    def _validate(self, X, dtype, reset=False):
+        """Return X as a C-contiguous array or a CSR matrix of floats."""
+        return validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
+
+    def _warn_of_range(self, X):
+        """Warn when X has values that the visible units do not stand for."""
+        low, high = UNITS[self.visible_units].support
+        smallest, largest = value_range(X)
+        if smallest < low - RANGE_TOLERANCE or largest > high + RANGE_TOLERANCE:
+            warnings.warn(
+                f"X has values from {smallest:.6g} to {largest:.6g}, but {self.visible_units} "
+                f"visible units stand for values from {low:g} to {high:g}. Scale X with "
+                "sklearn.preprocessing.MinMaxScaler, or standardise it and set "
+                "visible_units='gaussian'.",
+                DataRangeWarning,
+                stacklevel=4,
+            )
+
+    def _start(self, X, batch_size):
+        """Set every attribute that training changes to its first value."""
+        seed = check_random_state(self.random_state).randint(MAX_SEED)
+        self._engine = engine = ENGINES["numpy"](X.dtype, seed)
+        self._optimizer = OPTIMIZERS["sgd"](engine, self.learning_rate)
+        n_features, n_components = X.shape[1], self.n_components
+        self.components_ = (INITIAL_SCALE * engine.normal((n_features, n_components))).T
+        self.intercept_visible_ = engine.zeros(n_features)
+        self.intercept_hidden_ = engine.zeros(n_components)
+        hidden_units = UNITS[self.hidden_units](engine)
+        self.h_samples_ = hidden_units.sample(
+            hidden_units.mean(engine.zeros(batch_size, n_components))
+        )
+        self.loss_curve_ = []
+        self.n_iter_ = 0
+        self._n_features_out = n_components
+
+    def _continue(self, batch_size):
+        """Copy every attribute that training changes, so that an error can give it back."""
+        if self.n_components != len(self.components_):
+            raise ValueError(
+                f"n_components == {self.n_components}, but the fitted machine has "
+                f"{len(self.components_)} hidden units. Set warm_start=False to start anew, or "
+                "clone the estimator."
+            )
+        self._engine, self._optimizer = copy.deepcopy((self._engine, self._optimizer))
+        self.components_ = np.array(self.components_, order="F")
+        self.intercept_visible_ = np.array(self.intercept_visible_)
+        self.intercept_hidden_ = np.array(self.intercept_hidden_)
+        n_chains = max(len(self.h_samples_), batch_size)
+        self.h_samples_ = np.resize(self.h_samples_, (n_chains, self.n_components))
+        self.loss_curve_ = list(self.loss_curve_)
+
+    def _make_passes(self, X, n_passes, batch_size):
+        """Train the fitted arrays in place."""
+        engine, optimizer = self._engine, self._optimizer
+        optimizer.learning_rate, optimizer.weight_decay = self.learning_rate, self.weight_decay
+        rbm = self._machine(engine)
+        parameters = [rbm.weights, rbm.intercept_visible, rbm.intercept_hidden]
+        buffers = [engine.zeros(*parameter.shape) for parameter in parameters]
+        estimate_phases = GRADIENTS[self.gradient]
+
+        n_samples, n_features = X.shape
+        n_monitored = min(N_MONITORED, max(batch_size, n_samples // 10), n_samples)
+        monitored = engine.rows(
+            X, engine.permutation(n_samples)[:n_monitored], engine.zeros(n_monitored, n_features)
+        )
+
+        def gradient(indices):
+            v = engine.rows(X, indices, engine.buffer("minibatch", len(indices), n_features))
+            phases, self.h_samples_ = estimate_phases(rbm, v, self.h_samples_, self.n_gibbs_steps)
+            return likelihood_gradient(rbm, phases, out=buffers)
+
+        def end_of_pass(_):
+            self.n_iter_ += 1
+            optimizer.momentum = self._momentum()
+            self.loss_curve_.append(reconstruction_error(rbm, monitored))
+            if self.verbose:
+                seconds = time.perf_counter() - start
+                print(
+                    f"[{type(self).__name__}] pass {self.n_iter_}: reconstruction error "
+                    f"{self.loss_curve_[-1]:.5f}, {seconds:.1f} s",
+                    flush=True,
+                )
+
+        optimizer.momentum = self._momentum()
+        start = time.perf_counter()
+        minimize(
+            parameters,
+            gradient,
+            optimizer,
+            n_samples=n_samples,
+            batch_size=batch_size,
+            n_passes=n_passes,
+            engine=engine,
+            end_of_pass=end_of_pass,
+            remedy="Lower learning_rate or scale the data.",
+        )
+        engine.release()
+
+    def _momentum(self):
+        """Return the momentum of the next pass."""
+        if self.n_iter_ < N_INITIAL_PASSES:
+            return min(self.momentum, INITIAL_MOMENTUM)
+        return self.momentum
+
+    def _machine(self, engine):
+        """Return the fitted arrays in the engine's type, without a copy when they have it."""
+        return RBM(
+            self.components_.T.astype(engine.dtype, copy=False),
+            self.intercept_visible_.astype(engine.dtype, copy=False),
+            self.intercept_hidden_.astype(engine.dtype, copy=False),
+            UNITS[self.visible_units](engine),
+            UNITS[self.hidden_units](engine),
+            engine,
+        )
+
+    # -- inference
+
+    def transform(self, X):
+        """Return the expected hidden units given the data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            Probabilities for binary hidden units, means for gaussian ones.
+        """
+        check_is_fitted(self)
+        return self._hidden_mean(self._validate(X, FLOATS))
+
+    def _hidden_mean(self, X):
+        """Return `transform` of validated X as a plain array, whatever the output container."""
+        return self._in_blocks(hidden_mean, X, self.components_.shape[0])
+
+    def inverse_transform(self, X):
+        """Return the expected visible units given values of the hidden ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Values of the hidden units, as `transform` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Probabilities for binary visible units, means for gaussian ones.
+        """
+        check_is_fitted(self)
+        H = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C")
+        n_components, n_features = self.components_.shape
+        if H.shape[1] != n_components:
+            raise ValueError(
+                f"X has {H.shape[1]} columns, but {type(self).__name__} has {n_components} "
+                "hidden units: hand in what transform returns."
+            )
+        return self._in_blocks(visible_mean, H, n_features)
+
+    def free_energy(self, X):
+        """Return the free energy of the data.
+
+        It is ``-log p(x)`` up to a constant that differs from machine to machine, so compare
+        free energies of one machine only.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Free energies in nats.
+        """
+        check_is_fitted(self)
+        return self._in_blocks(free_energy, self._validate(X, FLOATS))
+
+    def score_samples(self, X):
+        """Return the exact pseudo-log-likelihood of the data.
+
+        It is the sum over features of the log-probability of each given all others, the same
+        at every call and comparable across machines. It takes about as long as
+        2 * n_features calls of `free_energy` without its matrix product.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data. A value between 0 and 1 is a probability: its two states are weighted.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Pseudo-log-likelihoods in nats.
+
+        Raises
+        ------
+        ValueError
+            When the visible units are not binary.
+        """
+        check_is_fitted(self)
+        if not UNITS[self.visible_units].discrete:
+            raise ValueError(
+                "score_samples and score need binary visible units, but visible_units == "
+                f"{self.visible_units!r}. Compare the reconstruction error of held-out data, "
+                "((X - inverse_transform(transform(X))) ** 2).mean(), or the free_energy of "
+                "training and held-out data under this machine."
+            )
+        return self._in_blocks(pseudo_log_likelihood, self._validate(X, FLOATS))
+
+    def score(self, X, y=None):
+        """Return the mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Mean pseudo-log-likelihood in nats.
+
+        Raises
+        ------
+        ValueError
+            When the visible units are not binary.
+        """
+        return float(self.score_samples(X).mean())
+
+    def _in_blocks(self, function, X, n_columns=None):
+        """Apply a function of machine and rows to blocks of rows."""
+        engine = ENGINES["numpy"](X.dtype, 0)
+        rbm = self._machine(engine)
+        n_samples, n_features = X.shape
+        shape = (n_samples,) if n_columns is None else (n_samples, n_columns)
+        result = engine.zeros(*shape)
+        for block in blocks(n_samples):
+            n_rows = block.stop - block.start
+            rows = engine.rows(X, block, engine.buffer("rows", n_rows, n_features))
+            if n_columns is None:
+                result[block] = function(rbm, rows)
+            else:
+                result[block] = function(rbm, rows, out=result[block])
+        return result
+
+    # -- sampling
+
+    def sample(self, n_samples=1, n_gibbs_steps=1000, start=None, random_state=None):
+        """Draw visible states with Gibbs sampling.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of chains, which gives the number of rows.
+        n_gibbs_steps : int, default=1000
+            Steps of each chain.
+        start : array-like of shape (n_samples, n_features), default=None
+            Visible states to start at; by default states drawn without input from the hidden
+            units.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the states that are drawn.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Visible states.
+
+        Raises
+        ------
+        ValueError
+            When `start` has another shape or a number is out of range.
+        """
+        check_is_fitted(self)
+        check_integer(n_samples, "n_samples", 1)
+        check_integer(n_gibbs_steps, "n_gibbs_steps", 0)
+        seed = check_random_state(random_state).randint(MAX_SEED)
+        engine = ENGINES["numpy"](self.components_.dtype, seed)
+        rbm = self._machine(engine)
+        shape = (n_samples, self.components_.shape[1])
+        if start is None:
+            mean = rbm.visible_units.mean(engine.zeros(*shape) + rbm.intercept_visible)
+            v = rbm.visible_units.sample(mean)
+        else:
+            v = self._validate(start, engine.dtype)
+            if v.shape != shape:
+                raise ValueError(
+                    f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
+                )
+            v = engine.rows(v, slice(None), engine.zeros(*shape))
+        for _ in range(n_gibbs_steps):
+            v = gibbs_step(rbm, v)
+        return v
+
+    def gibbs(self, v):
+        """Make one Gibbs step, as `BernoulliRBM.gibbs` does.
+
+        Unlike `sample` it goes on with the machine's own random numbers from call to call.
+
+        Parameters
+        ----------
+        v : array-like of shape (n_samples, n_features)
+            Visible states to start at.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Visible states after one step.
+        """
+        check_is_fitted(self)
+        engine = self._engine
+        v = self._validate(v, engine.dtype)
+        v = engine.rows(v, slice(None), engine.zeros(*v.shape))
+        return gibbs_step(self._machine(engine), v)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

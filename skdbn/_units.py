@@ -1,0 +1,221 @@
+"""Kinds of stochastic units.
+
+A unit in state ``u`` with input ``x`` has a density proportional to ``exp(x * u - base(u))``.
+Units belong to a layer, not to a pair of layers, so n kinds make n x n machines, and every
+quantity of a Boltzmann machine follows from the members below.
+
+The rule: the mean says everything about the distribution of a unit, so `variance` and `sample`
+take the mean, which the callers have, and nothing is computed twice.
+
+References
+----------
+Welling, Rosen-Zvi and Hinton (2004), "Exponential family harmoniums with an application to
+information retrieval".
+"""
+
+
+class DataRangeWarning(UserWarning):
+    """Data lie outside of what the units of a layer stand for."""
+
+
+class BinaryUnits:
+    """Units in {0, 1}; values between stand for probabilities.
+
+    Parameters
+    ----------
+    engine : engine
+        Where arithmetic and random numbers come from.
+    """
+
+    support = (0.0, 1.0)
+    discrete = True
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    def base_energy(self, u):
+        """Return the energy of a state without input, here 0.
+
+        Parameters
+        ----------
+        u : ndarray
+            States.
+
+        Returns
+        -------
+        ndarray of the shape of u
+            Energies.
+        """
+        return 0.0 * u
+
+    def log_partition(self, x):
+        """Return the log of the sum of ``exp(x u)`` over both states.
+
+        Parameters
+        ----------
+        x : ndarray
+            Inputs.
+
+        Returns
+        -------
+        ndarray of the shape of x
+            ``log(1 + exp(x))``.
+        """
+        return self.engine.softplus(x)
+
+    def mean(self, x, out=None):
+        """Return the expected state given the input.
+
+        Parameters
+        ----------
+        x : ndarray
+            Inputs.
+        out : ndarray, optional
+            Where the result may go, `x` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of x
+            Probabilities of being 1.
+        """
+        return self.engine.logistic(x, out=out)
+
+    def variance(self, mean):
+        """Return the variance, which is the slope of `mean`, given the mean.
+
+        Parameters
+        ----------
+        mean : ndarray
+            Means.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            ``mean (1 - mean)``.
+        """
+        variance = 1.0 - mean
+        variance *= mean
+        return variance
+
+    def sample(self, mean, out=None):
+        """Draw states given their means.
+
+        Parameters
+        ----------
+        mean : ndarray
+            Probabilities of being 1.
+        out : ndarray, optional
+            Where the states may go, `mean` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            Zeros and ones.
+        """
+        return self.engine.bernoulli(mean, out=out)
+
+
+class GaussianUnits:
+    """Real units with unit variance: standardise the data they stand for.
+
+    Parameters
+    ----------
+    engine : engine
+        Where arithmetic and random numbers come from.
+    """
+
+    support = (-float("inf"), float("inf"))
+    discrete = False
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    def base_energy(self, u):
+        """Return the energy of a state without input.
+
+        Parameters
+        ----------
+        u : ndarray
+            States.
+
+        Returns
+        -------
+        ndarray of the shape of u
+            ``u^2 / 2``.
+        """
+        return 0.5 * u * u
+
+    def log_partition(self, x):
+        """Return the log of the integral of ``exp(x u - u^2 / 2)``.
+
+        Parameters
+        ----------
+        x : ndarray
+            Inputs.
+
+        Returns
+        -------
+        ndarray of the shape of x
+            ``x^2 / 2 + log(2 pi) / 2``.
+        """
+        return 0.5 * x * x + 0.9189385332046727  # log(2 pi) / 2
+
+    def mean(self, x, out=None):
+        """Return the expected state given the input.
+
+        Parameters
+        ----------
+        x : ndarray
+            Inputs.
+        out : ndarray, optional
+            Where the result may go, `x` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of x
+            The inputs themselves.
+        """
+        if out is None or out is x:
+            return x
+        out[...] = x
+        return out
+
+    def variance(self, mean):
+        """Return the variance, which is the slope of `mean`, given the mean.
+
+        Parameters
+        ----------
+        mean : ndarray
+            Means.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            Ones.
+        """
+        return 0.0 * mean + 1.0
+
+    def sample(self, mean, out=None):
+        """Draw states given their means.
+
+        Parameters
+        ----------
+        mean : ndarray
+            Means.
+        out : ndarray, optional
+            Where the states may go, `mean` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            Means with standard normal noise added.
+        """
+        noise = self.engine.normal(mean.shape)
+        noise += mean
+        if out is None:
+            return noise
+        out[...] = noise
+        return out
+
+
+UNITS = {"binary": BinaryUnits, "gaussian": GaussianUnits}
