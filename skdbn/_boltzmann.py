@@ -44,7 +44,7 @@ def hidden_input(rbm, v, out=None):
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
     out : ndarray of shape (n_rows, n_hidden), optional
-        Where the result may go.
+        Where the result goes.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def visible_input(rbm, h, out=None):
     h : ndarray of shape (n_rows, n_hidden)
         Hidden states.
     out : ndarray of shape (n_rows, n_visible), optional
-        Where the result may go.
+        Where the result goes.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def hidden_mean(rbm, v, out=None):
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
     out : ndarray of shape (n_rows, n_hidden), optional
-        Where the result may go.
+        Where the result goes.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def visible_mean(rbm, h, out=None):
     h : ndarray of shape (n_rows, n_hidden)
         Hidden states.
     out : ndarray of shape (n_rows, n_visible), optional
-        Where the result may go.
+        Where the result goes.
 
     Returns
     -------

@@ -3,8 +3,8 @@
 An engine is the one place that knows NumPy from any other array library. It owns the memory
 that a fit reuses from minibatch to minibatch and the stream of random numbers.
 
-The rule: `out` is a hint. Whoever calls binds the result, because another engine may return
-fresh memory.
+The rule: what is given as `out` is where the result is written, and it is returned too; without
+it the result has fresh memory.
 """
 
 import numpy as np
@@ -82,7 +82,7 @@ class NumpyEngine:
         indices : ndarray of int of shape (n_rows,) or slice
             Which rows.
         out : ndarray of shape (n_rows, n_columns)
-            Where they may go.
+            Where they go.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class NumpyEngine:
         a, b : ndarray
             Factors.
         out : ndarray, optional
-            Where the product may go.
+            Where the product goes.
 
         Returns
         -------
@@ -128,7 +128,7 @@ class NumpyEngine:
         intercept : ndarray of shape (n_out,)
             Intercepts.
         out : ndarray of shape (n_rows, n_out), optional
-            Where the result may go.
+            Where the result goes.
 
         Returns
         -------
@@ -147,7 +147,7 @@ class NumpyEngine:
         x : ndarray of shape (n_rows, n_columns)
             Rows.
         out : ndarray of shape (n_columns,), optional
-            Where the sums may go.
+            Where the sums go.
 
         Returns
         -------
@@ -165,7 +165,7 @@ class NumpyEngine:
         x : ndarray
             Inputs.
         out : ndarray, optional
-            Where the result may go, `x` itself included.
+            Where the result goes, `x` itself included.
 
         Returns
         -------
@@ -186,7 +186,7 @@ class NumpyEngine:
         x : ndarray
             Inputs.
         out : ndarray, optional
-            Where the result may go, but not `x` itself.
+            Where the result goes, but not `x` itself.
 
         Returns
         -------
@@ -260,7 +260,7 @@ class NumpyEngine:
         x : ndarray
             Values from 0 up.
         out : ndarray, optional
-            Where the result may go.
+            Where the result goes.
 
         Returns
         -------
@@ -277,7 +277,7 @@ class NumpyEngine:
         a, b : ndarray
             Numerator and denominator.
         out : ndarray, optional
-            Where the result may go.
+            Where the result goes.
 
         Returns
         -------
@@ -363,7 +363,7 @@ class NumpyEngine:
         p : ndarray
             Probabilities.
         out : ndarray, optional
-            Where the draws may go, `p` itself included.
+            Where the draws go, `p` itself included.
 
         Returns
         -------

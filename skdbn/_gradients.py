@@ -138,7 +138,7 @@ def likelihood_gradient(rbm, phases, out):
     phases : Phases
         Both phases, whose hidden states are overwritten.
     out : sequence of three ndarrays
-        Where the gradients may go; shapes as of the result.
+        Where the gradients go; shapes as of the result.
 
     Returns
     -------

@@ -115,7 +115,7 @@ def cross_entropy_gradient(network, x, labels, out, dropout=0.0, input_dropout=0
     labels : ndarray of int of shape (n_rows,)
         Index of each row's class.
     out : sequence of ndarray
-        Where the gradients may go: those of all weights, then those of all intercepts.
+        Where the gradients go: those of all weights, then those of all intercepts.
     dropout, input_dropout : float, default=0.0
         Probability that a hidden unit, or an input, is silenced.
 

@@ -71,7 +71,7 @@ class BinaryUnits:
         x : ndarray
             Inputs.
         out : ndarray, optional
-            Where the result may go, `x` itself included.
+            Where the result goes, `x` itself included.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class BinaryUnits:
         mean : ndarray
             Probabilities of being 1.
         out : ndarray, optional
-            Where the states may go, `mean` itself included.
+            Where the states go, `mean` itself included.
 
         Returns
         -------
@@ -168,7 +168,7 @@ class GaussianUnits:
         x : ndarray
             Inputs.
         out : ndarray, optional
-            Where the result may go, `x` itself included.
+            Where the result goes, `x` itself included.
 
         Returns
         -------
@@ -203,7 +203,7 @@ class GaussianUnits:
         mean : ndarray
             Means.
         out : ndarray, optional
-            Where the states may go, `mean` itself included.
+            Where the states go, `mean` itself included.
 
         Returns
         -------

@@ -1,0 +1,108 @@
+"""What every engine must do."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array, csr_matrix
+from scipy.special import expit
+from scipy.stats import kstest
+
+from skdbn._engines import ENGINES
+
+X = np.random.default_rng(0).random((6, 4)) * (np.arange(24).reshape(6, 4) % 3 > 0)
+
+
+@pytest.fixture(params=ENGINES)
+def engine_class(request):
+    return ENGINES[request.param]
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def engine(engine_class, request):
+    return engine_class(request.param, 0)
+
+
+def tolerance(engine):
+    return 10 * np.finfo(engine.dtype).eps
+
+
+@pytest.mark.parametrize("container", [np.asarray, csr_matrix, csr_array])
+@pytest.mark.parametrize("indices", [np.array([4, 0, 2]), slice(1, 4)])
+def test_rows_are_copied_and_made_dense(engine, container, indices):
+    given = X.astype(engine.dtype)
+    rows = engine.rows(container(given), indices, np.full((3, 4), 7, engine.dtype))
+    np.testing.assert_array_equal(rows, given[indices])
+    rows += 1.0
+    np.testing.assert_array_equal(given, X.astype(engine.dtype))
+
+
+def test_buffer_of_a_name_is_the_same_memory_until_it_must_grow(engine):
+    small = engine.buffer("name", 3, 4)
+    assert np.shares_memory(small, engine.buffer("name", 2, 4))
+    assert not np.shares_memory(small, engine.buffer("other", 3, 4))
+    assert engine.buffer("name", 5, 4).shape == (5, 4)
+    assert engine.buffer("name", 5, 3).shape == (5, 3)
+
+
+def test_logistic_is_accurate(engine):
+    x = np.linspace(-80, 80, 1001).astype(engine.dtype)
+    np.testing.assert_allclose(engine.logistic(x), expit(x), rtol=tolerance(engine))
+
+
+def test_logistic_has_its_limits_without_warning(engine):
+    x = np.array([-1e4, 1e4], engine.dtype)
+    np.testing.assert_array_equal(engine.logistic(x), [0.0, 1.0])
+
+
+def test_softplus_is_accurate(engine):
+    x = np.linspace(-500, 500, 1001).astype(engine.dtype)
+    expected = np.logaddexp(0.0, x.astype(float))
+    np.testing.assert_allclose(engine.softplus(x), expected, rtol=tolerance(engine), atol=1e-37)
+
+
+def test_column_sums_add_the_rows(engine):
+    given = X.astype(engine.dtype)
+    np.testing.assert_allclose(engine.column_sums(given), given.sum(axis=0), rtol=tolerance(engine))
+
+
+def test_uniform_numbers_are_uniform(engine):
+    u = engine.uniform((1000, 101))  # an odd number in all
+    assert u.dtype == engine.dtype
+    assert kstest(u.ravel(), "uniform").pvalue > 1e-4
+    assert abs(np.corrcoef(u[:, :-1].ravel(), u[:, 1:].ravel())[0, 1]) < 5 / np.sqrt(u.size)
+
+
+def test_bernoulli_draws_have_their_probabilities(engine):
+    p = np.repeat(np.array([0.0, 0.001, 0.3, 0.9, 1.0], engine.dtype), 100_000)
+    drawn = engine.bernoulli(p).reshape(5, -1)
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    mean, error = drawn.mean(axis=1), 5 * np.sqrt([0, 0.001 * 0.999, 0.21, 0.09, 1e-6]) / 316
+    assert (abs(mean - [0.0, 0.001, 0.3, 0.9, 1.0]) <= error + 1e-9).all()
+
+
+def test_same_seed_gives_the_same_numbers(engine_class):
+    one, other, third = (engine_class(np.float32, seed) for seed in (3, 3, 4))
+    draws = [
+        [e.uniform((4,)), e.normal((4,)), e.permutation(9), e.bernoulli(np.full(9, 0.5))]
+        for e in (one, other, third)
+    ]
+    for a, b in zip(draws[0], draws[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (draws[0][0] != draws[2][0]).all()
+
+
+def test_random_numbers_go_on_after_pickling(engine):
+    engine.buffer("scratch", 1000, 1000)
+    engine.uniform((3,))
+    content = pickle.dumps(engine)
+    assert len(content) < 10_000
+    np.testing.assert_array_equal(pickle.loads(content).uniform((5,)), engine.uniform((5,)))
+
+
+def test_finite_check_sees_one_bad_value(engine):
+    good, bad = engine.zeros(3, 2), engine.zeros(4)
+    assert engine.all_finite([good, bad])
+    for value in (np.nan, np.inf, -np.inf):
+        bad[2] = value
+        assert not engine.all_finite([good, bad])

@@ -1,0 +1,106 @@
+"""The network against finite differences and against scikit-learn's."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier
+
+from skdbn._engines import NumpyEngine
+from skdbn._network import Network, cross_entropy_gradient, forward, hidden_layers
+from skdbn._units import UNITS
+
+SIZES = (4, 5, 3, 3)
+
+
+def make_network(kinds=("binary", "binary"), sizes=SIZES, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(0)
+    engine = NumpyEngine(dtype, seed)
+    weights = [rng.normal(size=shape).astype(dtype) for shape in zip(sizes, sizes[1:])]
+    intercepts = [rng.normal(size=size).astype(dtype) for size in sizes[1:]]
+    return Network(weights, intercepts, [UNITS[kind](engine) for kind in kinds], engine)
+
+
+def data(n_rows=7):
+    rng = np.random.default_rng(1)
+    return rng.random((n_rows, SIZES[0])), rng.integers(0, SIZES[-1], n_rows)
+
+
+def loss_and_gradients(network, x, labels, seed, **options):
+    """Restart the random numbers, so that dropout strikes the same units again."""
+    engine = NumpyEngine(np.float64, seed)
+    units = [type(units)(engine) for units in network.hidden_units]
+    network = network._replace(engine=engine, hidden_units=units)
+    out = [np.empty_like(array) for array in (*network.weights, *network.intercepts)]
+    return cross_entropy_gradient(network, x.copy(), labels, out, **options)
+
+
+@pytest.mark.parametrize("dropout", [{}, {"dropout": 0.4, "input_dropout": 0.3}])
+@pytest.mark.parametrize("kinds", list(product(UNITS, UNITS)))
+def test_backpropagation_agrees_with_finite_differences(kinds, dropout):
+    network, (x, labels), step = make_network(kinds), data(), 1e-6
+    _, gradients = loss_and_gradients(network, x, labels, 0, **dropout)
+    parameters = [*network.weights, *network.intercepts]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        for index in np.ndindex(parameter.shape):
+            kept = parameter[index]
+            parameter[index] = kept + step
+            above, _ = loss_and_gradients(network, x, labels, 0, **dropout)
+            parameter[index] = kept - step
+            below, _ = loss_and_gradients(network, x, labels, 0, **dropout)
+            parameter[index] = kept
+            assert abs((above - below) / (2 * step) - gradient[index]) < 1e-7
+
+
+def test_loss_is_the_mean_negative_log_probability_of_the_labels():
+    network, (x, labels) = make_network(), data()
+    loss, _ = loss_and_gradients(network, x, labels, 0)
+    p = forward(network, x)[np.arange(len(labels)), labels]
+    np.testing.assert_allclose(loss, -np.log(p).mean(), rtol=1e-12)
+
+
+def test_dropout_keeps_the_expected_activation():
+    # With weights of zero above, the gradient of the top weights shows the dropped activations.
+    network = make_network(("binary",), (4, 5, 3))
+    x = np.repeat(data(1)[0], 50_000, axis=0)
+    top = network.weights[1]
+    top[...] = 0.0
+    labels = np.zeros(len(x), int)
+    _, plain = loss_and_gradients(network, x, labels, 0)
+    _, dropped = loss_and_gradients(network, x, labels, 0, dropout=0.4)
+    np.testing.assert_allclose(dropped[1], plain[1], atol=5 / np.sqrt(len(x)))
+    _, once = loss_and_gradients(network, x[:1], labels[:1], 0, dropout=0.4)
+    ratio = once[1] / plain[1]
+    assert ((abs(ratio) < 1e-9) | (abs(ratio - 1 / 0.6) < 1e-9)).all()
+
+
+def test_forward_agrees_with_the_network_of_scikit_learn():
+    network, (x, _) = make_network(), data()
+    peer = MLPClassifier(SIZES[1:-1], activation="logistic")
+    peer.classes_, peer.n_layers_, peer.out_activation_ = np.arange(3), 4, "softmax"
+    peer.coefs_, peer.intercepts_, peer.n_features_in_ = network.weights, network.intercepts, 4
+    peer._label_binarizer = None
+    np.testing.assert_allclose(forward(network, x), peer._forward_pass_fast(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_rows_sum_to_one(dtype):
+    network, (x, _) = make_network(dtype=dtype), data()
+    for scale in (1.0, 1e4):
+        p = forward(network, (scale * x).astype(dtype))
+        assert p.dtype == dtype
+        assert p.min() >= 0.0
+        np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-6 if dtype == np.float32 else 1e-14)
+
+
+def test_loss_stays_finite_when_the_probability_of_a_label_underflows():
+    network, (x, labels) = make_network(("gaussian", "gaussian")), data()
+    loss, gradients = loss_and_gradients(network, 1e6 * x, labels, 0)
+    assert np.isfinite(loss)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_top_layer_alone_sees_the_hidden_layers_as_its_input():
+    network, (x, _) = make_network(), data()
+    top = Network(network.weights[-1:], network.intercepts[-1:], [], network.engine)
+    np.testing.assert_allclose(forward(top, hidden_layers(network, x)), forward(network, x))

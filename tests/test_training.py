@@ -1,0 +1,123 @@
+"""The one loop."""
+
+import numpy as np
+import pytest
+
+from skdbn._engines import NumpyEngine
+from skdbn._optimizers import SGD
+from skdbn._training import DivergenceError, minimize
+
+
+def run(gradient, n_passes=3, end_of_pass=lambda n_passes: False, n_samples=10, batch_size=4):
+    engine = NumpyEngine(np.float64, 0)
+    parameters = [np.zeros(1)]
+    minimize(
+        parameters,
+        gradient,
+        SGD(engine, 1.0, momentum=0.0),
+        n_samples=n_samples,
+        batch_size=batch_size,
+        n_passes=n_passes,
+        engine=engine,
+        end_of_pass=end_of_pass,
+        remedy="Do this.",
+    )
+    return parameters[0]
+
+
+def test_every_pass_visits_every_row_once_in_a_new_order():
+    batches = []
+
+    def gradient(indices):
+        batches.append(indices.copy())
+        return [np.zeros(1)]
+
+    run(gradient)
+    assert [len(batch) for batch in batches] == [4, 4, 2] * 3
+    passes = [np.concatenate(batches[i : i + 3]) for i in (0, 3, 6)]
+    for order in passes:
+        np.testing.assert_array_equal(np.sort(order), np.arange(10))
+    assert any((passes[0] != order).any() for order in passes[1:])
+
+
+def test_progress_rises_from_zero_towards_one():
+    class Recorder:
+        seen = []
+
+        def step(self, parameters, gradients, progress):
+            self.seen.append(progress)
+
+    engine = NumpyEngine(np.float64, 0)
+    minimize(
+        [np.zeros(1)],
+        lambda indices: [np.zeros(1)],
+        Recorder(),
+        n_samples=10,
+        batch_size=5,
+        n_passes=2,
+        engine=engine,
+        end_of_pass=lambda n_passes: False,
+        remedy="",
+    )
+    np.testing.assert_allclose(Recorder.seen, [0.0, 0.25, 0.5, 0.75])
+
+
+def test_training_stops_when_the_end_of_a_pass_says_so():
+    ended = []
+
+    def end_of_pass(n_passes):
+        ended.append(n_passes)
+        return n_passes == 2
+
+    run(lambda indices: [np.zeros(1)], n_passes=5, end_of_pass=end_of_pass)
+    assert ended == [1, 2]
+
+
+def test_parameters_that_are_not_finite_raise_with_the_pass_and_the_remedy():
+    passes = []
+
+    def gradient(indices):
+        return [np.array([np.nan if len(passes) == 2 else 0.0])]
+
+    def end_of_pass(n_passes):
+        passes.append(n_passes)
+
+    message = "Training diverged in pass 3: a parameter is not finite. Do this."
+    with pytest.raises(DivergenceError, match=message):
+        run(gradient, n_passes=5, end_of_pass=end_of_pass)
+    assert passes == [1, 2]
+
+
+def test_overflow_is_reported_as_divergence_and_not_as_a_numpy_warning():
+    def gradient(indices):
+        return [np.array([1e308]) * 1e308]
+
+    with pytest.raises(DivergenceError):
+        run(gradient)
+
+
+def test_interruption_gives_back_the_parameters_of_the_last_finished_pass():
+    n_calls = 0
+
+    def gradient(indices):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == 8:  # in the middle of the third pass
+            raise KeyboardInterrupt
+        return [np.full(1, -1.0)]
+
+    engine = NumpyEngine(np.float64, 0)
+    parameters = [np.zeros(1)]
+    with pytest.raises(KeyboardInterrupt):
+        minimize(
+            parameters,
+            gradient,
+            SGD(engine, 1.0, momentum=0.0),
+            n_samples=10,
+            batch_size=4,
+            n_passes=5,
+            engine=engine,
+            end_of_pass=lambda n_passes: False,
+            remedy="",
+        )
+    np.testing.assert_array_equal(parameters[0], [6.0])

@@ -1,0 +1,100 @@
+"""Laws that hold for every kind of unit."""
+
+import numpy as np
+import pytest
+
+from skdbn._engines import NumpyEngine
+from skdbn._units import UNITS
+
+INPUTS = np.linspace(-4.0, 4.0, 33)
+
+
+@pytest.fixture(params=UNITS)
+def units(request):
+    return UNITS[request.param](NumpyEngine(np.float64, 0))
+
+
+def levels(units):
+    return np.array([0.0, 1.0]) if units.discrete else np.linspace(-15.0, 15.0, 3001)
+
+
+def density(units, x):
+    """Probability of each level given the input, from the definition."""
+    u = levels(units)
+    p = np.exp(x * u - units.base_energy(u))
+    return p / p.sum()
+
+
+def test_log_partition_is_the_log_of_the_summed_density(units):
+    u = levels(units)
+    volume = 1.0 if units.discrete else u[1] - u[0]
+    expected = [np.log(volume * np.exp(x * u - units.base_energy(u)).sum()) for x in INPUTS]
+    np.testing.assert_allclose(units.log_partition(INPUTS), expected, rtol=1e-10)
+
+
+def test_mean_is_the_slope_of_log_partition(units):
+    step = 1e-5
+    slope = (units.log_partition(INPUTS + step) - units.log_partition(INPUTS - step)) / (2 * step)
+    np.testing.assert_allclose(units.mean(INPUTS.copy()), slope, atol=1e-9)
+
+
+def test_variance_is_the_slope_of_mean(units):
+    step = 1e-5
+    slope = (units.mean(INPUTS + step) - units.mean(INPUTS - step)) / (2 * step)
+    np.testing.assert_allclose(units.variance(units.mean(INPUTS.copy())), slope, atol=1e-9)
+
+
+def test_mean_and_variance_are_those_of_the_density(units):
+    u = levels(units)
+    for x in INPUTS:
+        p = density(units, x)
+        mean = units.mean(np.array([x]))
+        np.testing.assert_allclose(mean, p @ u, atol=1e-9)
+        np.testing.assert_allclose(units.variance(mean), p @ u**2 - (p @ u) ** 2, atol=1e-9)
+
+
+def test_samples_follow_the_density(units):
+    n = 100_000
+    for x in (-2.0, 0.3, 1.5):
+        sample = units.sample(units.mean(np.full(n, x)))
+        mean = units.mean(np.array([x]))[0]
+        variance = units.variance(np.array([mean]))[0]
+        assert abs(sample.mean() - mean) < 5 * np.sqrt(variance / n)
+        assert abs(sample.var() - variance) < 5 * np.sqrt(3 * variance / n)
+        if units.discrete:
+            assert set(np.unique(sample)) <= {0.0, 1.0}
+
+
+def test_samples_of_two_units_are_independent(units):
+    sample = units.sample(units.mean(np.zeros((100_000, 2))))
+    assert abs(np.corrcoef(sample.T)[0, 1]) < 5 / np.sqrt(100_000)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_results_keep_the_dtype_and_may_be_written_in_place(units, dtype):
+    units = type(units)(NumpyEngine(dtype, 0))
+    x = INPUTS.astype(dtype)
+    mean = units.mean(x.copy())
+    for result in (mean, units.variance(mean), units.sample(mean), units.log_partition(x)):
+        assert result.dtype == dtype
+    in_place = x.copy()
+    in_place = units.mean(in_place, out=in_place)
+    np.testing.assert_array_equal(in_place, mean)
+    units.sample(in_place, out=in_place)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_huge_inputs_give_finite_results(units, dtype):
+    units = type(units)(NumpyEngine(dtype, 0))
+    x = np.array([-1e4, -200.0, 0.0, 200.0, 1e4], dtype)
+    mean = units.mean(x.copy())
+    assert np.isfinite(mean).all()
+    assert np.isfinite(units.log_partition(x)).all()
+    assert np.isfinite(units.variance(mean)).all()
+
+
+def test_states_lie_in_the_support(units):
+    low, high = units.support
+    sample = units.sample(units.mean(INPUTS.copy()))
+    assert sample.min() >= low
+    assert sample.max() <= high
