@@ -12,13 +12,7 @@ FAST = RBMTransformer(n_components=4, n_iter=2, random_state=0)
 ESTIMATORS = [
     RBMTransformer(n_iter=2),
     RBMTransformer(n_components=4, gradient="pcd", n_gibbs_steps=2, n_iter=2),
-    RBMTransformer(
-        n_components=4,
-        visible_units="gaussian",
-        hidden_units="gaussian",
-        learning_rate=1e-5,
-        n_iter=2,
-    ),
+    RBMTransformer(n_components=4, hidden_units="gaussian", learning_rate=1e-5, n_iter=2),
     DBNClassifier(hidden_layer_sizes=(20,), random_state=0),
     DBNClassifier(hidden_layer_sizes=(20,), rbm=FAST, early_stopping=True, random_state=0),
     DBNClassifier(hidden_layer_sizes=20, pretrain=False, dropout=0.1, random_state=0),
@@ -27,11 +21,6 @@ ESTIMATORS = [
 
 @parametrize_with_checks(ESTIMATORS)
 def test_estimator_follows_the_conventions(estimator, check):
-    check(estimator)
-
-
-@parametrize_with_checks([RBMTransformer(), DBNClassifier()])
-def test_estimator_with_default_parameters_follows_the_conventions(estimator, check):
     check(estimator)
 
 

@@ -1,6 +1,6 @@
 """The network against finite differences and against scikit-learn's."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ SIZES = (4, 5, 3, 3)
 def make_network(kinds=("binary", "binary"), sizes=SIZES, seed=0, dtype=np.float64):
     rng = np.random.default_rng(0)
     engine = NumpyEngine(dtype, seed)
-    weights = [rng.normal(size=shape).astype(dtype) for shape in zip(sizes, sizes[1:])]
+    weights = [rng.normal(size=shape).astype(dtype) for shape in pairwise(sizes)]
     intercepts = [rng.normal(size=size).astype(dtype) for size in sizes[1:]]
     return Network(weights, intercepts, [UNITS[kind](engine) for kind in kinds], engine)
 
