@@ -162,11 +162,13 @@ def _load(options):
 def _load_npz(path, seed):
     """Return the data of an .npz file, split."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = {"X", "y"}.difference(file.files)
+        with path.open("rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            names = getattr(arrays, "files", [])  # a single array has none
+            missing = [name for name in ("X", "y") if name not in names]
             if missing:
-                raise ValueError(f"it has no array {' and no '.join(sorted(missing))}")
-            X, y = file["X"], file["y"]
+                raise ValueError(f"it has no array {' and no array '.join(missing)}")
+            X, y = arrays["X"], arrays["y"]
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         raise ValueError(f"{path} is not an .npz file with X and y: {error}.") from error
     if X.ndim != 2 or X.dtype.kind not in "buif" or 0 in X.shape:

@@ -52,22 +52,22 @@ def minimize(
     """
     finished = [parameter.copy() for parameter in parameters]
     try:
-        for i in range(n_passes):
-            order = engine.permutation(n_samples)
-            # What overflows leaves a parameter that is not finite, and that is reported below.
-            with np.errstate(over="ignore", invalid="ignore"):
+        # What overflows leaves a parameter that is not finite, and that is reported here.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for i in range(n_passes):
+                order = engine.permutation(n_samples)
                 for start in range(0, n_samples, batch_size):
                     gradients = gradient(order[start : start + batch_size])
                     progress = (i + start / n_samples) / n_passes
                     optimizer.step(parameters, gradients, progress)
-            if not engine.all_finite(parameters):
-                raise DivergenceError(
-                    f"Training diverged in pass {i + 1}: a parameter is not finite. {remedy}"
-                )
-            for kept, parameter in zip(finished, parameters, strict=True):
-                kept[...] = parameter
-            if end_of_pass(i + 1):
-                break
+                if not engine.all_finite(parameters):
+                    raise DivergenceError(
+                        f"Training diverged in pass {i + 1}: a parameter is not finite. {remedy}"
+                    )
+                for kept, parameter in zip(finished, parameters, strict=True):
+                    kept[...] = parameter
+                if end_of_pass(i + 1):
+                    break
     except KeyboardInterrupt:
         for kept, parameter in zip(finished, parameters, strict=True):
             parameter[...] = kept

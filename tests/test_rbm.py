@@ -1,0 +1,429 @@
+"""The transformer."""
+
+import copy
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csc_matrix, csr_array, csr_matrix
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import BernoulliRBM
+
+from skdbn import DataRangeWarning, DivergenceError, InterruptedTrainingWarning, RBMTransformer
+from skdbn._gradients import GRADIENTS
+
+X = load_digits().data / 16.0
+FITTED = ["components_", "intercept_visible_", "intercept_hidden_", "h_samples_"]
+
+
+def make_rbm(**parameters):
+    return RBMTransformer(**{"n_components": 12, "n_iter": 3, "random_state": 0, **parameters})
+
+
+def assert_same_machine(one, other):
+    for name in FITTED:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+# -- what training learns
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+def test_training_raises_the_pseudo_likelihood_and_lowers_the_error(gradient):
+    untrained = make_rbm(n_components=64, n_iter=0, gradient=gradient).fit(X)
+    rbm = make_rbm(n_components=64, n_iter=15, gradient=gradient).fit(X)
+    assert rbm.score(X) > untrained.score(X) + 10
+    assert rbm.loss_curve_[-1] < rbm.loss_curve_[0]
+
+
+def test_gaussian_visible_units_learn_the_direction_of_the_data():
+    rng = np.random.default_rng(0)
+    z = rng.choice([-2.0, 2.0], (2000, 1))
+    data = z * [1.0, -1.0, 0.0] + rng.normal(size=(2000, 3))
+    rbm = make_rbm(n_components=2, visible_units="gaussian", learning_rate=0.01, n_iter=60)
+    rbm.fit(data)
+    error = ((data - rbm.inverse_transform(rbm.transform(data))) ** 2).mean(axis=0)
+    assert (error[:2] < 0.5 * data.var(axis=0)[:2]).all()
+
+
+def test_loss_curve_is_the_error_of_the_reconstruction():
+    rbm = make_rbm().fit(X[:100])
+    small = make_rbm(n_iter=1, batch_size=100).fit(X[:100])  # watches all rows
+    error = ((X[:100] - small.inverse_transform(small.transform(X[:100]))) ** 2).mean()
+    np.testing.assert_allclose(small.loss_curve_, [error], rtol=1e-10)
+    assert len(rbm.loss_curve_) == rbm.n_iter_ == 3
+
+
+def test_transform_is_the_logistic_of_the_affine_map():
+    rbm = make_rbm().fit(X)
+    h = expit(X @ rbm.components_.T + rbm.intercept_hidden_)
+    np.testing.assert_allclose(rbm.transform(X), h, rtol=1e-10)
+    v = expit(h @ rbm.components_ + rbm.intercept_visible_)
+    np.testing.assert_allclose(rbm.inverse_transform(h), v, rtol=1e-10)
+
+
+def test_transform_is_deterministic_and_does_not_depend_on_the_other_rows():
+    rbm = make_rbm(n_components=200).fit(X)
+    together = rbm.transform(X)
+    np.testing.assert_array_equal(together, rbm.transform(X))
+    alone = np.vstack([rbm.transform(X[i : i + 1]) for i in range(50)])
+    np.testing.assert_allclose(alone, together[:50], rtol=1e-12)
+
+
+def test_results_in_blocks_equal_results_at_once():
+    rbm = make_rbm().fit(X)
+    many = np.vstack([X, X])  # more rows than a block
+    for method in (rbm.transform, rbm.free_energy, rbm.score_samples):
+        np.testing.assert_allclose(method(many)[1797:], method(X), rtol=1e-12)
+
+
+# -- the place of BernoulliRBM
+
+
+def test_bernoulli_rbm_can_be_swapped():
+    parameters = {
+        "n_components": 20,
+        "learning_rate": 0.05,
+        "batch_size": 10,
+        "n_iter": 2,
+        "verbose": 0,
+        "random_state": 0,
+    }
+    peer, rbm = BernoulliRBM(**parameters).fit(X), RBMTransformer(**parameters).fit(X)
+    names = [name for name in vars(peer) if name.endswith("_") and name != "random_state_"]
+    for name in names:
+        assert np.shape(getattr(rbm, name)) == np.shape(getattr(peer, name)), name
+    np.testing.assert_array_equal(peer.get_feature_names_out()[0], "bernoullirbm0")
+    np.testing.assert_array_equal(rbm.get_feature_names_out()[0], "rbmtransformer0")
+    for name in ("transform", "score_samples", "gibbs"):
+        assert getattr(rbm, name)(X).shape == getattr(peer, name)(X).shape
+    public = [name for name in dir(peer) if not name.startswith("_")]
+    assert [name for name in public if not hasattr(rbm, name)] == ["random_state_"]
+
+
+def test_transform_and_free_energy_agree_with_bernoulli_rbm():
+    rbm, peer = make_rbm().fit(X), BernoulliRBM(12, n_iter=1).fit(X)
+    for name in FITTED[:3]:
+        setattr(peer, name, getattr(rbm, name))
+    np.testing.assert_allclose(rbm.transform(X), peer.transform(X), rtol=1e-10)
+    np.testing.assert_allclose(rbm.free_energy(X), peer._free_energy(X), rtol=1e-10)
+
+
+def test_gibbs_goes_on_with_other_random_numbers():
+    rbm = make_rbm().fit(X)
+    assert (rbm.gibbs(X) != rbm.gibbs(X)).any()
+
+
+# -- partial_fit
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+def test_partial_fit_on_all_rows_goes_on_where_fit_stood(gradient):
+    whole = make_rbm(n_iter=3, gradient=gradient).fit(X)
+    parts = make_rbm(n_iter=1, gradient=gradient).fit(X)
+    first = make_rbm(n_iter=7, gradient=gradient)  # n_iter does not count here
+    for _ in range(2):
+        assert parts.partial_fit(X) is parts
+    for _ in range(3):
+        first.partial_fit(X)
+    assert parts.n_iter_ == first.n_iter_ == whole.n_iter_ == 3
+    assert_same_machine(parts, first)
+    # The reconstruction error is watched on rows drawn anew for each call, so that fit and
+    # partial_fit use up different random numbers; what they reach is the same.
+    np.testing.assert_allclose(parts.loss_curve_[-1], whole.loss_curve_[-1], rtol=0.3)
+
+
+def test_partial_fit_keeps_velocity_and_chains():
+    rbm = make_rbm(gradient="pcd").fit(X)
+    velocity, chains = rbm._optimizer.velocities[0].copy(), rbm.h_samples_.copy()
+    rbm.set_params(learning_rate=1e-12).partial_fit(X[:1])
+    np.testing.assert_allclose(rbm._optimizer.velocities[0], 0.5 * velocity, rtol=1e-6)
+    assert (rbm.h_samples_ == chains).mean() > 0.5  # one step further, not begun anew
+
+
+def test_partial_fit_over_parts_of_any_size_does_not_saturate():
+    rbm = RBMTransformer(n_components=100, random_state=0)
+    for _ in range(10):
+        rbm.partial_fit(X)  # what drove every unit of BernoulliRBM to 1
+        for part in np.array_split(X, [1, 3, 100, 900]):
+            rbm.partial_fit(part)
+    h = rbm.transform(X)
+    assert 0.05 < h.mean() < 0.95
+    assert h.std(axis=0).min() > 0.01
+    assert rbm.loss_curve_[-1] < 0.02
+
+
+def test_more_rows_in_a_minibatch_than_before_get_more_chains():
+    for gradient in GRADIENTS:
+        rbm = make_rbm(gradient=gradient, batch_size=5).fit(X)
+        assert rbm.h_samples_.shape == (5, 12)
+        rbm.set_params(batch_size=50).partial_fit(X)
+        assert rbm.h_samples_.shape == (50, 12)
+
+
+def test_warm_start_goes_on_and_fit_starts_anew():
+    rbm = make_rbm(warm_start=True).fit(X).fit(X)
+    assert rbm.n_iter_ == len(rbm.loss_curve_) == 6
+    again = make_rbm().fit(X).fit(X)
+    assert again.n_iter_ == len(again.loss_curve_) == 3
+    assert_same_machine(again, make_rbm().fit(X))
+    with pytest.raises(ValueError, match=r"n_components == 7, but the fitted machine has 12"):
+        rbm.set_params(n_components=7).fit(X)
+
+
+# -- what comes in
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_computation_keeps_the_dtype(dtype):
+    rbm = make_rbm().fit(X.astype(dtype))
+    for name in FITTED:
+        assert getattr(rbm, name).dtype == dtype
+    results = [
+        rbm.transform(X.astype(dtype)),
+        rbm.inverse_transform(rbm.transform(X.astype(dtype))),
+        rbm.free_energy(X.astype(dtype)),
+        rbm.score_samples(X.astype(dtype)),
+        rbm.sample(2, 3),
+        rbm.partial_fit(X.astype(dtype)).components_,
+    ]
+    assert [result.dtype for result in results] == [dtype] * 6
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        csr_matrix,
+        csr_array,
+        csc_matrix,
+        np.asfortranarray,
+        pd.DataFrame,
+        lambda X: np.repeat(X, 2, axis=0)[::2],
+        lambda X: np.array(X.tolist(), dtype=object),
+    ],
+)
+def test_every_container_gives_the_same_machine(container):
+    expected, rbm = make_rbm().fit(X), make_rbm().fit(container(X))
+    assert_same_machine(rbm, expected)
+    for method in ("transform", "free_energy", "score_samples"):
+        result = np.asarray(getattr(rbm, method)(container(X)))
+        np.testing.assert_array_equal(result, getattr(expected, method)(X))
+
+
+def test_read_only_memory_map_is_taken_as_it_is(tmp_path):
+    path = tmp_path / "X.npy"
+    np.save(path, X.astype(np.float32))
+    mapped = np.load(path, mmap_mode="r")
+    assert_same_machine(make_rbm().fit(mapped), make_rbm().fit(X.astype(np.float32)))
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+def test_input_is_never_changed(gradient):
+    given = X.copy()
+    rbm = make_rbm(gradient=gradient).fit(given)
+    rbm.transform(given), rbm.score_samples(given), rbm.sample(len(X), 2, start=given)
+    rbm.gibbs(given)
+    np.testing.assert_array_equal(given, X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_components": 0}, r"n_components == 0, must be >= 1"),
+        ({"n_components": -3}, r"n_components == -3, must be >= 1"),
+        ({"n_components": 2.5}, r"n_components must be an instance of int, not float"),
+        ({"visible_units": "poisson"}, r"visible_units == 'poisson', .*'binary', 'gaussian'"),
+        ({"hidden_units": 3}, r"hidden_units == 3, must be one of: 'binary', 'gaussian'"),
+        ({"gradient": "exact"}, r"gradient == 'exact', must be one of: 'cd', 'pcd'"),
+        ({"n_gibbs_steps": 0}, r"n_gibbs_steps == 0, must be >= 1"),
+        ({"learning_rate": 0.0}, r"learning_rate == 0.0, must be > 0"),
+        ({"learning_rate": float("inf")}, r"learning_rate == inf, must be finite"),
+        ({"learning_rate": float("nan")}, r"learning_rate == nan, must be finite"),
+        ({"momentum": 1.0}, r"momentum == 1.0, must be < 1"),
+        ({"weight_decay": -1.0}, r"weight_decay == -1.0, must be >= 0"),
+        ({"batch_size": 0}, r"batch_size == 0, must be >= 1"),
+        ({"batch_size": "all"}, r"batch_size == 'all', must be one of: 'auto'"),
+        ({"n_iter": -1}, r"n_iter == -1, must be >= 0"),
+    ],
+)
+def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
+    rbm = make_rbm(**parameters)
+    with pytest.raises((ValueError, TypeError), match=message):
+        rbm.fit(X)
+    with pytest.raises(NotFittedError):
+        rbm.transform(X)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.where(np.eye(4), np.nan, 0.5), "contains NaN"),
+        (np.where(np.eye(4), np.inf, 0.5), "contains infinity"),
+        (np.ones(4), "Expected 2D array, got 1D array"),
+        (np.empty((0, 4)), "0 sample"),
+        (np.empty((4, 0)), "0 feature"),
+        (np.array([["a", "b"], ["c", "d"]]), "could not convert string to float"),
+        (pd.DataFrame({"text": ["a", "b"], "number": [0.0, 1.0]}), "could not convert string"),
+        (np.ones((2, 2, 2)), "dim 3"),
+    ],
+)
+def test_wrong_data_are_refused(data, message):
+    rbm = make_rbm()
+    with pytest.raises(ValueError, match=message):
+        rbm.fit(data)
+    with pytest.raises(NotFittedError):
+        rbm.transform(X)
+
+
+def test_wrong_width_is_refused_with_both_numbers():
+    rbm = make_rbm().fit(X)
+    for method in (rbm.transform, rbm.partial_fit, rbm.free_energy, rbm.score_samples):
+        with pytest.raises(ValueError, match="X has 63 features, but .* expecting 64"):
+            method(X[:, 1:])
+    with pytest.raises(ValueError, match="X has 13 columns, but RBMTransformer has 12 hidden"):
+        rbm.inverse_transform(np.ones((2, 13)))
+
+
+def test_score_of_gaussian_visible_units_says_what_to_use_instead():
+    rbm = make_rbm(visible_units="gaussian", learning_rate=1e-4).fit(X)
+    for method in (rbm.score_samples, rbm.score):
+        with pytest.raises(ValueError, match=r"visible_units == 'gaussian'.*free_energy"):
+            method(X)
+    assert rbm.free_energy(X).shape == (len(X),)
+
+
+# -- warnings and failures
+
+
+def test_values_outside_the_range_warn_once_per_fit():
+    for data in (X * 2, X - 0.5, csr_matrix(X * 2), csr_matrix(-X)):
+        with pytest.warns(DataRangeWarning, match=r"from 0 to 1.*MinMaxScaler.*gauss") as caught:
+            make_rbm().fit(data)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+    make_rbm().fit(X * (1 + 1e-12))  # what scaling may miss the range by
+    make_rbm(visible_units="gaussian", learning_rate=1e-5).fit(X * 2)
+
+
+def test_divergence_raises_and_leaves_nothing_half_fitted():
+    data = 100 * np.random.default_rng(0).normal(size=(200, 5))
+    rbm = make_rbm(visible_units="gaussian", learning_rate=1.0, n_iter=50)
+    message = r"diverged in pass \d+: a parameter is not finite. Lower learning_rate or scale"
+    with pytest.raises(DivergenceError, match=message):
+        rbm.fit(data)
+    assert not [name for name in vars(rbm) if name.endswith("_")]
+    with pytest.raises(NotFittedError):
+        rbm.transform(data)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_failure_gives_the_fitted_machine_back(method):
+    data = 100 * np.random.default_rng(0).normal(size=(200, 5))
+    rbm = make_rbm(visible_units="gaussian", learning_rate=1e-6, warm_start=True).fit(data)
+    before = copy.deepcopy(rbm)
+    rbm.set_params(learning_rate=1e30)
+    with pytest.raises(DivergenceError):
+        for _ in range(50):
+            before_call = copy.deepcopy(rbm)
+            getattr(rbm, method)(data)
+    assert_same_machine(rbm, before_call)
+    for machine in (rbm, before):  # the velocity and the random numbers too
+        machine.set_params(learning_rate=1e-6)
+    if before_call.n_iter_ == before.n_iter_:
+        assert_same_machine(rbm.partial_fit(data), before.partial_fit(data))
+
+
+def test_interruption_keeps_the_machine_of_the_last_finished_pass():
+    expected = make_rbm(n_iter=2).fit(X)
+
+    class Interrupting(RBMTransformer):
+        def _momentum(self):
+            if self.n_iter_ == 2:
+                raise KeyboardInterrupt
+            return super()._momentum()
+
+    rbm = Interrupting(n_components=12, n_iter=9, random_state=0)
+    with pytest.warns(InterruptedTrainingWarning, match="after 2 passes"):
+        rbm.fit(X)
+    assert rbm.n_iter_ == 2
+    np.testing.assert_array_equal(rbm.components_, expected.components_)
+
+
+def test_verbose_prints_a_line_for_each_pass(capsys):
+    make_rbm(verbose=1).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert "pass 3" in lines[2]
+    assert "reconstruction error" in lines[2]
+    make_rbm().fit(X)
+    assert capsys.readouterr().out == ""
+
+
+# -- sampling
+
+
+def test_samples_follow_the_trained_model():
+    # Two bits that are always equal, learned, are equal in the samples.
+    data = np.repeat(np.random.default_rng(0).integers(0, 2, (500, 1)), 2, axis=1)
+    rbm = make_rbm(n_components=4, n_iter=100).fit(data.astype(float))
+    drawn = rbm.sample(1000, 50, random_state=0)
+    assert (drawn[:, 0] == drawn[:, 1]).mean() > 0.9
+    assert 0.2 < drawn.mean() < 0.8
+
+
+def test_sample_starts_where_it_is_told_and_repeats_with_its_seed():
+    rbm = make_rbm().fit(X)
+    start = (X[:5] > 0.5).astype(float)
+    np.testing.assert_array_equal(rbm.sample(5, 0, start=start), start)
+    one, other = (rbm.sample(5, 3, start=start, random_state=4) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert set(np.unique(one)) <= {0.0, 1.0}
+    assert (rbm.sample(5, 3, start=start, random_state=5) != one).any()
+    with pytest.raises(ValueError, match=r"start has shape \(4, 64\), must be .*\(5, 64\)"):
+        rbm.sample(5, 3, start=start[:4])
+    with pytest.raises(ValueError, match="n_samples == 0, must be >= 1"):
+        rbm.sample(0)
+
+
+# -- copies
+
+
+def test_same_seed_gives_the_same_machine_and_another_seed_another():
+    assert_same_machine(make_rbm().fit(X), make_rbm().fit(X))
+    state = np.random.RandomState(0)
+    make_rbm(random_state=state).fit(X)
+    other = make_rbm(random_state=1).fit(X)
+    assert (other.components_ != make_rbm().fit(X).components_).any()
+
+
+@pytest.mark.parametrize("module", [pickle, joblib])
+def test_copy_predicts_the_same_and_trains_on_the_same(module):
+    rbm, file = make_rbm(gradient="pcd").fit(X), io.BytesIO()
+    module.dump(rbm, file)
+    file.seek(0)
+    loaded = module.load(file)
+    np.testing.assert_array_equal(loaded.transform(X), rbm.transform(X))
+    assert_same_machine(loaded.partial_fit(X), rbm.partial_fit(X))
+
+
+def test_read_only_memory_mapped_machine_can_be_used_and_trained_on(tmp_path):
+    rbm = make_rbm().fit(X)
+    joblib.dump(rbm, tmp_path / "rbm.joblib")
+    mapped = joblib.load(tmp_path / "rbm.joblib", mmap_mode="r")
+    assert not mapped.components_.flags.writeable
+    np.testing.assert_array_equal(mapped.transform(X), rbm.transform(X))
+    assert_same_machine(mapped.partial_fit(X), rbm.partial_fit(X))
+
+
+def test_clone_keeps_parameters_and_forgets_the_fit():
+    rbm = make_rbm(gradient="pcd", momentum=0.3).fit(X)
+    copied = clone(rbm)
+    assert copied.get_params() == rbm.get_params()
+    with pytest.raises(NotFittedError):
+        copied.transform(X)
