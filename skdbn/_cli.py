@@ -9,10 +9,10 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import time
 import warnings
 import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from skdbn.datasets import load_digits, load_mnist
 
 HELD_OUT = 1 / 6  # share of the rows for the printed error, where the data come unsplit
 N_NEIGHBORS = 3
+MAX_INTEGER = 2**32 - 1  # the largest seed, and more than any other option has a use for
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
@@ -64,13 +65,25 @@ def main(arguments=None):
     """
     options = _parse(arguments)
     try:
-        if options.out is not None:
-            options.out.mkdir(parents=True, exist_ok=True)
-        return _run(options, _load(options))
-    except (ValueError, OSError) as error:
-        message = " ".join(str(error).split())
-        print(f"skdbn: error: {message}", file=sys.stderr)
+        data = _load(options)
+        _prepare(options, data)
+        return _run(options, data)
+    except KeyboardInterrupt:
+        print("skdbn: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (ValueError, OSError, MemoryError) as error:
+        print(f"skdbn: error: {_describe(error)}", file=sys.stderr)
         return 2
+
+
+def _describe(error):
+    """Return what an error says, in one line."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, MemoryError):
+        text = f"out of memory: {text or 'the data or the layers are too large.'}"
+    return " ".join(text.split())
 
 
 def _parse(arguments):
@@ -124,8 +137,10 @@ def _at_least(minimum):
             value = int(text)
         except ValueError:
             value = minimum - 1
-        if value < minimum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {minimum} up")
+        if not minimum <= value <= MAX_INTEGER:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not an integer from {minimum} to {MAX_INTEGER}"
+            )
         return value
 
     return integer
@@ -146,41 +161,47 @@ def _load(options):
     if options.data == "mnist":
         return Data(*load_mnist())
     path = Path(options.data)
+    if not path.exists():
+        raise ValueError(
+            f"{path} does not exist; --data takes digits, mnist, a folder or an .npz file."
+        )
     if (path / "train.csv").exists() or (path / "test.csv").exists():
         return _load_kaggle(path, options.seed)
     if path.is_dir():
         return Data(*load_mnist(path))
     if path.suffix == ".npz":
         return _load_npz(path, options.seed)
-    if path.exists():
-        raise ValueError(f"{path} is neither a folder nor an .npz file.")
-    raise ValueError(
-        f"{path} does not exist; --data takes digits, mnist, a folder or an .npz file."
-    )
+    raise ValueError(f"{path} is neither a folder nor an .npz file.")
 
 
 def _load_npz(path, seed):
     """Return the data of an .npz file, split."""
     try:
         with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("it is no zip archive")
+            file.seek(0)
             arrays = np.load(file, allow_pickle=False)
-            names = getattr(arrays, "files", [])  # a single array has none
-            missing = [name for name in ("X", "y") if name not in names]
+            missing = [name for name in ("X", "y") if name not in arrays.files]
             if missing:
                 raise ValueError(f"it has no array {' and no array '.join(missing)}")
-            X, y = arrays["X"], arrays["y"]
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-        raise ValueError(f"{path} is not an .npz file with X and y: {error}.") from error
+            X, y = np.asarray(arrays["X"]), np.asarray(arrays["y"])
+    except Exception as error:  # ten types came up when random bytes of a file were changed
+        raise ValueError(
+            f"{path} is not an .npz file with X and y: {error or type(error).__name__}."
+        ) from error
     if X.ndim != 2 or X.dtype.kind not in "buif" or 0 in X.shape:
         raise ValueError(
             f"{path}: X has shape {X.shape} and type {X.dtype}, must be a matrix of numbers."
         )
-    if y.shape != (len(X),) or y.dtype.kind not in "buiUS":
+    if y.shape != (len(X),) or y.dtype.kind not in "buiU":
         raise ValueError(
             f"{path}: y has shape {y.shape} and type {y.dtype}, must have an integer or a string "
             f"for each of the {len(X)} rows of X."
         )
-    X = X.astype(np.float32) / 255 if X.dtype == np.uint8 else X.astype(np.float32)
+    is_bytes = X.dtype == np.uint8 and X.max() > 1  # else they are black and white already
+    with np.errstate(over="ignore"):  # inf is refused below
+        X = X.astype(np.float32) / np.float32(255 if is_bytes else 1)
     if not (X.min() >= 0.0 and X.max() <= 1.0):  # nan fails as well
         raise ValueError(
             f"{path}: X has values from {X.min():g} to {X.max():g}, must be bytes or in [0, 1]: "
@@ -208,7 +229,7 @@ def _load_kaggle(folder, seed):
             f"{len(train_columns) - 1} of train.csv without label."
         )
     labels = train[:, 0]
-    wrong = np.flatnonzero((labels % 1 != 0) | (labels < 0) | (labels > 9))
+    wrong = np.flatnonzero(~np.isin(labels, np.arange(10)))
     if len(wrong):
         raise ValueError(
             f"{folder / 'train.csv'}, line {wrong[0] + 2}: label {labels[wrong[0]]:g}, must be a "
@@ -223,21 +244,46 @@ def _read_csv(path):
     """Return the column names and the numbers of a CSV file."""
     if not path.is_file():
         raise ValueError(f"{path} does not exist; train.csv and test.csv must be there.")
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            columns = [name.strip().strip('"') for name in file.readline().split(",")]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # no rows: reported below
-                values = np.loadtxt(file, delimiter=",", dtype=np.float32, ndmin=2)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error} (rows are counted below the header).") from error
+    # A byte that is no text becomes a sign that is no number, and is reported with its line.
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        columns = [name.strip().strip('"') for name in file.readline().split(",")]
+        start = file.tell()
+        try:
+            try:  # whole numbers are read several times faster
+                values = _read_rows(file, len(columns), np.int16)
+            except ValueError:
+                file.seek(start)
+                values = _read_rows(file, len(columns), np.float32)
+        except ValueError as error:
+            raise ValueError(f"{path}, {error}.") from error
     if values.size == 0:
         raise ValueError(f"{path} has no rows.")
-    if values.shape[1] != len(columns):
-        raise ValueError(
-            f"{path}: rows have {values.shape[1]} values, the header has {len(columns)} names."
-        )
     return columns, values
+
+
+def _read_rows(file, n_columns, dtype):
+    """Return the numbers below the header of a CSV file; an error begins with the line."""
+    n_lines = 1
+
+    def lines():
+        nonlocal n_lines
+        for line in file:
+            n_lines += 1
+            n_values = line.count(",") + 1
+            if n_values != n_columns:
+                if not (line + file.read()).strip():
+                    return  # empty lines at the end
+                raise ValueError(f"{n_values} values, the header has {n_columns} names")
+            yield line
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # no rows: reported by the caller
+            warnings.simplefilter("error", DeprecationWarning)  # older NumPy reads 2.5 as 2
+            return np.loadtxt(lines(), delimiter=",", dtype=dtype, comments=None, ndmin=2)
+    except (ValueError, DeprecationWarning) as error:
+        message = str(error).partition(" at row ")[0]  # counted in another way
+        raise ValueError(f"line {n_lines}: {message}") from error
 
 
 def _scale_pixels(path, pixels):
@@ -245,7 +291,7 @@ def _scale_pixels(path, pixels):
     wrong = np.flatnonzero(~((pixels >= 0) & (pixels <= 255)).all(axis=1))
     if len(wrong):
         raise ValueError(f"{path}, line {wrong[0] + 2}: a pixel is not in 0 to 255.")
-    return np.ascontiguousarray(pixels) / np.float32(255)
+    return pixels / np.float32(255)
 
 
 def _split(X, y, seed, path):
@@ -263,6 +309,22 @@ def _split(X, y, seed, path):
 # -- the job
 
 
+def _prepare(options, data):
+    """Raise now what else would come after training; make the folder for the results."""
+    n_rows, n_classes = len(data.y_train), len(np.unique(data.y_train))
+    if n_classes < 2 or n_rows < N_NEIGHBORS:
+        raise ValueError(
+            f"{options.data}: {n_rows} training rows of {n_classes} classes; there must be "
+            f"{N_NEIGHBORS} rows and two classes."
+        )
+    if options.out is not None:
+        if options.out.exists() and not options.out.is_dir():
+            raise ValueError(f"--out {options.out} exists and is not a folder.")
+        options.out.mkdir(parents=True, exist_ok=True)
+    if options.out is not None or data.X_submission is not None:
+        tempfile.TemporaryFile(dir=options.out or Path()).close()  # it can be written to
+
+
 def _run(options, data):
     """Train, print the table, write the files; return the exit status."""
     n_classes = len(np.unique(data.y_train))
@@ -274,14 +336,20 @@ def _run(options, data):
     net = DBNClassifier(
         tuple(options.layers),
         rbm=RBMTransformer(n_iter=options.pretrain_iter, batch_size=options.batch_size),
+        softmax_iter=options.softmax_iter,
+        finetune_iter=options.finetune_iter,
         batch_size=options.batch_size,
         random_state=options.seed,
     )
+    asked_for = net.get_params(deep=False)
     rows = []
     try:
-        finished = _compare(net, data, options, rows)
+        finished = _compare(net, data, rows)
     except KeyboardInterrupt:
         finished = False
+    for model in (net, *getattr(net, "rbms_", [])):
+        model.set_params(verbose=0)
+    net.set_params(**asked_for)
     print(_table(rows))
     _write(options, data, net, rows, finished)
     if not finished:
@@ -289,20 +357,20 @@ def _run(options, data):
     return 0 if finished else INTERRUPTED
 
 
-def _compare(net, data, options, rows):
+def _compare(net, data, rows):
     """Train nearest neighbours and the net, append their rows; tell whether all was done."""
     neighbors = KNeighborsClassifier(N_NEIGHBORS)
     seconds = _time(lambda: neighbors.fit(data.X_train, data.y_train))
     rows.append(_evaluate(f"KNeighborsClassifier({N_NEIGHBORS})", neighbors, data, seconds))
     # Two fits instead of one, which end at the same weights, show the error between them.
-    net.set_params(softmax_iter=options.softmax_iter, finetune_iter=0)
+    finetune_iter = net.finetune_iter
+    net.set_params(finetune_iter=0, verbose=1)
     seconds, finished = _fit(net, data)
     rows.append(_evaluate("DBNClassifier, softmax phase", net, data, seconds))
     if not finished:
         return False
-    net.set_params(softmax_iter=0, finetune_iter=options.finetune_iter, warm_start=True)
+    net.set_params(softmax_iter=0, finetune_iter=finetune_iter, warm_start=True)
     more_seconds, finished = _fit(net, data)
-    net.set_params(softmax_iter=options.softmax_iter, warm_start=False)
     rows.append(_evaluate("DBNClassifier", net, data, seconds + more_seconds))
     return finished
 
@@ -314,13 +382,14 @@ def _fit(net, data):
         contextlib.redirect_stdout(sys.stderr),
     ):
         warnings.simplefilter("always")
-        net.set_params(verbose=1)
         seconds = _time(lambda: net.fit(data.X_train, data.y_train))
-        net.set_params(verbose=0)
+    finished = True
     for warning in caught:
-        print(f"skdbn: warning: {warning.message}", file=sys.stderr)
-    interrupted = (issubclass(w.category, InterruptedTrainingWarning) for w in caught)
-    return seconds, not any(interrupted)
+        if issubclass(warning.category, InterruptedTrainingWarning):
+            finished = False
+        else:
+            print(f"skdbn: warning: {warning.message}", file=sys.stderr)
+    return seconds, finished
 
 
 def _time(function):
@@ -356,7 +425,8 @@ def _write(options, data, net, rows, finished):
         _replace(options.out / "report.json", lambda path: path.write_text(report + "\n"))
         if fitted:
             _replace(options.out / "model.joblib", lambda path: joblib.dump(net, path))
-    if fitted and data.X_submission is not None:
+    # Without --out an earlier submission would be lost to half a training.
+    if fitted and data.X_submission is not None and (finished or options.out is not None):
         path = (options.out or Path()) / "submission.csv"
         labels = net.predict(data.X_submission)
         lines = ["ImageId,Label", *(f"{i},{label}" for i, label in enumerate(labels, 1))]

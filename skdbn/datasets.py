@@ -117,8 +117,8 @@ def _fetch_mnist(folder):
 
 def _load_idx_folder(folder):
     """Return images and labels of the four IDX files in a folder."""
-    X_train = _read_images(_find_idx(folder, "train-images", 3))
-    X_test = _read_images(_find_idx(folder, "t10k-images", 3))
+    X_train, train_size = _read_images(_find_idx(folder, "train-images", 3))
+    X_test, test_size = _read_images(_find_idx(folder, "t10k-images", 3))
     y_train = _read_labels(_find_idx(folder, "train-labels", 1))
     y_test = _read_labels(_find_idx(folder, "t10k-labels", 1))
     if len(X_train) != len(y_train) or len(X_test) != len(y_test):
@@ -126,10 +126,10 @@ def _load_idx_folder(folder):
             f"{folder}: {len(X_train)} training images and {len(y_train)} labels, {len(X_test)} "
             f"test images and {len(y_test)} labels; there must be a label for each image."
         )
-    if X_train.shape[1] != X_test.shape[1]:
+    if train_size != test_size:
         raise ValueError(
-            f"{folder}: training images have {X_train.shape[1]} pixels, test images have "
-            f"{X_test.shape[1]}; they must have the same size."
+            f"{folder}: training images have {train_size} pixels, test images have {test_size}; "
+            "they must have the same size."
         )
     return X_train, X_test, y_train, y_test
 
@@ -145,13 +145,11 @@ def _find_idx(folder, name, n_dimensions):
 
 
 def _read_images(path):
-    """Return images as rows of float32 in [0, 1]."""
+    """Return images as rows of float32 in [0, 1], and their size as text."""
     (n_images, n_rows, n_columns), pixels = _read_idx(path, IMAGES_MAGIC, 3)
-    if n_rows * n_columns == 0:
-        raise ValueError(f"{path}: images of {n_rows} x {n_columns} pixels are empty.")
     X = pixels.reshape(n_images, n_rows * n_columns).astype(np.float32)
     X /= 255.0
-    return X
+    return X, f"{n_rows} x {n_columns}"
 
 
 def _read_labels(path):

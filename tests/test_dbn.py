@@ -1,0 +1,452 @@
+"""The classifier."""
+
+import io
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array, csr_matrix
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import MLPClassifier
+
+from skdbn import (
+    DataRangeWarning,
+    DBNClassifier,
+    DivergenceError,
+    InterruptedTrainingWarning,
+    RBMTransformer,
+)
+from skdbn._optimizers import OPTIMIZERS, SCHEDULES
+from skdbn.datasets import load_digits
+
+X, X_TEST, Y, Y_TEST = load_digits()
+FEW = slice(0, 300)
+QUICK = RBMTransformer(n_iter=2)
+
+
+def make_net(**parameters):
+    quick = {"rbm": QUICK, "softmax_iter": 2, "finetune_iter": 2, "random_state": 0}
+    return DBNClassifier(**{"hidden_layer_sizes": (15, 10), **quick, **parameters})
+
+
+def assert_same_network(one, other):
+    for a, b in zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# -- what training learns
+
+
+def test_classifier_learns_digits():
+    net = DBNClassifier((100, 100), random_state=0).fit(X, Y)
+    assert net.score(X_TEST, Y_TEST) > 0.95
+    assert net.loss_curve_[-1] < net.loss_curve_[0]
+    assert net.softmax_loss_curve_[-1] < net.softmax_loss_curve_[0]
+
+
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_solver_and_schedule_learns(solver, schedule):
+    rate = {"adam": 3e-3, "sgd": 0.03}[solver]
+    net = DBNClassifier(
+        (50,), solver=solver, learning_rate=schedule, learning_rate_init=rate, random_state=0
+    ).fit(X, Y)
+    assert net.score(X_TEST, Y_TEST) > 0.9
+
+
+def test_network_without_pretraining_is_the_control():
+    net = DBNClassifier((50,), pretrain=False, finetune_iter=20, random_state=0).fit(X, Y)
+    assert net.rbms_ == []
+    assert net.score(X_TEST, Y_TEST) > 0.9
+
+
+def test_layers_are_pretrained_on_the_probabilities_of_the_layer_below():
+    net = make_net(softmax_iter=0, finetune_iter=0).fit(X, Y)
+    below, above = net.rbms_
+    again = clone(above).fit(below.transform(X))
+    np.testing.assert_array_equal(again.components_, above.components_)
+    for rbm, coef, intercept in zip(net.rbms_, net.coefs_, net.intercepts_, strict=False):
+        np.testing.assert_array_equal(coef, rbm.components_.T)
+        np.testing.assert_array_equal(intercept, rbm.intercept_hidden_)
+
+
+def test_softmax_phase_trains_the_top_layer_alone():
+    start = make_net(softmax_iter=0, finetune_iter=0).fit(X, Y)
+    after = make_net(finetune_iter=0).fit(X, Y)
+    for i in (0, 1):
+        np.testing.assert_array_equal(start.coefs_[i], after.coefs_[i])
+        np.testing.assert_array_equal(start.intercepts_[i], after.intercepts_[i])
+    assert (start.coefs_[2] != after.coefs_[2]).any()
+    assert after.softmax_loss_curve_[1] < after.softmax_loss_curve_[0]
+    features = after.rbms_[1].transform(after.rbms_[0].transform(X))
+    scores = features @ after.coefs_[2] + after.intercepts_[2]
+    np.testing.assert_array_equal(scores.argmax(axis=1), after.predict(X))
+
+
+def test_fine_tuning_changes_every_layer_and_leaves_the_machines_as_pretrained():
+    start = make_net(finetune_iter=0).fit(X, Y)
+    after = make_net().fit(X, Y)
+    for i in range(3):
+        assert (start.coefs_[i] != after.coefs_[i]).mean() > 0.9
+    for one, other in zip(start.rbms_, after.rbms_, strict=True):
+        np.testing.assert_array_equal(one.components_, other.components_)
+        assert one.intercept_visible_.any()
+
+
+def test_fitted_attributes_have_the_shapes_of_mlp_classifier():
+    net, peer = make_net().fit(X, Y), MLPClassifier((15, 10), max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer.fit(X, Y)
+    assert [c.shape for c in net.coefs_] == [c.shape for c in peer.coefs_]
+    assert [c.shape for c in net.intercepts_] == [c.shape for c in peer.intercepts_]
+    assert net.n_layers_ == peer.n_layers_
+    np.testing.assert_array_equal(net.classes_, peer.classes_)
+    assert net.n_iter_ == len(net.loss_curve_) == 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_computation_keeps_the_dtype(dtype):
+    net = make_net().fit(X.astype(dtype), Y)
+    assert {a.dtype for a in net.coefs_ + net.intercepts_} == {np.dtype(dtype)}
+    assert {rbm.components_.dtype for rbm in net.rbms_} == {np.dtype(dtype)}
+    assert net.predict_proba(X.astype(dtype)).dtype == dtype
+
+
+# -- templates
+
+
+def test_template_is_cloned_for_each_layer_and_never_fitted():
+    template = RBMTransformer(n_iter=2, learning_rate=0.03, gradient="pcd")
+    before = template.get_params()
+    net = make_net(rbm=template).fit(X[FEW], Y[FEW])
+    assert template.get_params() == before
+    assert not hasattr(template, "components_")
+    assert [rbm.learning_rate for rbm in net.rbms_] == [0.03, 0.03]
+    assert [rbm.n_components for rbm in net.rbms_] == [15, 10]
+    assert net.rbms_[0].random_state != net.rbms_[1].random_state
+
+
+def test_sequence_gives_each_layer_its_template():
+    gaussian = RBMTransformer(visible_units="gaussian", learning_rate=0.001, n_iter=20)
+    iris = load_iris()
+    data = (iris.data - iris.data.mean(axis=0)) / iris.data.std(axis=0)
+    net = make_net(
+        rbm=[gaussian, RBMTransformer()], finetune_iter=50, batch_size=5, learning_rate_init=0.01
+    )
+    net.fit(data, iris.target)  # and no warning about its range
+    assert [rbm.visible_units for rbm in net.rbms_] == ["gaussian", "binary"]
+    assert net.score(data, iris.target) > 0.9
+    assert clone(net).rbm[0].visible_units == "gaussian"
+
+
+def test_gaussian_hidden_units_are_linear_units_of_the_network():
+    templates = [RBMTransformer(hidden_units="gaussian", learning_rate=1e-3, n_iter=1), QUICK]
+    with pytest.warns(DataRangeWarning):  # the layer above has binary visible units
+        net = make_net(rbm=templates).fit(X, Y)
+    h = X @ net.coefs_[0] + net.intercepts_[0]
+    h = 1 / (1 + np.exp(-(h @ net.coefs_[1] + net.intercepts_[1])))
+    scores = h @ net.coefs_[2] + net.intercepts_[2]
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(
+        net.predict_proba(X), p / p.sum(axis=1, keepdims=True), rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("rbm", "message"),
+    [
+        (MLPClassifier(), r"rbm == MLPClassifier\(\), must be an RBMTransformer, a sequence"),
+        ("rbm", r"rbm == 'rbm', must be an RBMTransformer"),
+        ([RBMTransformer(), None], r"rbm == None, must be an RBMTransformer"),
+        (RBMTransformer, r"must be an RBMTransformer"),
+        ([RBMTransformer()], r"rbm has 1 templates, but .* has 2 layers"),
+        ([], r"rbm has 0 templates"),
+    ],
+)
+def test_wrong_template_is_refused(rbm, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make_net(rbm=rbm).fit(X, Y)
+
+
+def test_wrong_parameter_of_a_template_is_refused():
+    with pytest.raises(ValueError, match=r"gradient == 'exact'"):
+        make_net(rbm=RBMTransformer(gradient="exact")).fit(X, Y)
+
+
+# -- early stopping, warm start, dropout
+
+
+def test_early_stopping_keeps_the_weights_of_the_best_pass():
+    net = make_net(early_stopping=True, finetune_iter=6, learning_rate_init=0.03).fit(X, Y)
+    assert len(net.validation_scores_) == net.n_iter_
+    assert net.best_validation_score_ == max(net.validation_scores_)
+    best = int(np.argmax(net.validation_scores_)) + 1
+    shorter = make_net(
+        early_stopping=True, finetune_iter=best, learning_rate="constant", learning_rate_init=0.03
+    ).fit(X, Y)
+    longer = clone(shorter).set_params(finetune_iter=best + 3).fit(X, Y)
+    if longer.best_validation_score_ == shorter.best_validation_score_:
+        assert_same_network(shorter, longer)
+
+
+def test_early_stopping_stops_when_nothing_rises():
+    net = make_net(
+        early_stopping=True, finetune_iter=50, n_iter_no_change=2, tol=1.0, learning_rate="constant"
+    ).fit(X[FEW], Y[FEW])
+    assert net.n_iter_ == 3
+
+
+def test_held_out_rows_are_not_trained_on():
+    marked = np.vstack([X[FEW], X[FEW]])
+    labels = np.concatenate([Y[FEW], Y[FEW]])
+    seen = []
+
+    class Recording(RBMTransformer):
+        def fit(self, X, y=None):
+            seen.append(len(X))
+            return super().fit(X)
+
+    make_net(rbm=Recording(n_iter=1), early_stopping=True, validation_fraction=0.25).fit(
+        marked, labels
+    )
+    assert seen == [450, 450]
+
+
+def test_warm_start_goes_on_with_the_network_and_keeps_the_machines():
+    net = make_net(warm_start=True).fit(X, Y)
+    machines, losses = net.rbms_, list(net.loss_curve_)
+    net.fit(X, Y)
+    assert net.rbms_ is machines
+    assert net.n_iter_ == len(net.loss_curve_) == 4
+    assert net.loss_curve_[2] < losses[0]
+    cold = make_net().fit(X, Y).fit(X, Y)
+    assert_same_network(cold, make_net().fit(X, Y))
+
+
+def test_warm_start_refuses_other_classes_and_layers():
+    net = make_net(warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match=r"y has the classes \[0 1 2\], but the fitted network"):
+        net.fit(X[Y < 3], Y[Y < 3])
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes == \(9,\), but .* \(15, 10\)"):
+        net.set_params(hidden_layer_sizes=(9,)).fit(X, Y)
+
+
+def test_dropout_changes_training_and_not_prediction():
+    plain = make_net().fit(X, Y)
+    for options in ({"dropout": 0.5}, {"input_dropout": 0.2}):
+        net = make_net(**options).fit(X, Y)
+        assert (net.coefs_[0] != plain.coefs_[0]).any()
+        np.testing.assert_array_equal(net.predict_proba(X), net.predict_proba(X))
+    np.testing.assert_array_equal(X, load_digits()[0])
+
+
+def test_alpha_shrinks_the_weights():
+    norms = [
+        sum((coef**2).sum() for coef in make_net(alpha=alpha, pretrain=False).fit(X, Y).coefs_)
+        for alpha in (0.0, 0.1)
+    ]
+    assert norms[1] < 0.9 * norms[0]
+
+
+# -- labels and input
+
+
+@pytest.mark.parametrize(
+    "names",
+    [np.arange(10) * 7 - 20, np.array(list("abcdefghij")), np.array(list("jihgfedcba"), object)],
+)
+def test_labels_of_every_kind_are_predicted(names):
+    reference, net = make_net().fit(X, Y), make_net().fit(X, names[Y])
+    np.testing.assert_array_equal(net.classes_, np.unique(names))
+    predicted = net.predict(X_TEST)
+    assert set(predicted) <= set(names)
+    if (np.sort(names) == names).all():
+        np.testing.assert_array_equal(predicted, names[reference.predict(X_TEST)])
+    best = net.predict_proba(X_TEST).argmax(axis=1)
+    np.testing.assert_array_equal(net.classes_[best], predicted)
+
+
+def test_probabilities_sum_to_one_and_have_their_logarithm():
+    net = make_net().fit(X, Y)
+    p = net.predict_proba(X)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-6)
+    np.testing.assert_array_equal(net.predict_log_proba(X), np.log(p))
+    net.coefs_[-1] *= 1e6
+    assert np.isneginf(net.predict_log_proba(X)).any()  # and no warning
+
+
+@pytest.mark.parametrize("container", [csr_matrix, csr_array, pd.DataFrame, np.asfortranarray])
+def test_every_container_gives_the_same_network(container):
+    net = make_net().fit(container(X[FEW]), Y[FEW])
+    assert_same_network(net, make_net().fit(X[FEW], Y[FEW]))
+    np.testing.assert_allclose(
+        net.predict_proba(container(X_TEST)),
+        make_net().fit(X[FEW], Y[FEW]).predict_proba(X_TEST),
+        rtol=1e-6,
+    )
+
+
+def test_sparse_input_with_early_stopping_and_without_pretraining():
+    net = make_net(early_stopping=True, pretrain=False).fit(csr_matrix(X), Y)
+    assert net.predict(csr_matrix(X_TEST)).shape == Y_TEST.shape
+
+
+@pytest.mark.parametrize(
+    ("data", "labels", "message"),
+    [
+        (X[FEW], np.zeros(300), r"y has one class, .*0.0.*needs at least two classes"),
+        (X[FEW], Y[:299], r"inconsistent numbers of samples: \[300, 299\]"),
+        (X[FEW], np.linspace(0, 1, 300), r"Unknown label type: continuous"),
+        (np.where(X[FEW] == 1, np.nan, X[FEW]), Y[FEW], "contains NaN"),
+        (np.where(X[FEW] == 1, np.inf, X[FEW]), Y[FEW], "contains infinity"),
+        (X[0], Y[:64], "Expected 2D array, got 1D array"),
+        (np.empty((0, 64)), np.empty(0), "0 sample"),
+        (X[FEW].astype(str)[:, :1] + "x", Y[FEW], "could not convert string to float"),
+        (X[FEW], None, "requires y to be passed"),
+        (X[FEW], np.column_stack([Y[FEW]] * 2), "y should be a 1d array"),
+    ],
+)
+def test_wrong_data_are_refused(data, labels, message):
+    net = make_net()
+    with pytest.raises(ValueError, match=message):
+        net.fit(data, labels)
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+
+
+def test_wrong_width_is_refused_with_both_numbers():
+    with pytest.raises(ValueError, match="X has 63 features, but DBNClassifier is expecting 64"):
+        make_net().fit(X, Y).predict(X[:, 1:])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"hidden_layer_sizes": ()}, r"hidden_layer_sizes == \(\), must have at least one"),
+        ({"hidden_layer_sizes": (10, 0)}, r"each of hidden_layer_sizes == 0, must be >= 1"),
+        ({"hidden_layer_sizes": -5}, r"each of hidden_layer_sizes == -5, must be >= 1"),
+        ({"hidden_layer_sizes": (2.5,)}, r"must be an instance of int, not float"),
+        ({"hidden_layer_sizes": "ten"}, r"must be an instance of int, not str"),
+        ({"softmax_iter": -1}, r"softmax_iter == -1, must be >= 0"),
+        ({"finetune_iter": 1.5}, r"finetune_iter must be an instance of int"),
+        ({"solver": "lbfgs"}, r"solver == 'lbfgs', must be one of: 'sgd', 'adam'"),
+        ({"learning_rate": "linear"}, r"learning_rate == 'linear', must be one of: 'constant'"),
+        ({"learning_rate_init": 0}, r"learning_rate_init == 0, must be > 0"),
+        ({"alpha": -0.1}, r"alpha == -0.1, must be >= 0"),
+        ({"dropout": 1.0}, r"dropout == 1.0, must be < 1"),
+        ({"input_dropout": -0.1}, r"input_dropout == -0.1, must be >= 0"),
+        ({"batch_size": -2}, r"batch_size == -2, must be >= 1"),
+        ({"validation_fraction": 0.0}, r"validation_fraction == 0.0, must be > 0"),
+        ({"n_iter_no_change": 0}, r"n_iter_no_change == 0, must be >= 1"),
+        ({"tol": -1e-3}, r"tol == -0.001, must be >= 0"),
+    ],
+)
+def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
+    net = make_net(**parameters)
+    with pytest.raises((ValueError, TypeError), match=message):
+        net.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+
+
+# -- warnings and failures
+
+
+def test_values_outside_the_range_warn_once_per_fit():
+    with pytest.warns(DataRangeWarning, match="MinMaxScaler") as caught:
+        make_net().fit(X[FEW] * 16, Y[FEW])
+    assert len(caught) == 1
+    make_net(pretrain=False).fit(X[FEW] * 16, Y[FEW])  # which has no visible units
+
+
+def test_divergence_of_pretraining_names_the_layer():
+    template = RBMTransformer(visible_units="gaussian", learning_rate=10.0)
+    net = make_net(rbm=[template, QUICK])
+    with pytest.raises(DivergenceError, match=r"layer 1 of 2: .* pass \d+: .* Lower learning_rate"):
+        net.fit(1e3 * (X - 0.5), Y)
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+
+
+def test_divergence_of_fine_tuning_gives_the_fitted_network_back():
+    net = make_net(solver="sgd", warm_start=True).fit(X, Y)
+    before = [coef.copy() for coef in net.coefs_]
+    net.set_params(learning_rate_init=1e38)
+    with pytest.raises(DivergenceError, match=r"Lower learning_rate_init or scale the data"):
+        net.fit(X, Y)
+    for one, other in zip(net.coefs_, before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_interruption_of_pretraining_keeps_what_was_learned(layer):
+    class Interrupting(RBMTransformer):
+        def _momentum(self):
+            if self.n_iter_ == 2 and len(self.components_) == {1: 15, 2: 10}[layer]:
+                raise KeyboardInterrupt
+            return super()._momentum()
+
+    net = make_net(rbm=Interrupting(n_iter=4))
+    with pytest.warns(InterruptedTrainingWarning) as caught:
+        net.fit(X, Y)
+    assert len(caught) == 2  # of the machine, and of the classifier
+    assert [rbm.n_iter_ for rbm in net.rbms_] == [4, 2][2 - layer :]
+    np.testing.assert_array_equal(net.coefs_[layer - 1], net.rbms_[-1].components_.T)
+    assert net.predict_proba(X).shape == (len(X), 10)
+    assert net.n_iter_ == 0
+
+
+def test_interruption_of_fine_tuning_keeps_the_last_finished_pass(capsys):
+    class Interrupting(DBNClassifier):
+        def _report(self, message):
+            if "fine-tuning pass 2" in message:
+                raise KeyboardInterrupt
+
+    net = Interrupting((10,), rbm=QUICK, learning_rate="constant", random_state=0)
+    with pytest.warns(InterruptedTrainingWarning, match="last finished pass"):
+        net.fit(X, Y)
+    expected = DBNClassifier(
+        (10,), rbm=QUICK, learning_rate="constant", finetune_iter=2, random_state=0
+    )
+    assert_same_network(net, expected.fit(X, Y))
+
+
+def test_verbose_prints_a_line_for_each_pass_of_each_phase(capsys):
+    make_net(verbose=1).fit(X, Y)
+    out = capsys.readouterr().out
+    assert out.count("reconstruction error") == 4
+    assert "pretraining layer 2 of 2: 15 to 10" in out
+    assert "softmax pass 2 of 2" in out
+    assert "fine-tuning pass 2 of 2" in out
+    make_net().fit(X, Y)
+    assert capsys.readouterr().out == ""
+
+
+# -- copies
+
+
+def test_same_seed_gives_the_same_network_and_another_seed_another():
+    assert_same_network(make_net().fit(X, Y), make_net().fit(X, Y))
+    other = make_net(random_state=1).fit(X, Y)
+    assert (other.coefs_[0] != make_net().fit(X, Y).coefs_[0]).any()
+
+
+@pytest.mark.parametrize("module", [pickle, joblib])
+def test_copy_predicts_the_same(module):
+    net, file = make_net().fit(X, Y), io.BytesIO()
+    module.dump(net, file)
+    file.seek(0)
+    np.testing.assert_array_equal(module.load(file).predict_proba(X), net.predict_proba(X))
+
+
+def test_clone_keeps_every_parameter():
+    net = make_net(dropout=0.1, rbm=RBMTransformer(learning_rate=0.02))
+    copied = clone(net)
+    assert copied.get_params()["rbm__learning_rate"] == 0.02
+    assert repr(copied) == repr(net)
