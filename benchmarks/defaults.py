@@ -1,4 +1,4 @@
-"""Do the default parameters work on the small tables that most people try first?
+"""Question: do the default parameters work on the small tables that most people try first.
 
 Accuracy of 5-fold stratified cross-validation behind a MinMaxScaler, every estimator with its
 default parameters, on the data sets that come with scikit-learn. Run by hand::

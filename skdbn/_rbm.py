@@ -38,6 +38,7 @@ from skdbn._validation import (
 
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
+SMALLEST_BATCH = 5  # of "auto"
 N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 RANGE_TOLERANCE = 1e-6  # what scaling may miss the range by
 
@@ -73,7 +74,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     weight_decay : float, default=2e-4
         L2 penalty on the weights, not on the intercepts.
     batch_size : int or "auto", default="auto"
-        Rows in a minibatch. "auto" makes a hundred minibatches of a pass, of 1 to 100 rows.
+        Rows in a minibatch. "auto" makes a hundred minibatches of a pass, of 5 to 100 rows.
     n_iter : int, default=30
         Passes over the data.
     warm_start : bool, default=False
@@ -240,7 +241,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             self._check_parameters()
             X = self._validate(X, self.components_.dtype if go_on else FLOATS, reset=not go_on)
             self._warn_of_range(X)
-            batch_size = resolve_batch_size(self.batch_size, X.shape[0])
+            batch_size = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
             if go_on:
                 self._continue(batch_size)
             else:

@@ -104,7 +104,7 @@ def check_batch_size(batch_size):
         check_integer(batch_size, "batch_size", 1)
 
 
-def resolve_batch_size(batch_size, n_samples):
+def resolve_batch_size(batch_size, n_samples, smallest):
     """Return the number of rows in a minibatch.
 
     Parameters
@@ -113,6 +113,8 @@ def resolve_batch_size(batch_size, n_samples):
         What was asked for.
     n_samples : int
         Rows in the data.
+    smallest : int
+        What "auto" does not go below.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def resolve_batch_size(batch_size, n_samples):
         At most n_samples. "auto" aims at a hundred minibatches in a pass, of at most 100 rows.
     """
     if batch_size == "auto":
-        batch_size = min(100, max(1, n_samples // 100))
+        batch_size = min(100, max(smallest, n_samples // 100))
     return min(batch_size, n_samples)
 
 

@@ -4,6 +4,7 @@ import gzip
 import os
 import struct
 import zlib
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,11 @@ def load_mnist(path=None):
         path = os.environ.get("SKDBN_MNIST") or None
     if path is not None:
         return _load_idx_folder(Path(path))
-    folder = Path(sklearn_datasets.get_data_home()) / "mnist"
+    try:
+        home = sklearn_datasets.get_data_home()
+    except OSError as error:  # it cannot be made; fetch_openml will fail on it as well
+        home = error.filename
+    folder = Path(home) / "mnist"
     if folder.is_dir():
         return _load_idx_folder(folder)
     return _fetch_mnist(folder)
@@ -100,7 +105,7 @@ def _fetch_mnist(folder):
         bunch = sklearn_datasets.fetch_openml(
             "mnist_784", version=1, as_frame=False, parser="liac-arff", n_retries=0
         )
-    except (OSError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         raise OSError(
             "MNIST was not found. Do one of four: hand load_mnist the folder of the IDX files "
             "(train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, "

@@ -54,7 +54,7 @@ def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     title, head, *rows = done.stdout.splitlines()
     assert title == "digits: 1437 training rows, 360 test rows, 64 features, 10 classes"
-    assert head.split() == "test error fit seconds predict seconds".split()
+    assert head.split() == ["test", "error", "fit", "seconds", "predict", "seconds"]
     names = [row.split("  ")[0] for row in rows]
     assert names == ["KNeighborsClassifier(3)", "DBNClassifier, softmax phase", "DBNClassifier"]
     assert "reconstruction error" in done.stderr
