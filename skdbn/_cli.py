@@ -359,9 +359,10 @@ def _run(options, data):
 
 def _compare(net, data, rows):
     """Train nearest neighbours and the net, append their rows; tell whether all was done."""
-    neighbors = KNeighborsClassifier(N_NEIGHBORS)
+    neighbors, name = KNeighborsClassifier(N_NEIGHBORS), f"KNeighborsClassifier({N_NEIGHBORS})"
+    print(f"[{name}] classifying {len(data.X_test)} rows", file=sys.stderr)
     seconds = _time(lambda: neighbors.fit(data.X_train, data.y_train))
-    rows.append(_evaluate(f"KNeighborsClassifier({N_NEIGHBORS})", neighbors, data, seconds))
+    rows.append(_evaluate(name, neighbors, data, seconds))
     # Two fits instead of one, which end at the same weights, show the error between them.
     finetune_iter = net.finetune_iter
     net.set_params(finetune_iter=0, verbose=1)

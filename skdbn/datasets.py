@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+import warnings
 import zlib
 from http.client import HTTPException
 from pathlib import Path
@@ -102,9 +103,11 @@ def load_mnist(path=None):
 def _fetch_mnist(folder):
     """Return MNIST from OpenML; `folder` is where the files were missed."""
     try:
-        bunch = sklearn_datasets.fetch_openml(
-            "mnist_784", version=1, as_frame=False, parser="liac-arff", n_retries=0
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of each retry; the error below says it all
+            bunch = sklearn_datasets.fetch_openml(
+                "mnist_784", version=1, as_frame=False, parser="liac-arff", n_retries=1
+            )
     except (OSError, HTTPException, ValueError) as error:
         raise OSError(
             "MNIST was not found. Do one of four: hand load_mnist the folder of the IDX files "
@@ -113,10 +116,13 @@ def _fetch_mnist(folder):
             f"to it; put it at {folder}; or connect to the network, so that fetch_openml can "
             f"fetch it ({type(error).__name__}: {error})."
         ) from error
-    X, y = (bunch.data / 255.0).astype(np.float32), bunch.target.astype(int)
     n_rows, n_train = MNIST_ROWS
-    if X.shape != (n_rows, 784):
-        raise ValueError(f"MNIST from OpenML has shape {X.shape}, must be ({n_rows}, 784).")
+    if bunch.data.shape != (n_rows, 784):
+        raise ValueError(
+            f"MNIST from OpenML has shape {bunch.data.shape}, must be ({n_rows}, 784)."
+        )
+    X, y = bunch.data.astype(np.float32), bunch.target.astype(int)
+    X /= 255.0
     return X[:n_train], X[n_train:], y[:n_train], y[n_train:]
 
 

@@ -1,26 +1,39 @@
 """The command line, mostly in this process."""
 
+import gzip
+import io
 import json
+import os
 import signal
 import subprocess
 import sys
+import zipfile
 
 import joblib
 import numpy as np
 import pytest
+from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, write_folder
+from threadpoolctl import threadpool_limits
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier, RBMTransformer, _cli
 from skdbn._cli import main
 from skdbn.datasets import load_digits
 
 QUICK = ["--layers", "10", "--pretrain-iter", "1", "--softmax-iter", "2", "--finetune-iter", "2"]
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (60, 6)), np.arange(60) % 3
+PIXELS = [f"pixel{i}" for i in range(6)]
+
+
+# Two BLAS threads of which one waits for a busy core take a hundred times as long as one.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    with threadpool_limits(1):
+        yield
 
 
 def write_npz(path, **arrays):
@@ -33,12 +46,11 @@ def write_csv(path, header, rows):
     path.write_text("\n".join(lines) + "\n")
 
 
-def write_kaggle(folder, labels=Y, train_header=None, test_header=None, train=None, test=None):
+def write_kaggle(folder, labels=Y, train_header=None, test_header=None, test=X[:7]):
     folder.mkdir(exist_ok=True)
-    pixels = [f"pixel{i}" for i in range(X.shape[1])]
-    train = np.column_stack([labels, X]).tolist() if train is None else train
-    write_csv(folder / "train.csv", train_header or ["label", *pixels], train)
-    write_csv(folder / "test.csv", test_header or pixels, X[:7].tolist() if test is None else test)
+    train = [[label, *row] for label, row in zip(labels, X, strict=True)]
+    write_csv(folder / "train.csv", train_header or ["label", *PIXELS], train)
+    write_csv(folder / "test.csv", test_header or PIXELS, test)
     return folder
 
 
@@ -46,12 +58,17 @@ def read_report(folder):
     return json.loads((folder / "report.json").read_text())
 
 
+def loaded(path):
+    """What the command line trains on."""
+    return _cli._load(_cli._parse(["--data", str(path)]))
+
+
 # -- the main job
 
 
 def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
     command = [sys.executable, "-m", "skdbn", *QUICK, "--out", "out"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ONE_THREAD)
     title, head, *rows = done.stdout.splitlines()
     assert title == "digits: 1437 training rows, 360 test rows, 64 features, 10 classes"
     assert head.split() == ["test", "error", "fit", "seconds", "predict", "seconds"]
@@ -70,7 +87,7 @@ def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
 def test_two_fits_end_where_one_fit_ends(tmp_path, capsys):
     assert main([*QUICK, "--seed", "3", "--batch-size", "20", "--out", "out"]) == 0
     model = joblib.load(tmp_path / "out" / "model.joblib")
-    X_train, _, y_train, _ = load_digits()
+    X_train, X_test, y_train, y_test = load_digits()
     plain = DBNClassifier(
         (10,),
         rbm=RBMTransformer(n_iter=1, batch_size=20),
@@ -79,11 +96,24 @@ def test_two_fits_end_where_one_fit_ends(tmp_path, capsys):
         batch_size=20,
         random_state=3,
     ).fit(X_train, y_train)
-    for one, other in zip(model.coefs_, plain.coefs_, strict=True):
-        np.testing.assert_array_equal(one, other)
-    given, expected = model.get_params(deep=False), plain.get_params(deep=False)
-    assert given.pop("rbm").get_params() == expected.pop("rbm").get_params()
-    assert given == expected
+    for name in ("coefs_", "intercepts_"):
+        for one, other in zip(getattr(model, name), getattr(plain, name), strict=True):
+            np.testing.assert_array_equal(one, other)
+    for name in ("softmax_loss_curve_", "loss_curve_", "n_iter_"):
+        assert getattr(model, name) == getattr(plain, name)
+    error = np.mean(plain.predict(X_test) != y_test)
+    assert read_report(tmp_path / "out")["results"][-1]["test_error"] == error
+    for one, other in ((model, plain), (model.rbms_[0], plain.rbms_[0])):
+        assert repr(one.get_params()) == repr(other.get_params())  # those that were asked for
+
+
+def test_softmax_row_is_the_error_before_fine_tuning(tmp_path, capsys):
+    main([*QUICK, "--out", "all"])
+    main([*QUICK, "--finetune-iter", "0", "--out", "part"])
+    softmax, final = (row["test_error"] for row in read_report(tmp_path / "all")["results"][1:])
+    assert softmax != final
+    part = read_report(tmp_path / "part")["results"]
+    assert [row["test_error"] for row in part[1:]] == [softmax, softmax]
 
 
 def test_seed_decides_the_result(tmp_path, capsys):
@@ -95,13 +125,59 @@ def test_seed_decides_the_result(tmp_path, capsys):
 
 
 def test_npz_file_is_split(tmp_path, capsys):
-    path = write_npz(tmp_path / "data.npz")
+    path = write_npz(tmp_path / "data.npz", y=np.array(list("abc"))[Y])
     assert main(["--data", str(path), *QUICK]) == 0
     assert f"{path}: 50 training rows, 10 test rows, 6 features, 3 classes" in (
         capsys.readouterr().out
     )
-    write_npz(path, X=(X / 255).astype(np.float64), y=Y.astype(str))
-    assert main(["--data", str(path), *QUICK]) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (X.astype(np.uint8), X / 255),
+        (X / 255, X / 255),
+        ((X > 99).astype(np.uint8), X > 99),  # bytes, but not from 0 to 255
+        (X > 99, X > 99),
+        (np.where(X > 99, 1 + 1e-12, 0), X > 99),  # what MinMaxScaler leaves
+    ],
+)
+def test_npz_file_is_scaled(tmp_path, given, expected):
+    data = loaded(write_npz(tmp_path / "data.npz", X=given))
+    rows = np.vstack([data.X_train, data.X_test])
+    assert rows.dtype == np.float32
+    order, expected_order = (np.lexsort(np.round(a, 3).T) for a in (rows, expected * 1.0))
+    np.testing.assert_allclose(rows[order], expected[expected_order], rtol=1e-6)
+
+
+def test_idx_folder_is_read(tmp_path, capsys):
+    folder = write_folder(tmp_path / "idx", zipped=True)
+    assert main(["--data", str(folder), *QUICK]) == 0
+    assert "12 training rows, 6 test rows, 20 features, 10 classes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", [1, 0.5])
+def test_kaggle_folder_is_split_and_scaled(tmp_path, step):
+    # Whole numbers take a way of their own, and so do other numbers.
+    folder = write_kaggle(tmp_path / "kaggle", test=X[:7] * step)
+    data = loaded(folder)
+    assert (len(data.y_train), len(data.y_test)) == (50, 10)
+    np.testing.assert_allclose(data.X_submission, X[:7] * step / 255, rtol=1e-6)
+    for rows, labels in ((data.X_train, data.y_train), (data.X_test, data.y_test)):
+        assert rows.dtype == np.float32
+        for row, label in zip(rows, labels, strict=True):
+            assert Y[np.isclose(X / 255, row).all(axis=1)].tolist() == [label]
+
+
+def test_csv_files_of_other_programs_are_read(tmp_path):
+    folder = write_kaggle(tmp_path / "kaggle")
+    expected = loaded(folder)
+    for path in folder.iterdir():
+        header, *lines = path.read_text().splitlines()
+        header = ",".join(f'"{name}"' for name in header.split(","))
+        path.write_bytes("\r\n".join(["\ufeff" + header, *lines, "", "  ", ""]).encode())
+    for given, array in zip(loaded(folder), expected, strict=True):
+        np.testing.assert_array_equal(given, array)
 
 
 @pytest.mark.parametrize("out", [None, "out"])
@@ -123,18 +199,25 @@ def test_kaggle_folder_gets_a_submission(tmp_path, capsys, out):
 
 
 def test_ctrl_c_saves_what_was_learned_so_far(tmp_path):
-    command = [sys.executable, "-m", "skdbn", "--layers", "30", "20", "--out", "out"]
-    command += ["--pretrain-iter", "100000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with process:
-        for line in process.stderr:
-            if "pass 3:" in line:
-                process.send_signal(signal.SIGINT)
-                break
-        out, err = process.communicate(timeout=60)
+    # Whoever starts the tests in the background may have told its children to ignore Ctrl-C.
+    code = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('skdbn', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code, "--layers", "30", "20", "--out", "out"]
+    command += ["--pretrain-iter", "1000000"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=ONE_THREAD) as process:
+        try:
+            seen = next(line for line in process.stderr if "pass 3:" in line)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=100)
+        finally:
+            process.kill()
+    assert "RBMTransformer" in seen
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert "interrupted" in err
+    assert err.splitlines()[-1].startswith("skdbn: interrupted")
     assert "KNeighborsClassifier" in out
     report, model = read_report(tmp_path / "out"), joblib.load(tmp_path / "out" / "model.joblib")
     assert not report["finished"]
@@ -142,9 +225,56 @@ def test_ctrl_c_saves_what_was_learned_so_far(tmp_path):
     assert model.predict(load_digits()[1]).shape == (360,)
 
 
-def test_ctrl_c_between_the_fits_saves_the_softmax_phase(tmp_path, capsys, monkeypatch):
-    from skdbn import _cli
+class InterruptingStream(io.StringIO):
+    """Standard error that presses Ctrl-C after the first line with a text in it."""
 
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def write(self, text):
+        super().write(text)
+        if self.text and text.endswith("\n") and self.text in self.getvalue():
+            self.text = None
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("moment", "n_passes"),
+    [
+        ("[KNeighborsClassifier", None),
+        ("[DBNClassifier] pretraining layer 1", (0, 0, 0)),
+        ("[RBMTransformer] pass 1", (1, 0, 0)),
+        ("softmax pass 1", (2, 1, 0)),
+        ("fine-tuning pass 1", (2, 2, 1)),
+    ],
+)
+def test_ctrl_c_at_any_moment_keeps_the_parameters_that_were_asked_for(
+    tmp_path, capsys, monkeypatch, moment, n_passes
+):
+    monkeypatch.setattr(sys, "stderr", InterruptingStream(moment))
+    assert main([*QUICK, "--pretrain-iter", "2", "--out", "out"]) == 130
+    assert sys.stderr.getvalue().splitlines()[-1].startswith("skdbn: interrupted")
+    assert "warning" not in sys.stderr.getvalue()  # one line says it
+    report = read_report(tmp_path / "out")
+    assert not report["finished"]
+    assert (tmp_path / "out" / "model.joblib").exists() == (n_passes is not None)
+    if n_passes is None:
+        return
+    model = joblib.load(tmp_path / "out" / "model.joblib")
+    curves = (
+        sum(report["reconstruction_error"], []),
+        report["softmax_loss"],
+        report["finetune_loss"],
+    )
+    assert tuple(map(len, curves)) == n_passes
+    assert model.predict(load_digits()[1]).shape == (360,)
+    assert (model.softmax_iter, model.finetune_iter, model.rbm.n_iter) == (2, 2, 2)
+    assert (model.warm_start, model.verbose) == (False, 0)
+    assert {rbm.verbose for rbm in model.rbms_} <= {0}
+
+
+def test_ctrl_c_between_the_fits_saves_the_softmax_phase(tmp_path, capsys, monkeypatch):
     def interrupt(name, *args, evaluate=_cli._evaluate):
         if name.startswith("DBN"):
             raise KeyboardInterrupt
@@ -152,14 +282,34 @@ def test_ctrl_c_between_the_fits_saves_the_softmax_phase(tmp_path, capsys, monke
 
     monkeypatch.setattr(_cli, "_evaluate", interrupt)
     assert main([*QUICK, "--out", "out"]) == 130
-    assert len(joblib.load(tmp_path / "out" / "model.joblib").softmax_loss_curve_) == 2
+    model = joblib.load(tmp_path / "out" / "model.joblib")
+    assert len(model.softmax_loss_curve_) == 2
+    assert model.finetune_iter == 2
+
+
+@pytest.mark.parametrize("function", ["_load", "_write"])
+def test_ctrl_c_outside_of_training_is_no_traceback(capsys, monkeypatch, function):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_cli, function, interrupt)
+    assert main(QUICK) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "skdbn: interrupted"
+
+
+def test_ctrl_c_without_out_leaves_an_earlier_submission_alone(tmp_path, monkeypatch):
+    write_kaggle(tmp_path / "kaggle")
+    (tmp_path / "submission.csv").write_text("the best one")
+    monkeypatch.setattr(sys, "stderr", InterruptingStream("fine-tuning pass 1"))
+    assert main(["--data", "kaggle", *QUICK]) == 130
+    assert (tmp_path / "submission.csv").read_text() == "the best one"
 
 
 # -- what is refused
 
 
 def refusal(arguments, capsys):
-    """Run what must fail; return the one line of standard error."""
+    """Run what must fail before training; return the one line of standard error."""
     assert main(arguments) == 2
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
@@ -169,17 +319,49 @@ def refusal(arguments, capsys):
     return lines[0]
 
 
+@pytest.mark.parametrize(("name", "content", "message"), DAMAGES)
+def test_wrong_idx_file_is_refused(tmp_path, capsys, name, content, message):
+    folder = damaged_folder(tmp_path / "idx", name, content, zipped=False)
+    line = refusal(["--data", str(folder)], capsys)
+    assert str(folder) in line
+    assert message in line
+
+
+@pytest.mark.parametrize("content", GZIP_DAMAGES)
+def test_damaged_gzip_file_is_refused(tmp_path, capsys, content):
+    path = write_folder(tmp_path, zipped=True) / "train-images-idx3-ubyte.gz"
+    path.write_bytes(content)
+    assert f"{path}: damaged gzip file" in refusal(["--data", str(tmp_path)], capsys)
+
+
+def test_idx_folder_of_one_class_is_refused(tmp_path, capsys):
+    folder = write_folder(tmp_path / "idx")
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(0 * LABELS["train"]))
+    assert f"{folder}: 12 training rows of 1 classes" in refusal(["--data", str(folder)], capsys)
+
+
+class Unpickled:
+    """What leaves a file behind when it is unpickled."""
+
+    def __reduce__(self):
+        return open, ("unpickled", "w")
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"X": np.array([object()] * 60)}, "not an .npz file with X and y"),
+        ({"X": np.array([[Unpickled()]] * 60)}, "not an .npz file with X and y: Object arrays"),
+        ({"y": np.array([Unpickled()] * 60)}, "not an .npz file with X and y: Object arrays"),
         ({"X": X[:, 0]}, r"X has shape (60,)"),
         ({"X": X.astype(str)}, "must be a matrix of numbers"),
         ({"X": np.empty((0, 6)), "y": np.empty(0, int)}, "X has shape (0, 6)"),
         ({"X": np.where(X > 250, np.nan, 0.5)}, "values from nan to nan"),
         ({"X": X.astype(float)}, "must be bytes or in [0, 1]"),
+        ({"X": X / 255 - 0.1}, "must be bytes or in [0, 1]"),
+        ({"X": np.full((60, 6), 1e300)}, "values from inf to inf"),
         ({"y": Y[:-1]}, "y has shape (59,)"),
         ({"y": Y + 0.5}, "type float64"),
+        ({"y": Y.astype("S1")}, "type |S1"),  # which scikit-learn refuses after training
         ({"y": np.zeros(60, int)}, "60 rows of 1 classes"),
         ({"y": np.arange(60)}, "the rarest with 1"),
     ],
@@ -190,12 +372,43 @@ def test_wrong_npz_file_is_refused(tmp_path, capsys, arrays, message):
     assert str(path) in line
     assert message in line
 
+    assert not (tmp_path / "unpickled").exists()
+
+
+def npz_of(content, name="X.npy"):
+    """Bytes of a zip archive with `content` in place of X."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+        archive.writestr("y.npy", npy(Y))
+    return file.getvalue()
+
+
+def npy(array, shape=None):
+    """Bytes of an array whose header may lie about its shape."""
+    file = io.BytesIO()
+    header = {**np.lib.format.header_data_from_array_1_0(array)}
+    np.lib.format.write_array_header_1_0(file, {**header, "shape": shape or array.shape})
+    return file.getvalue() + array.tobytes()
+
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "not an .npz"), (b"PK\x03\x04garbage", "not an .npz"), (b"\x93NUMPY\x01", "not an")],
+    [
+        (b"", "it is no zip archive"),
+        (b"PK\x03\x04garbage", "it is no zip archive"),
+        (npy(X), "it is no zip archive"),
+        (gzip.compress(npy(X)), "it is no zip archive"),
+        (npz_of(npy(X))[:-100], "it is no zip archive"),
+        (npz_of(npy(X), "Z.npy"), "it has no array X"),
+        (npz_of(b"text", "X"), "X has shape () and type |S4"),
+        (npz_of(npy(X)[:-1]), "not an .npz file with X and y"),
+        (npz_of(npy(X, (10**15, 6))), "not an .npz file with X and y"),
+        (npz_of(npy(X, (59, 6))), "y has shape (60,)"),
+        (npz_of(npy(X).replace(b"}", b"(")), "not an .npz file with X and y"),
+    ],
 )
-def test_file_that_is_no_npz_is_refused(tmp_path, capsys, content, message):
+def test_damaged_npz_file_is_refused(tmp_path, capsys, content, message):
     path = tmp_path / "data.npz"
     path.write_bytes(content)
     line = refusal(["--data", str(path)], capsys)
@@ -203,16 +416,11 @@ def test_file_that_is_no_npz_is_refused(tmp_path, capsys, content, message):
     assert message in line
 
 
-def test_npz_file_without_y_or_cut_short_is_refused(tmp_path, capsys):
-    path = tmp_path / "data.npz"
-    np.savez(path, X=X)
-    assert "it has no array y" in refusal(["--data", str(path)], capsys)
-    with path.open("wb") as file:
-        np.save(file, X)
-    assert "it has no array X and no array y" in refusal(["--data", str(path)], capsys)
-    write_npz(path)
-    path.write_bytes(path.read_bytes()[:-100])
-    assert str(path) in refusal(["--data", str(path)], capsys)
+def test_npz_file_without_y_is_refused(tmp_path, capsys):
+    np.savez(tmp_path / "data.npz", X=X)
+    assert "data.npz is not an .npz file with X and y: it has no array y" in (
+        refusal(["--data", "data.npz"], capsys)
+    )
 
 
 def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
@@ -221,10 +429,7 @@ def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
     assert "neither a folder nor an .npz" in refusal(["--data", "data.txt"], capsys)
     (tmp_path / "empty").mkdir()
     assert "empty has no file train-images" in refusal(["--data", "empty"], capsys)
-    assert "nowhere.npz" in refusal(["--data", "nowhere.npz"], capsys)
-
-
-PIXELS = [f"pixel{i}" for i in range(6)]
+    assert "nowhere.npz does not exist" in refusal(["--data", "nowhere.npz"], capsys)
 
 
 @pytest.mark.parametrize(
@@ -232,16 +437,27 @@ PIXELS = [f"pixel{i}" for i in range(6)]
     [
         ({"train_header": ["digit", *PIXELS]}, "first column is 'digit', must be 'label'"),
         ({"test_header": ["pixel0", "pixel9", *PIXELS[2:]]}, "'pixel9' where train.csv has"),
-        ({"test_header": PIXELS[:5], "test": X[:7, :5].tolist()}, "5 columns, must be the 6"),
-        ({"labels": np.where(np.arange(60) == 4, 11, Y)}, "train.csv, line 6: label 11"),
-        ({"labels": np.where(np.arange(60) == 4, 2.5, Y)}, "train.csv, line 6: label 2.5"),
-        ({"labels": np.where(np.arange(60) == 4, np.nan, Y)}, "train.csv, line 6: label nan"),
+        ({"test_header": PIXELS[:5], "test": X[:7, :5]}, "5 columns, must be the 6"),
+        ({"labels": [*Y[:-1], 11]}, "train.csv, line 61: label 11"),
+        ({"labels": [*Y[:-1], -1]}, "train.csv, line 61: label -1"),
+        ({"labels": [*Y[:-1], 2.5]}, "train.csv, line 61: label 2.5"),
+        ({"labels": [*Y[:-1], "nan"]}, "train.csv, line 61: label nan"),
+        ({"labels": [*Y[:-1], "inf"]}, "train.csv, line 61: label inf"),
+        ({"labels": [*Y[:-1], 9]}, "the rarest with 1"),
+        ({"labels": [*Y[:-1], "#1"]}, "train.csv, line 61: could not convert string '#1'"),
+        ({"labels": [*Y[:-1], '"1"']}, "train.csv, line 61: could not convert"),
+        ({"labels": 0 * Y}, "60 rows of 1 classes"),
         ({"test": [[0, 0, 300, 0, 0, 0]]}, "test.csv, line 2: a pixel is not in 0 to 255"),
+        ({"test": [[0, 0, 40000, 0, 0, 0]]}, "test.csv, line 2: a pixel is not in 0 to 255"),
+        ({"test": [[0] * 6, [0, 0, 0, 0, 0, -1]]}, "test.csv, line 3: a pixel is not in 0 to 255"),
         ({"test": [[0, 0, "nan", 0, 0, 0]]}, "test.csv, line 2: a pixel is not in 0 to 255"),
-        ({"test": [[0, 0, "x", 0, 0, 0]]}, "could not convert string 'x'"),
-        ({"test": [[0] * 6, [0] * 5]}, "number of columns changed"),
-        ({"test": [[0] * 5]}, "rows have 5 values, the header has 6 names"),
-        ({"test": []}, "has no rows"),
+        ({"test": [[0, 0, "x", 0, 0, 0]]}, "test.csv, line 2: could not convert string 'x'"),
+        ({"test": [[0, 0, "", 0, 0, 0]]}, "test.csv, line 2: could not convert string ''"),
+        ({"test": [[0] * 6, [0] * 5]}, "test.csv, line 3: 5 values, the header has 6 names"),
+        ({"test": [[0] * 6, [0] * 7]}, "test.csv, line 3: 7 values, the header has 6 names"),
+        ({"test": [[0] * 6, [], [0] * 6]}, "test.csv, line 3: 1 values"),
+        ({"test": [[0] * 5]}, "test.csv, line 2: 5 values, the header has 6 names"),
+        ({"test": []}, "test.csv has no rows"),
     ],
 )
 def test_wrong_csv_file_is_refused(tmp_path, capsys, parts, message):
@@ -262,9 +478,29 @@ def test_missing_empty_or_binary_csv_file_is_refused(tmp_path, capsys, name, con
     assert str(folder / name) in refusal(["--data", str(folder)], capsys)
 
 
-def test_output_folder_that_is_a_file_is_refused_before_training(tmp_path, capsys):
-    (tmp_path / "out").write_text("")
-    assert "out" in refusal(["--out", "out"], capsys)
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("file", "--out file exists and is not a folder"),
+        ("file/out", "file/out: Not a directory"),
+        ("/proc", "/proc"),  # a folder that nobody can write to
+    ],
+)
+def test_wrong_output_folder_is_refused_before_training(tmp_path, capsys, out, message):
+    (tmp_path / "file").write_text("")
+    assert message in refusal(["--out", out], capsys)
+
+
+@pytest.mark.parametrize("text", ["Unable to allocate 1 PiB", ""])
+def test_too_little_memory_is_one_line(capsys, monkeypatch, text):
+    def fit(*args):
+        raise MemoryError(text)
+
+    monkeypatch.setattr(DBNClassifier, "fit", fit)
+    assert main(QUICK) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"skdbn: error: out of memory: {text}")
+    assert last.endswith(text or "too large.")
 
 
 @pytest.mark.parametrize(
@@ -276,7 +512,10 @@ def test_output_folder_that_is_a_file_is_refused_before_training(tmp_path, capsy
         ["--batch-size", "0"],
         ["--batch-size", "many"],
         ["--pretrain-iter", "-1"],
+        ["--softmax-iter", "-1"],
+        ["--finetune-iter", "1.5"],
         ["--seed", "-1"],
+        ["--seed", str(2**32)],
         ["--unknown"],
     ],
 )

@@ -1,7 +1,10 @@
 """The loaders, on files that the tests write."""
 
 import gzip
+import socket
 import struct
+import time
+from http.client import IncompleteRead
 
 import numpy as np
 import pytest
@@ -52,12 +55,15 @@ def assert_is_what_was_written(data):
 def no_data_anywhere(monkeypatch, tmp_path):
     """Nothing in the environment, nothing in the data home, no network."""
 
-    def fetch_openml(*args, **kwargs):
-        raise OSError("no route to host")
+    # Not in place of fetch_openml, which checks its arguments before it connects: a wrong one
+    # looks like a missing network.
+    def getaddrinfo(*args, **kwargs):
+        raise socket.gaierror("no route to host")
 
     monkeypatch.delenv("SKDBN_MNIST", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
-    monkeypatch.setattr(sklearn_datasets, "fetch_openml", fetch_openml)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
 def test_digits_are_split_and_scaled():
@@ -85,6 +91,7 @@ def test_mnist_is_found_in_the_environment_then_in_the_data_home(tmp_path, monke
     monkeypatch.setenv("SKDBN_MNIST", str(tmp_path / "nowhere"))
     with pytest.raises(OSError, match="nowhere has no file train-images-idx3-ubyte"):
         load_mnist()
+    assert_is_what_was_written(load_mnist(tmp_path / "home" / "mnist"))
     monkeypatch.setenv("SKDBN_MNIST", str(write_folder(tmp_path / "elsewhere")))
     assert_is_what_was_written(load_mnist())
 
@@ -117,6 +124,20 @@ def test_missing_mnist_names_all_four_ways(tmp_path):
     assert "no route to host" in message
 
 
+def test_missing_mnist_names_all_four_ways_whatever_failed(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "file" / "home"))  # cannot be made
+    with pytest.raises(OSError, match="Do one of four.*file/home/mnist.*NotADirectoryError"):
+        load_mnist()
+
+    def fetch_openml(*args, **kwargs):
+        raise IncompleteRead(b"")
+
+    monkeypatch.setattr(sklearn_datasets, "fetch_openml", fetch_openml)
+    with pytest.raises(OSError, match="Do one of four.*IncompleteRead"):
+        load_mnist()
+
+
 TRAIN = IMAGES["train"]
 DAMAGES = [
     ("train-images-idx3-ubyte", None, "has no file train-images-idx3-ubyte"),
@@ -133,34 +154,44 @@ DAMAGES = [
         "but there are only 240",
     ),
     ("train-images-idx3-ubyte", idx(TRAIN, dimensions=(0, 4, 5)), "nothing inside"),
+    ("train-images-idx3-ubyte", idx(TRAIN, dimensions=(12, 4, 0)), "nothing inside"),
+    ("train-labels-idx1-ubyte", idx(LABELS["train"], dimensions=(0,)), "nothing inside"),
     ("train-images-idx3-ubyte", idx(TRAIN[:11]), "11 training images and 12 labels"),
-    ("t10k-images-idx3-ubyte", idx(IMAGES["t10k"][:, :3]), "20 pixels, test images have 15"),
+    ("t10k-labels-idx1-ubyte", idx(LABELS["t10k"][:5]), "6 test images and 5 labels"),
+    ("t10k-images-idx3-ubyte", idx(IMAGES["t10k"][:, :3]), "4 x 5 pixels, test images have 3 x 5"),
+    ("t10k-images-idx3-ubyte", idx(IMAGES["t10k"].reshape(6, 5, 4)), "test images have 5 x 4"),
     ("train-labels-idx1-ubyte", idx(LABELS["train"] + 1), "label 10 in row 9, must be 0 to 9"),
 ]
+
+
+def damaged_folder(folder, name, content, zipped):
+    """Write a folder of files of which one is wrong, or missing where it has no content."""
+    path = write_folder(folder, zipped) / (f"{name}.gz" if zipped else name)
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(gzip.compress(content) if zipped else content)
+    return folder
 
 
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize(("name", "content", "message"), DAMAGES)
 def test_wrong_file_is_refused(tmp_path, name, content, message, zipped):
-    folder = write_folder(tmp_path, zipped)
-    path = folder / (f"{name}.gz" if zipped else name)
-    if content is None:
-        path.unlink()
-    else:
-        path.write_bytes(gzip.compress(content) if zipped else content)
+    folder = damaged_folder(tmp_path, name, content, zipped)
     with pytest.raises((ValueError, OSError), match=message) as caught:
         load_mnist(folder)
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"no gzip at all",
-        gzip.compress(idx(TRAIN))[:-20],
-        gzip.compress(idx(TRAIN))[:40] + b"\xff" * 40,
-    ],
-)
+GZIP_DAMAGES = [
+    b"no gzip at all",
+    gzip.compress(idx(TRAIN))[:-20],
+    gzip.compress(idx(TRAIN))[:-8] + bytes(8),  # a wrong checksum
+    gzip.compress(idx(TRAIN))[:40] + b"\xff" * 40,
+]
+
+
+@pytest.mark.parametrize("content", GZIP_DAMAGES)
 def test_damaged_gzip_file_is_refused(tmp_path, content):
     path = write_folder(tmp_path, zipped=True) / "train-images-idx3-ubyte.gz"
     path.write_bytes(content)

@@ -59,6 +59,12 @@ def test_every_solver_and_schedule_learns(solver, schedule):
     assert net.score(X_TEST, Y_TEST) > 0.9
 
 
+def test_pretraining_is_on_by_default_with_thirty_ten_and_ten_passes():
+    net = DBNClassifier((4,), random_state=0).fit(X[FEW], Y[FEW])
+    assert [rbm.n_iter_ for rbm in net.rbms_] == [30]
+    assert (len(net.softmax_loss_curve_), len(net.loss_curve_)) == (10, 10)
+
+
 def test_network_without_pretraining_is_the_control():
     net = DBNClassifier((50,), pretrain=False, finetune_iter=20, random_state=0).fit(X, Y)
     assert net.rbms_ == []
