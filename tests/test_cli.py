@@ -451,7 +451,10 @@ def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
         ({"test": [[0, 0, 40000, 0, 0, 0]]}, "test.csv, line 2: a pixel is not in 0 to 255"),
         ({"test": [[0] * 6, [0, 0, 0, 0, 0, -1]]}, "test.csv, line 3: a pixel is not in 0 to 255"),
         ({"test": [[0, 0, "nan", 0, 0, 0]]}, "test.csv, line 2: a pixel is not in 0 to 255"),
-        ({"test": [[0, 0, "x", 0, 0, 0]]}, "test.csv, line 2: could not convert string 'x'"),
+        (
+            {"test": [[0, 0, "x", 0, 0, 0]]},
+            "test.csv, line 2: could not convert string 'x' to float32.",
+        ),
         ({"test": [[0, 0, "", 0, 0, 0]]}, "test.csv, line 2: could not convert string ''"),
         ({"test": [[0] * 6, [0] * 5]}, "test.csv, line 3: 5 values, the header has 6 names"),
         ({"test": [[0] * 6, [0] * 7]}, "test.csv, line 3: 7 values, the header has 6 names"),

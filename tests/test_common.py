@@ -14,7 +14,6 @@ ESTIMATORS = [
     RBMTransformer(n_components=4, gradient="pcd", n_gibbs_steps=2, n_iter=2),
     RBMTransformer(n_components=4, hidden_units="gaussian", learning_rate=1e-5, n_iter=2),
     DBNClassifier(hidden_layer_sizes=(20,), random_state=0),
-    DBNClassifier((20,), solver="sgd", learning_rate_init=0.05, random_state=0),
     DBNClassifier(hidden_layer_sizes=20, pretrain=False, dropout=0.1, random_state=0),
 ]
 

@@ -187,7 +187,7 @@ GZIP_DAMAGES = [
     b"no gzip at all",
     gzip.compress(idx(TRAIN))[:-20],
     gzip.compress(idx(TRAIN))[:-8] + bytes(8),  # a wrong checksum
-    gzip.compress(idx(TRAIN))[:40] + b"\xff" * 40,
+    gzip.compress(idx(TRAIN))[:10] + b"\xff" * 40,  # no such kind of block
 ]
 
 
