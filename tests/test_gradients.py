@@ -164,8 +164,9 @@ def test_cd_draws_hidden_states_with_the_probabilities_given_the_data():
 
 
 def test_cd_2_draws_the_visible_states_between_its_steps():
-    # From v1 drawn, p(v2) is known exactly; from v1 left as probabilities it is another.
-    rbm, n = random_rbm(3, 3, seed=5), 200_000
+    # From v1 drawn, p(v2) is known exactly; from v1 left as probabilities it is another one,
+    # and far from it where those are near 1/2, as here.
+    rbm, n = make_rbm(4 * np.eye(3), np.full(3, -4.0), np.full(3, -1.0)), 200_000
     start = np.array([[1.0, 0.0, 1.0]])
     phases, _ = contrastive_divergence(rbm, np.repeat(start, n, axis=0), np.zeros((n, 3)), 2)
     states, _ = layer_states(rbm.visible_units, 3)

@@ -159,6 +159,21 @@ def test_partial_fit_over_parts_of_any_size_does_not_saturate():
     assert rbm.loss_curve_[-1] < 0.02
 
 
+def test_momentum_is_low_for_five_passes():
+    used = []
+
+    class Recording(RBMTransformer):
+        def _momentum(self):
+            used.append(super()._momentum())
+            return used[-1]
+
+    Recording(n_components=4, n_iter=7, random_state=0).fit(X)
+    assert used[:7] == [0.5] * 5 + [0.9] * 2
+    assert make_rbm(n_iter=4).fit(X)._optimizer.momentum == 0.5
+    assert make_rbm(n_iter=5).fit(X)._optimizer.momentum == 0.9
+    assert make_rbm(momentum=0.2).fit(X)._optimizer.momentum == 0.2
+
+
 def test_more_rows_in_a_minibatch_than_before_get_more_chains():
     for gradient in GRADIENTS:
         rbm = make_rbm(gradient=gradient, batch_size=5).fit(X)
