@@ -3,3 +3,4 @@
 import os
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # else scikit-learn's array API checks skip in silence
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices; threads only wait here

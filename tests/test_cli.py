@@ -327,7 +327,7 @@ def test_wrong_idx_file_is_refused(tmp_path, capsys, name, content, message):
     assert message in line
 
 
-@pytest.mark.parametrize("content", GZIP_DAMAGES)
+@pytest.mark.parametrize("content", GZIP_DAMAGES.values(), ids=GZIP_DAMAGES.keys())
 def test_damaged_gzip_file_is_refused(tmp_path, capsys, content):
     path = write_folder(tmp_path, zipped=True) / "train-images-idx3-ubyte.gz"
     path.write_bytes(content)

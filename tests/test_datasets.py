@@ -183,15 +183,15 @@ def test_wrong_file_is_refused(tmp_path, name, content, message, zipped):
     assert str(tmp_path) in str(caught.value)
 
 
-GZIP_DAMAGES = [
-    b"no gzip at all",
-    gzip.compress(idx(TRAIN))[:-20],
-    gzip.compress(idx(TRAIN))[:-8] + bytes(8),  # a wrong checksum
-    gzip.compress(idx(TRAIN))[:10] + b"\xff" * 40,  # no such kind of block
-]
+GZIP_DAMAGES = {
+    "no gzip": b"no gzip at all",
+    "cut short": gzip.compress(idx(TRAIN))[:-20],
+    "wrong checksum": gzip.compress(idx(TRAIN))[:-8] + bytes(8),
+    "no such kind of block": gzip.compress(idx(TRAIN))[:10] + b"\xff" * 40,
+}
 
 
-@pytest.mark.parametrize("content", GZIP_DAMAGES)
+@pytest.mark.parametrize("content", GZIP_DAMAGES.values(), ids=GZIP_DAMAGES.keys())
 def test_damaged_gzip_file_is_refused(tmp_path, content):
     path = write_folder(tmp_path, zipped=True) / "train-images-idx3-ubyte.gz"
     path.write_bytes(content)
