@@ -328,12 +328,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         parameters = [rbm.weights, rbm.intercept_visible, rbm.intercept_hidden]
         buffers = [engine.zeros(*parameter.shape) for parameter in parameters]
         estimate_phases = GRADIENTS[self.gradient]
-
         n_samples, n_features = X.shape
-        n_monitored = min(N_MONITORED, max(batch_size, n_samples // 10), n_samples)
-        monitored = engine.rows(
-            X, engine.permutation(n_samples)[:n_monitored], engine.zeros(n_monitored, n_features)
-        )
+        monitored = self._monitored_rows(X, batch_size)
 
         def gradient(indices):
             v = engine.rows(X, indices, engine.buffer("minibatch", len(indices), n_features))
@@ -366,6 +362,13 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             remedy="Lower learning_rate or scale the data.",
         )
         engine.release()
+
+    def _monitored_rows(self, X, batch_size):
+        """Draw the rows whose reconstruction error is watched: a tenth, at most N_MONITORED."""
+        n_samples, n_features = X.shape
+        n_monitored = min(N_MONITORED, max(batch_size, n_samples // 10), n_samples)
+        drawn = self._engine.permutation(n_samples)[:n_monitored]
+        return self._engine.rows(X, drawn, self._engine.zeros(n_monitored, n_features))
 
     def _momentum(self):
         """Return the momentum of the next pass."""

@@ -12,6 +12,7 @@ FAST = RBMTransformer(n_components=4, n_iter=2, random_state=0)
 ESTIMATORS = [
     RBMTransformer(n_iter=2),
     RBMTransformer(n_components=4, gradient="pcd", n_gibbs_steps=2, n_iter=2),
+    RBMTransformer(n_components=4, hidden_units="gaussian", learning_rate=1e-5, n_iter=2),
     DBNClassifier((20,), rbm=RBMTransformer(n_iter=10), random_state=0),
     DBNClassifier(hidden_layer_sizes=20, pretrain=False, dropout=0.1, random_state=0),
 ]

@@ -22,6 +22,7 @@ from skdbn import (
     RBMTransformer,
 )
 from skdbn._optimizers import OPTIMIZERS, SCHEDULES
+from skdbn._validation import resolve_batch_size
 from skdbn.datasets import load_digits
 
 X, X_TEST, Y, Y_TEST = load_digits()
@@ -252,6 +253,22 @@ def test_dropout_changes_training_and_not_prediction():
     np.testing.assert_array_equal(X, load_digits()[0])
 
 
+@pytest.mark.parametrize(("n_rows", "rate"), [(9_999, 2e-3), (10_000, 1e-3)])
+def test_automatic_rate_is_higher_for_few_rows(n_rows, rate):
+    rng = np.random.default_rng(0)
+    data, labels = rng.random((n_rows, 2)), rng.integers(0, 2, n_rows)
+    options = {"hidden_layer_sizes": (2,), "pretrain": False, "finetune_iter": 1}
+    automatic = make_net(**options).fit(data, labels)
+    assert_same_network(automatic, make_net(**options, learning_rate_init=rate).fit(data, labels))
+
+
+def test_automatic_batch_makes_a_hundred_minibatches_within_its_limits():
+    sizes = {n: resolve_batch_size("auto", n, 5) for n in (3, 120, 1437, 60_000)}
+    assert sizes == {3: 3, 120: 5, 1437: 14, 60_000: 100}
+    assert resolve_batch_size("auto", 120, 2) == 2
+    assert resolve_batch_size(500, 120, 2) == 120
+
+
 def test_alpha_shrinks_the_weights():
     norms = [
         sum((coef**2).sum() for coef in make_net(alpha=alpha, pretrain=False).fit(X, Y).coefs_)
@@ -344,6 +361,7 @@ def test_wrong_width_is_refused_with_both_numbers():
         ({"solver": "lbfgs"}, r"solver == 'lbfgs', must be one of: 'sgd', 'adam'"),
         ({"learning_rate": "linear"}, r"learning_rate == 'linear', must be one of: 'constant'"),
         ({"learning_rate_init": 0}, r"learning_rate_init == 0, must be > 0"),
+        ({"learning_rate_init": "fast"}, r"learning_rate_init == 'fast', must be one of: 'auto'"),
         ({"alpha": -0.1}, r"alpha == -0.1, must be >= 0"),
         ({"dropout": 1.0}, r"dropout == 1.0, must be < 1"),
         ({"input_dropout": -0.1}, r"input_dropout == -0.1, must be >= 0"),

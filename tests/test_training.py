@@ -8,21 +8,22 @@ from skdbn._optimizers import SGD
 from skdbn._training import DivergenceError, minimize
 
 
-def run(gradient, n_passes=3, end_of_pass=lambda n_passes: False, n_samples=10, batch_size=4):
+def run(gradient, optimizer=None, n_passes=3, end_of_pass=lambda n_passes: False, parameter=None):
+    """Minimize over ten rows in minibatches of four; return the parameter."""
     engine = NumpyEngine(np.float64, 0)
-    parameters = [np.zeros(1)]
+    parameter = np.zeros(1) if parameter is None else parameter
     minimize(
-        parameters,
+        [parameter],
         gradient,
-        SGD(engine, 1.0, momentum=0.0),
-        n_samples=n_samples,
-        batch_size=batch_size,
+        optimizer or SGD(engine, 1.0, momentum=0.0),
+        n_samples=10,
+        batch_size=4,
         n_passes=n_passes,
         engine=engine,
         end_of_pass=end_of_pass,
         remedy="Do this.",
     )
-    return parameters[0]
+    return parameter
 
 
 def test_every_pass_visits_every_row_once_in_a_new_order():
@@ -47,19 +48,8 @@ def test_progress_rises_from_zero_towards_one():
         def step(self, parameters, gradients, progress):
             self.seen.append(progress)
 
-    engine = NumpyEngine(np.float64, 0)
-    minimize(
-        [np.zeros(1)],
-        lambda indices: [np.zeros(1)],
-        Recorder(),
-        n_samples=10,
-        batch_size=5,
-        n_passes=2,
-        engine=engine,
-        end_of_pass=lambda n_passes: False,
-        remedy="",
-    )
-    np.testing.assert_allclose(Recorder.seen, [0.0, 0.25, 0.5, 0.75])
+    run(lambda indices: [np.zeros(1)], Recorder(), n_passes=2)
+    np.testing.assert_allclose(Recorder.seen, [0.0, 0.2, 0.4, 0.5, 0.7, 0.9])
 
 
 def test_training_stops_when_the_end_of_a_pass_says_so():
@@ -106,18 +96,7 @@ def test_interruption_gives_back_the_parameters_of_the_last_finished_pass():
             raise KeyboardInterrupt
         return [np.full(1, -1.0)]
 
-    engine = NumpyEngine(np.float64, 0)
-    parameters = [np.zeros(1)]
+    parameter = np.zeros(1)
     with pytest.raises(KeyboardInterrupt):
-        minimize(
-            parameters,
-            gradient,
-            SGD(engine, 1.0, momentum=0.0),
-            n_samples=10,
-            batch_size=4,
-            n_passes=5,
-            engine=engine,
-            end_of_pass=lambda n_passes: False,
-            remedy="",
-        )
-    np.testing.assert_array_equal(parameters[0], [6.0])
+        run(gradient, n_passes=5, parameter=parameter)
+    np.testing.assert_array_equal(parameter, [6.0])
