@@ -368,7 +368,7 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
                 raise KeyboardInterrupt  # which the machine took for its own
 
     def _continue(self, templates):
-        """Copy all that training changes, so that an error can give it back."""
+        """Copy what training changes, beside the parameters, so that an error can give it back."""
         sizes = [rbm.n_components for rbm in templates]
         fitted_sizes = [len(intercept) for intercept in self.intercepts_[:-1]]
         if sizes != fitted_sizes:
@@ -376,8 +376,7 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
                 f"hidden_layer_sizes == {self.hidden_layer_sizes!r}, but the fitted network has "
                 f"{tuple(fitted_sizes)}. Set warm_start=False to start anew."
             )
-        self.coefs_ = [np.array(coef) for coef in self.coefs_]
-        self.intercepts_ = [np.array(intercept) for intercept in self.intercepts_]
+        self.coefs_, self.intercepts_ = list(self.coefs_), list(self.intercepts_)
         self.softmax_loss_curve_ = list(self.softmax_loss_curve_)
         self.loss_curve_ = list(self.loss_curve_)
 
@@ -386,20 +385,24 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         if self.softmax_iter == 0:
             return  # and spare the features
         engine = ENGINES["numpy"](X.dtype, seed)
-        network = self._network(engine)
-        top = Network(network.weights[-1:], network.intercepts[-1:], [], engine)
-        features = self._in_blocks(hidden_layers, X, network, len(top.weights[0]))
+        features = self._in_blocks(hidden_layers, X, self._network(engine), len(self.coefs_[-1]))
+        parameters, views = engine.packed([self.coefs_[-1], self.intercepts_[-1]])
+        self.coefs_[-1], self.intercepts_[-1] = views
+        top = Network(views[:1], views[1:], [], engine)
 
         def end_of_pass(n_passes, loss):
             self.softmax_loss_curve_.append(loss)
             self._report(f"softmax pass {n_passes} of {self.softmax_iter}: loss {loss:.5f}")
 
-        self._minimize(top, features, labels, self.softmax_iter, SCHEDULES["constant"], end_of_pass)
+        schedule = SCHEDULES["constant"]
+        self._minimize(parameters, top, features, labels, self.softmax_iter, schedule, end_of_pass)
 
     def _finetune(self, X, labels, held_out, seed):
         """Train all layers; with early stopping keep the best weights."""
-        network = self._network(ENGINES["numpy"](X.dtype, seed))
-        best = _BestWeights([*network.weights, *network.intercepts], self.tol)
+        engine, n_weights = ENGINES["numpy"](X.dtype, seed), len(self.coefs_)
+        parameters, views = engine.packed([*self.coefs_, *self.intercepts_])
+        self.coefs_, self.intercepts_ = views[:n_weights], views[n_weights:]
+        best = _BestWeights(parameters, self.tol)
 
         def end_of_pass(n_passes, loss):
             self.loss_curve_.append(loss)
@@ -419,7 +422,8 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
             self.validation_scores_ = []
         try:
             self._minimize(
-                network,
+                parameters,
+                self._network(engine),
                 X,
                 labels,
                 self.finetune_iter,
@@ -433,21 +437,21 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
                 self.best_validation_score_ = best.score
                 best.restore()
 
-    def _minimize(self, network, X, labels, n_passes, schedule, end_of_pass, **dropout):
-        """Train a network in place."""
+    def _minimize(self, parameters, network, X, labels, n_passes, schedule, end_of_pass, **dropout):
+        """Train a network whose arrays are views of the parameters."""
         engine = network.engine
         n_samples, n_features = X.shape
-        parameters = [*network.weights, *network.intercepts]
-        buffers = [engine.zeros(*parameter.shape) for parameter in parameters]
+        gradients, gradient_views = engine.packed([*network.weights, *network.intercepts])
+        n_weights = sum(weights.size for weights in network.weights)
         losses = []
         rate = self.learning_rate_init
         if rate == "auto":
             rate = HIGH_RATE if n_samples < FEW_ROWS else LOW_RATE
 
-        def gradient(indices):
+        def gradient(indices, scale):
             x = engine.rows(X, indices, engine.buffer("minibatch", len(indices), n_features))
-            loss, gradients = cross_entropy_gradient(
-                network, x, labels[indices], out=buffers, **dropout
+            loss, _ = cross_entropy_gradient(
+                network, x, labels[indices], gradient_views, scale, **dropout
             )
             losses.append(loss * len(indices))
             return gradients
@@ -460,7 +464,7 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         minimize(
             parameters,
             gradient,
-            OPTIMIZERS[self.solver](engine, rate, schedule, weight_decay=self.alpha),
+            OPTIMIZERS[self.solver](engine, n_weights, rate, schedule, weight_decay=self.alpha),
             n_samples=n_samples,
             batch_size=resolve_batch_size(self.batch_size, n_samples, SMALLEST_BATCH),
             n_passes=n_passes,
@@ -489,9 +493,10 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         """Apply a function of network and rows to blocks of rows."""
         engine = network.engine
         result = engine.zeros(X.shape[0], n_columns)
-        for block in blocks(X.shape[0]):
-            rows = engine.buffer("rows", block.stop - block.start, X.shape[1])
-            result[block] = function(network, engine.rows(X, block, rows))
+        with np.errstate(over="ignore"):
+            for block in blocks(X.shape[0]):
+                rows = engine.buffer("rows", block.stop - block.start, X.shape[1])
+                result[block] = function(network, engine.rows(X, block, rows))
         return result
 
     def _probabilities(self, X):
@@ -569,10 +574,9 @@ class _BestWeights:
         risen = score > self.score + self.tol
         self.n_passes_without_rise = 0 if risen else self.n_passes_without_rise + 1
         if score > self.score:
-            self.score, self._best = score, [array.copy() for array in self.weights]
+            self.score, self._best = score, self.weights.copy()
 
     def restore(self):
         """Write the best weights where training left the last ones."""
         if self._best is not None:
-            for array, best in zip(self.weights, self._best, strict=True):
-                array[...] = best
+            self.weights[...] = self._best

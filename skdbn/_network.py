@@ -79,7 +79,7 @@ def _forward_with_slopes(network, x, dropout):
         h = engine.buffer(("layer", i), len(x), network.weights[i].shape[1])
         h = engine.affine(inputs[-1], network.weights[i], network.intercepts[i], out=h)
         h = units.mean(h, out=h)
-        slope = units.variance(h)
+        slope = units.variance(h, out=engine.buffer(("slope", i), *h.shape))
         if dropout > 0.0:
             mask = _dropout_mask(engine, h.shape, dropout)
             h *= mask
@@ -103,7 +103,7 @@ def _cross_entropy(engine, probabilities, target):
     return -float(engine.log(p).mean())
 
 
-def cross_entropy_gradient(network, x, labels, out, dropout=0.0, input_dropout=0.0):
+def cross_entropy_gradient(network, x, labels, out, scale=1.0, dropout=0.0, input_dropout=0.0):
     """Return the mean cross-entropy of a minibatch and its gradients, by backpropagation.
 
     Parameters
@@ -116,6 +116,8 @@ def cross_entropy_gradient(network, x, labels, out, dropout=0.0, input_dropout=0
         Index of each row's class.
     out : sequence of ndarray
         Where the gradients go: those of all weights, then those of all intercepts.
+    scale : float, default=1.0
+        Factor of the gradients, which costs nothing here.
     dropout, input_dropout : float, default=0.0
         Probability that a hidden unit, or an input, is silenced.
 
@@ -124,7 +126,7 @@ def cross_entropy_gradient(network, x, labels, out, dropout=0.0, input_dropout=0
     loss : float
         Mean of ``-log p(label)``, in nats.
     gradients : list of ndarray
-        Gradients of the weights, then of the intercepts.
+        Gradients of the weights, then of the intercepts, times `scale`.
 
     References
     ----------
@@ -139,7 +141,7 @@ def cross_entropy_gradient(network, x, labels, out, dropout=0.0, input_dropout=0
     target = engine.one_hot(labels, delta.shape[1])
     loss = _cross_entropy(engine, delta, target)
     delta -= target
-    delta *= 1.0 / len(x)
+    delta *= scale / len(x)
     gradients = [None] * (2 * n_layers)
     for i in reversed(range(n_layers)):
         gradients[i] = engine.matmul(inputs[i].T, delta, out=out[i])

@@ -1,8 +1,10 @@
 """Optimizers and learning-rate schedules.
 
 The rule: ``step(parameters, gradients, progress)`` changes the parameters in place, may overwrite
-the gradients, and an optimizer owns its state. A schedule is a function of the progress of
-training in [0, 1] that multiplies the rate. Weight decay acts on matrices, never on intercepts.
+the gradients, and an optimizer owns its state. Parameters and gradients are one vector each, the
+weights before the intercepts, so that a step costs few operations however many layers there are.
+Weight decay acts on the weights only. A schedule is a function of the progress of training in
+[0, 1] that multiplies the rate.
 """
 
 import math
@@ -44,16 +46,6 @@ def cosine(progress):
     return 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
-def _add_weight_decay(engine, weight_decay, parameters, gradients):
-    """Add the gradient of ``weight_decay / 2 * sum(W^2)`` for each matrix W."""
-    for i, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
-        if weight_decay and parameter.ndim == 2:
-            decay = engine.buffer(("decay", i), *parameter.shape)
-            decay[...] = parameter
-            decay *= weight_decay
-            gradient += decay
-
-
 class SGD:
     """Gradient descent with momentum.
 
@@ -62,13 +54,15 @@ class SGD:
     Parameters
     ----------
     engine : engine
-        Where memory comes from.
+        Where memory and arithmetic come from.
+    n_weights : int
+        How many of the parameters are weights: those that come first.
     learning_rate : float
         Rate.
     schedule : callable, default=constant
         Factor of the rate, a function of the progress.
     weight_decay : float, default=0.0
-        L2 penalty on matrices.
+        L2 penalty on the weights.
     momentum : float, default=0.9
         Share of the velocity that is kept; may be changed between steps.
 
@@ -77,37 +71,53 @@ class SGD:
     Polyak (1964), "Some methods of speeding up the convergence of iteration methods".
     """
 
-    def __init__(self, engine, learning_rate, schedule=constant, weight_decay=0.0, momentum=0.9):
+    def __init__(
+        self, engine, n_weights, learning_rate, schedule=constant, weight_decay=0.0, momentum=0.9
+    ):
         self.engine = engine
+        self.n_weights = n_weights
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.weight_decay = weight_decay
         self.momentum = momentum
-        self.velocities = None
+        self.velocity = None
+
+    def scale(self, progress):
+        """Return what the gradients are to be multiplied by: the rate.
+
+        Parameters
+        ----------
+        progress : float
+            Progress of training in [0, 1].
+
+        Returns
+        -------
+        float
+            Factor.
+        """
+        return self.learning_rate * self.schedule(progress)
 
     def step(self, parameters, gradients, progress=0.0):
         """Move the parameters.
 
         Parameters
         ----------
-        parameters : sequence of ndarray
+        parameters : ndarray of shape (n_parameters,)
             What to change.
-        gradients : sequence of ndarray
+        gradients : ndarray of shape (n_parameters,)
             Gradients of the loss, which are overwritten.
         progress : float, default=0.0
             Progress of training in [0, 1].
         """
-        if self.velocities is None:
-            self.velocities = [self.engine.zeros(*p.shape) for p in parameters]
-        _add_weight_decay(self.engine, self.weight_decay, parameters, gradients)
-        rate = self.learning_rate * self.schedule(progress)
-        for parameter, gradient, velocity in zip(
-            parameters, gradients, self.velocities, strict=True
-        ):
-            velocity *= self.momentum
-            gradient *= rate
-            velocity -= gradient
-            parameter += velocity
+        if self.velocity is None:
+            self.velocity = self.engine.zeros(len(parameters))
+        velocity, n = self.velocity, self.n_weights
+        velocity *= self.momentum
+        velocity -= gradients
+        if self.weight_decay:
+            decay = self.scale(progress) * self.weight_decay
+            velocity[:n] -= self.engine.multiply(parameters[:n], decay, out=gradients[:n])
+        parameters += velocity
 
 
 class Adam:
@@ -116,13 +126,15 @@ class Adam:
     Parameters
     ----------
     engine : engine
-        Where memory and the square root come from.
+        Where memory and arithmetic come from.
+    n_weights : int
+        How many of the parameters are weights: those that come first.
     learning_rate : float
         Rate.
     schedule : callable, default=constant
         Factor of the rate, a function of the progress.
     weight_decay : float, default=0.0
-        L2 penalty on matrices.
+        L2 penalty on the weights.
 
     References
     ----------
@@ -131,8 +143,9 @@ class Adam:
 
     decay_1, decay_2, epsilon = 0.9, 0.999, 1e-8
 
-    def __init__(self, engine, learning_rate, schedule=constant, weight_decay=0.0):
+    def __init__(self, engine, n_weights, learning_rate, schedule=constant, weight_decay=0.0):
         self.engine = engine
+        self.n_weights = n_weights
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.weight_decay = weight_decay
@@ -140,31 +153,47 @@ class Adam:
         self.means = None
         self.squares = None
 
+    def scale(self, progress):
+        """Return what the gradients are to be multiplied by: 1.
+
+        Parameters
+        ----------
+        progress : float
+            Progress of training in [0, 1].
+
+        Returns
+        -------
+        float
+            Factor.
+        """
+        return 1.0
+
     def step(self, parameters, gradients, progress=0.0):
         """Move the parameters.
 
         Parameters
         ----------
-        parameters : sequence of ndarray
+        parameters : ndarray of shape (n_parameters,)
             What to change.
-        gradients : sequence of ndarray
+        gradients : ndarray of shape (n_parameters,)
             Gradients of the loss, which are overwritten.
         progress : float, default=0.0
             Progress of training in [0, 1].
         """
         if self.means is None:
-            self.means = [self.engine.zeros(*p.shape) for p in parameters]
-            self.squares = [self.engine.zeros(*p.shape) for p in parameters]
-        _add_weight_decay(self.engine, self.weight_decay, parameters, gradients)
+            self.means = self.engine.zeros(len(parameters))
+            self.squares = self.engine.zeros(len(parameters))
+        if self.weight_decay:
+            n = self.n_weights
+            gradients[:n] += self.weight_decay * parameters[:n]
         self.n_steps += 1
         # `means` and `squares` hold discounted sums: the factors that turn them into averages
         # and correct their start at 0 are folded into two numbers.
         scale = math.sqrt((1.0 - self.decay_2**self.n_steps) / (1.0 - self.decay_2))
         rate = self.learning_rate * self.schedule(progress) * scale
         rate *= (1.0 - self.decay_1) / (1.0 - self.decay_1**self.n_steps)
-        for parameter, gradient, mean, square in zip(
-            parameters, gradients, self.means, self.squares, strict=True
-        ):
+        for piece in self.engine.pieces(len(parameters)):
+            gradient, mean, square = gradients[piece], self.means[piece], self.squares[piece]
             mean *= self.decay_1
             mean += gradient
             gradient *= gradient
@@ -174,7 +203,7 @@ class Adam:
             root += self.epsilon * scale
             change = self.engine.divide(mean, root, out=root)
             change *= rate
-            parameter -= change
+            parameters[piece] -= change
 
 
 SCHEDULES = {"constant": constant, "cosine": cosine}

@@ -19,7 +19,7 @@ from skdbn._boltzmann import (
     visible_mean,
 )
 from skdbn._engines import ENGINES
-from skdbn._gradients import GRADIENTS, likelihood_gradient
+from skdbn._gradients import GRADIENTS, likelihood_gradient, reserve_phases
 from skdbn._optimizers import OPTIMIZERS
 from skdbn._training import InterruptedTrainingWarning, minimize
 from skdbn._units import UNITS, DataRangeWarning
@@ -291,8 +291,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Set every attribute that training changes to its first value."""
         seed = check_random_state(self.random_state).randint(MAX_SEED)
         self._engine = engine = ENGINES["numpy"](X.dtype, seed)
-        self._optimizer = OPTIMIZERS["sgd"](engine, self.learning_rate)
         n_features, n_components = X.shape[1], self.n_components
+        self._optimizer = OPTIMIZERS["sgd"](engine, n_features * n_components, self.learning_rate)
         self.components_ = (INITIAL_SCALE * engine.normal((n_features, n_components))).T
         self.intercept_visible_ = engine.zeros(n_features)
         self.intercept_hidden_ = engine.zeros(n_components)
@@ -305,7 +305,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._n_features_out = n_components
 
     def _continue(self, batch_size):
-        """Copy every attribute that training changes, so that an error can give it back."""
+        """Copy what training changes, beside the parameters, so that an error can give it back."""
         if self.n_components != len(self.components_):
             raise ValueError(
                 f"n_components == {self.n_components}, but the fitted machine has "
@@ -313,28 +313,34 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 "clone the estimator."
             )
         self._engine, self._optimizer = copy.deepcopy((self._engine, self._optimizer))
-        self.components_ = np.array(self.components_, order="F")
-        self.intercept_visible_ = np.array(self.intercept_visible_)
-        self.intercept_hidden_ = np.array(self.intercept_hidden_)
         n_chains = max(len(self.h_samples_), batch_size)
         self.h_samples_ = np.resize(self.h_samples_, (n_chains, self.n_components))
         self.loss_curve_ = list(self.loss_curve_)
 
     def _make_passes(self, X, n_passes, batch_size):
-        """Train the fitted arrays in place."""
+        """Train a copy of the parameters, which takes their place at once."""
         engine, optimizer = self._engine, self._optimizer
         optimizer.learning_rate, optimizer.weight_decay = self.learning_rate, self.weight_decay
+        parameters, views = engine.packed(
+            [self.components_.T, self.intercept_visible_, self.intercept_hidden_]
+        )
+        gradients, gradient_views = engine.packed(views)
+        self.components_ = views[0].T
+        self.intercept_visible_, self.intercept_hidden_ = views[1:]
         rbm = self._machine(engine)
-        parameters = [rbm.weights, rbm.intercept_visible, rbm.intercept_hidden]
-        buffers = [engine.zeros(*parameter.shape) for parameter in parameters]
-        estimate_phases = GRADIENTS[self.gradient]
+        complete, chains, reserved = GRADIENTS[self.gradient], self.h_samples_, {}
         n_samples, n_features = X.shape
         monitored = self._monitored_rows(X, batch_size)
 
-        def gradient(indices):
-            v = engine.rows(X, indices, engine.buffer("minibatch", len(indices), n_features))
-            phases, self.h_samples_ = estimate_phases(rbm, v, self.h_samples_, self.n_gibbs_steps)
-            return likelihood_gradient(rbm, phases, out=buffers)
+        def gradient(indices, scale):
+            n = len(indices)
+            if n not in reserved:
+                reserved[n] = reserve_phases(rbm, n, n)
+            phases = reserved[n]
+            engine.rows(X, indices, phases.v_pos)
+            complete(rbm, phases, chains[:n], self.n_gibbs_steps)
+            likelihood_gradient(rbm, phases, gradient_views, scale)
+            return gradients
 
         def end_of_pass(_):
             self.n_iter_ += 1
@@ -512,13 +518,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         n_samples, n_features = X.shape
         shape = (n_samples,) if n_columns is None else (n_samples, n_columns)
         result = engine.zeros(*shape)
-        for block in blocks(n_samples):
-            n_rows = block.stop - block.start
-            rows = engine.rows(X, block, engine.buffer("rows", n_rows, n_features))
-            if n_columns is None:
-                result[block] = function(rbm, rows)
-            else:
-                result[block] = function(rbm, rows, out=result[block])
+        with np.errstate(over="ignore"):
+            for block in blocks(n_samples):
+                n_rows = block.stop - block.start
+                rows = engine.rows(X, block, engine.buffer("rows", n_rows, n_features))
+                if n_columns is None:
+                    result[block] = function(rbm, rows)
+                else:
+                    function(rbm, rows, out=result[block])
         return result
 
     # -- sampling
@@ -565,8 +572,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                     f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
                 )
             v = engine.rows(v, slice(None), engine.zeros(*shape))
-        for _ in range(n_gibbs_steps):
-            v = gibbs_step(rbm, v)
+        with np.errstate(over="ignore"):
+            for _ in range(n_gibbs_steps):
+                v = gibbs_step(rbm, v)
         return v
 
     def gibbs(self, v):
@@ -588,7 +596,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         engine = self._engine
         v = self._validate(v, engine.dtype)
         v = engine.rows(v, slice(None), engine.zeros(*v.shape))
-        return gibbs_step(self._machine(engine), v)
+        with np.errstate(over="ignore"):
+            return gibbs_step(self._machine(engine), v)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

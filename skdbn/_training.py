@@ -23,10 +23,11 @@ def minimize(
 
     Parameters
     ----------
-    parameters : list of ndarray
+    parameters : ndarray of shape (n_parameters,)
         What to train, changed in place.
     gradient : callable
-        Maps the row indices of a minibatch to the gradients of the parameters.
+        Maps the row indices of a minibatch and a factor to the gradients of the parameters
+        times the factor.
     optimizer : optimizer
         Member of `skdbn._optimizers.OPTIMIZERS`.
     n_samples : int
@@ -50,25 +51,24 @@ def minimize(
         When the user interrupts training. The parameters are then those of the last finished
         pass.
     """
-    finished = [parameter.copy() for parameter in parameters]
+    finished = parameters.copy()
     try:
         # What overflows leaves a parameter that is not finite, and that is reported here.
         with np.errstate(over="ignore", invalid="ignore"):
             for i in range(n_passes):
                 order = engine.permutation(n_samples)
                 for start in range(0, n_samples, batch_size):
-                    gradients = gradient(order[start : start + batch_size])
                     progress = (i + start / n_samples) / n_passes
+                    scale = optimizer.scale(progress)
+                    gradients = gradient(order[start : start + batch_size], scale)
                     optimizer.step(parameters, gradients, progress)
                 if not engine.all_finite(parameters):
                     raise DivergenceError(
                         f"Training diverged in pass {i + 1}: a parameter is not finite. {remedy}"
                     )
-                for kept, parameter in zip(finished, parameters, strict=True):
-                    kept[...] = parameter
+                finished[...] = parameters
                 if end_of_pass(i + 1):
                     break
     except KeyboardInterrupt:
-        for kept, parameter in zip(finished, parameters, strict=True):
-            parameter[...] = kept
+        parameters[...] = finished
         raise

@@ -80,22 +80,23 @@ class BinaryUnits:
         """
         return self.engine.logistic(x, out=out)
 
-    def variance(self, mean):
+    def variance(self, mean, out=None):
         """Return the variance, which is the slope of `mean`, given the mean.
 
         Parameters
         ----------
         mean : ndarray
             Means.
+        out : ndarray, optional
+            Where the result goes, but not `mean` itself.
 
         Returns
         -------
         ndarray of the shape of mean
             ``mean (1 - mean)``.
         """
-        variance = 1.0 - mean
-        variance *= mean
-        return variance
+        out = self.engine.multiply(mean, mean, out=out)
+        return self.engine.subtract(mean, out, out=out)
 
     def sample(self, mean, out=None):
         """Draw states given their means.
@@ -180,20 +181,24 @@ class GaussianUnits:
         out[...] = x
         return out
 
-    def variance(self, mean):
+    def variance(self, mean, out=None):
         """Return the variance, which is the slope of `mean`, given the mean.
 
         Parameters
         ----------
         mean : ndarray
             Means.
+        out : ndarray, optional
+            Where the result goes, but not `mean` itself.
 
         Returns
         -------
         ndarray of the shape of mean
             Ones.
         """
-        return 0.0 * mean + 1.0
+        out = self.engine.multiply(mean, 0.0, out=out)
+        out += 1.0
+        return out
 
     def sample(self, mean, out=None):
         """Draw states given their means.

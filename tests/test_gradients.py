@@ -18,15 +18,22 @@ from skdbn._boltzmann import RBM, free_energy, hidden_mean
 from skdbn._engines import NumpyEngine
 from skdbn._gradients import (
     GRADIENTS,
-    Phases,
     contrastive_divergence,
     likelihood_gradient,
     persistent_contrastive_divergence,
+    reserve_phases,
 )
 from skdbn._optimizers import SGD
 from skdbn._units import UNITS, BinaryUnits
 
 OPTIMUM = -2.6390573  # of any model on the 14 patterns of bars and stripes 3 x 3
+
+
+def run(estimate, rbm, v, chain, n_gibbs_steps=1):
+    """Return both phases and the chain of an estimator of the gradient."""
+    phases = reserve_phases(rbm, len(v), len(chain))
+    phases.v_pos[...] = v
+    return phases, estimate(rbm, phases, chain, n_gibbs_steps)
 
 
 def gradient(rbm, phases):
@@ -69,7 +76,9 @@ def test_gradient_averages_each_phase_over_its_own_rows():
     rbm = random_rbm(5, 4)
     rng = np.random.default_rng(0)
     visible, hidden = rng.random((10, 5)), rng.random((10, 4))
-    weights, a, b = gradient(rbm, Phases(visible, hidden.copy(), 3))
+    phases = reserve_phases(rbm, 3, 7)
+    phases.visible[...], phases.hidden[...] = visible, hidden
+    weights, a, b = gradient(rbm, phases)
     np.testing.assert_allclose(
         weights, visible[3:].T @ hidden[3:] / 7 - visible[:3].T @ hidden[:3] / 3
     )
@@ -84,7 +93,7 @@ def test_short_minibatch_weighs_right_beside_many_chains():
     results = []
     for rows in (v, np.repeat(v, 10, axis=0)):
         machine = make_rbm(*rbm[:3])  # the same random numbers again
-        phases, _ = persistent_contrastive_divergence(machine, rows, chain.copy())
+        phases, _ = run(persistent_contrastive_divergence, machine, rows, chain.copy())
         results.append(gradient(machine, phases))
     for one, ten in zip(*results, strict=True):
         np.testing.assert_allclose(one, ten, rtol=1e-10, atol=1e-12)
@@ -111,7 +120,7 @@ def test_minibatch_costs_no_more_than_2k_plus_3_products(name, n_gibbs_steps):
     engine = CountingEngine(np.float64, 0)
     units = UNITS["binary"](engine)
     rbm = RBM(np.zeros((7, 6)), np.zeros(7), np.zeros(6), units, units, engine)
-    phases, _ = GRADIENTS[name](rbm, patterns(10, 7), np.zeros((10, 6)), n_gibbs_steps)
+    phases, _ = run(GRADIENTS[name], rbm, patterns(10, 7), np.zeros((10, 6)), n_gibbs_steps)
     gradient(rbm, phases)
     assert engine.cost == (2 * n_gibbs_steps + 3) * 10 * 7 * 6
 
@@ -121,7 +130,7 @@ def test_minibatch_costs_no_more_than_2k_plus_3_products(name, n_gibbs_steps):
 @pytest.mark.parametrize("hidden", UNITS)
 def test_positive_phase_holds_the_data_and_their_hidden_means(name, visible, hidden):
     rbm, v = random_rbm(5, 4, visible, hidden), patterns(6, 5)
-    phases, chain = GRADIENTS[name](rbm, v, np.zeros((6, 4)))
+    phases, chain = run(GRADIENTS[name], rbm, v, np.zeros((6, 4)))
     x = v @ rbm.weights + rbm.intercept_hidden
     np.testing.assert_array_equal(phases.visible[:6], v)
     np.testing.assert_allclose(phases.hidden[:6], expit(x) if hidden == "binary" else x)
@@ -137,7 +146,7 @@ def test_long_chains_reach_the_exact_gradient(name):
     # A machine of strong intercepts and weights: a step without an intercept would miss it.
     rbm, n = random_rbm(4, 3, seed=3), 100_000
     data = np.tile(patterns(5, 4), (n // 5, 1))
-    phases, _ = GRADIENTS[name](rbm, data, np.zeros((n, 3)), 60)
+    phases, _ = run(GRADIENTS[name], rbm, data, np.zeros((n, 3)), 60)
     estimate = gradient(rbm, phases)
     exact = exact_gradient(rbm, data[:5])
     # CD leaves the last reconstruction as probabilities, which only the mean of v allows.
@@ -151,13 +160,13 @@ def test_long_chains_reach_the_exact_gradient(name):
 
 def test_cd_1_reconstructs_from_the_drawn_hidden_states():
     rbm, v = random_rbm(5, 4), patterns(6, 5)
-    phases, h = contrastive_divergence(rbm, v, np.zeros((6, 4)))
+    phases, h = run(contrastive_divergence, rbm, v, np.zeros((6, 4)))
     np.testing.assert_allclose(phases.visible[6:], expit(h @ rbm.weights.T + rbm.intercept_visible))
 
 
 def test_cd_draws_hidden_states_with_the_probabilities_given_the_data():
     rbm, v, n = random_rbm(4, 3), patterns(1, 4), 50_000
-    _, h = contrastive_divergence(rbm, np.repeat(v, n, axis=0), np.zeros((n, 3)))
+    _, h = run(contrastive_divergence, rbm, np.repeat(v, n, axis=0), np.zeros((n, 3)))
     expected = expit(v @ rbm.weights + rbm.intercept_hidden)[0]
     monte_carlo_error = np.sqrt(expected * (1 - expected) / n)
     assert (abs(h.mean(axis=0) - expected) < 5 * monte_carlo_error + 1e-12).all()
@@ -168,7 +177,7 @@ def test_cd_2_draws_the_visible_states_between_its_steps():
     # and far from it where those are near 1/2, as here.
     rbm, n = make_rbm(4 * np.eye(3), np.full(3, -4.0), np.full(3, -1.0)), 200_000
     start = np.array([[1.0, 0.0, 1.0]])
-    phases, _ = contrastive_divergence(rbm, np.repeat(start, n, axis=0), np.zeros((n, 3)), 2)
+    phases, _ = run(contrastive_divergence, rbm, np.repeat(start, n, axis=0), np.zeros((n, 3)), 2)
     states, _ = layer_states(rbm.visible_units, 3)
     hidden, _ = layer_states(rbm.hidden_units, 3)
 
@@ -191,7 +200,7 @@ def test_pcd_chains_do_not_restart_at_the_data():
     results = []
     for data in (np.zeros((6, 5)), np.ones((6, 5))):
         machine = make_rbm(*rbm[:3])  # the same random numbers again
-        phases, after = persistent_contrastive_divergence(machine, data, chain.copy(), 2)
+        phases, after = run(persistent_contrastive_divergence, machine, data, chain.copy(), 2)
         results.append((phases.visible[6:].copy(), after))
     for from_zeros, from_ones in zip(*results, strict=True):
         np.testing.assert_array_equal(from_zeros, from_ones)
@@ -201,7 +210,7 @@ def test_pcd_chains_start_at_the_chains_they_are_given():
     # Weights this strong tie both layers: a chain can only stay where it is.
     rbm = make_rbm(60 * np.eye(4), np.full(4, -30.0), np.full(4, -30.0))
     chain = patterns(6, 4)
-    phases, after = persistent_contrastive_divergence(rbm, np.zeros((6, 4)), chain.copy(), 3)
+    phases, after = run(persistent_contrastive_divergence, rbm, np.zeros((6, 4)), chain.copy(), 3)
     np.testing.assert_array_equal(phases.visible[6:], chain)
     np.testing.assert_array_equal(after, chain)
 
@@ -211,7 +220,7 @@ def test_pcd_chains_stay_at_the_model_distribution():
     v, h, joint = log_joint(rbm)
     p = np.exp(joint - logsumexp(joint))
     drawn = np.random.default_rng(0).choice(len(h), n, p=p.sum(axis=0))
-    phases, chain = persistent_contrastive_divergence(rbm, v[:1], h[drawn])
+    phases, chain = run(persistent_contrastive_divergence, rbm, v[:1], h[drawn])
     error = 5 * 0.5 / np.sqrt(n)
     np.testing.assert_allclose(phases.visible[1:].mean(axis=0), p.sum(axis=1) @ v, atol=error)
     np.testing.assert_allclose(chain.mean(axis=0), p.sum(axis=0) @ h, atol=error)
@@ -251,11 +260,14 @@ def best_log_likelihood(make_step, learning_rate, units=BinaryUnits, n_seeds=3, 
     for seed in range(n_seeds):
         rng = np.random.default_rng(seed)
         rbm = make_rbm(0.01 * rng.normal(size=(9, 9)), np.zeros(9), np.zeros(9), seed=seed)
-        rbm = rbm._replace(visible_units=units(rbm.engine))
-        optimizer, step = SGD(rbm.engine, learning_rate, momentum=0.0), make_step()
+        parameters, views = rbm.engine.packed(rbm[:3])
+        rbm = RBM(*views, units(rbm.engine), rbm.hidden_units, rbm.engine)
+        optimizer = SGD(rbm.engine, rbm.weights.size, learning_rate, momentum=0.0)
+        step = make_step()
         best = -np.inf
         for i in range(n_steps):
-            optimizer.step(rbm[:3], step(rbm, data, states))
+            gradients, _ = rbm.engine.packed(step(rbm, data, states))
+            optimizer.step(parameters, optimizer.scale(0.0) * gradients)
             if i % 250 == 249:
                 log_z = logsumexp(-free_energy(rbm, states))
                 best = max(best, (-free_energy(rbm, data)).mean() - log_z)
@@ -276,12 +288,13 @@ def best_log_likelihood(make_step, learning_rate, units=BinaryUnits, n_seeds=3, 
 )
 def test_estimators_learn_bars_and_stripes(name, n_gibbs_steps, units, threshold):
     def make_step():
-        chain = patterns(100, 9)  # PCD may have more chains than rows, and wants them here
+        # PCD may have more chains than rows, and wants them here.
+        chain = patterns(100 if name == "pcd" else 14, 9)
         out = [np.empty((9, 9)), np.empty(9), np.empty(9)]
 
         def step(rbm, data, _):
             nonlocal chain
-            phases, chain = GRADIENTS[name](rbm, data, chain, n_gibbs_steps)
+            phases, chain = run(GRADIENTS[name], rbm, data, chain, n_gibbs_steps)
             return likelihood_gradient(rbm, phases, out)
 
         return step

@@ -87,7 +87,8 @@ def test_forward_agrees_with_the_network_of_scikit_learn():
 def test_softmax_rows_sum_to_one(dtype):
     network, (x, _) = make_network(dtype=dtype), data()
     for scale in (1.0, 1e4):
-        p = forward(network, (scale * x).astype(dtype))
+        with np.errstate(over="ignore"):
+            p = forward(network, (scale * x).astype(dtype))
         assert p.dtype == dtype
         assert p.min() >= 0.0
         np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-6 if dtype == np.float32 else 1e-14)

@@ -141,9 +141,9 @@ def test_partial_fit_on_all_rows_goes_on_where_fit_stood(gradient):
 
 def test_partial_fit_keeps_velocity_and_chains():
     rbm = make_rbm(gradient="pcd").fit(X)
-    velocity, chains = rbm._optimizer.velocities[0].copy(), rbm.h_samples_.copy()
+    velocity, chains = rbm._optimizer.velocity.copy(), rbm.h_samples_.copy()
     rbm.set_params(learning_rate=1e-12).partial_fit(X[:1])
-    np.testing.assert_allclose(rbm._optimizer.velocities[0], 0.5 * velocity, rtol=1e-6)
+    np.testing.assert_allclose(rbm._optimizer.velocity, 0.5 * velocity, rtol=1e-6)
     assert (rbm.h_samples_ == chains).mean() > 0.5  # one step further, not begun anew
 
 

@@ -87,7 +87,8 @@ def test_results_keep_the_dtype_and_may_be_written_in_place(units, dtype):
 def test_huge_inputs_give_finite_results(units, dtype):
     units = type(units)(NumpyEngine(dtype, 0))
     x = np.array([-1e4, -200.0, 0.0, 200.0, 1e4], dtype)
-    mean = units.mean(x.copy())
+    with np.errstate(over="ignore"):
+        mean = units.mean(x.copy())
     assert np.isfinite(mean).all()
     assert np.isfinite(units.log_partition(x)).all()
     assert np.isfinite(units.variance(mean)).all()
