@@ -5,6 +5,7 @@ The rule: whatever is wrong with what the user hands in is one line and exit sta
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import platform
@@ -24,6 +25,14 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skdbn import DBNClassifier, InterruptedTrainingWarning, RBMTransformer, __version__
 from skdbn.datasets import load_digits, load_mnist
+from skdbn.plotting import (
+    ActivationDisplay,
+    BiasProbeDisplay,
+    LossCurveDisplay,
+    ReconstructionDisplay,
+    SampleDisplay,
+    UnitProbeDisplay,
+)
 
 HELD_OUT = 1 / 6  # share of the rows for the printed error, where the data come unsplit
 N_NEIGHBORS = 3
@@ -124,8 +133,12 @@ def _parse(arguments):
     )
     parser.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for report.json and the fitted model"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for report.json, the fitted model and figures of what it learned",
     )
+    parser.add_argument("--show", action="store_true", help="open the figures in windows")
     return parser.parse_args(arguments)
 
 
@@ -352,6 +365,8 @@ def _run(options, data):
     net.set_params(**asked_for)
     print(_table(rows))
     _write(options, data, net, rows, finished)
+    if options.out is not None or options.show:
+        _draw(options, data, net)
     if not finished:
         print("skdbn: interrupted: this is what was learned so far", file=sys.stderr)
     return 0 if finished else INTERRUPTED
@@ -433,6 +448,42 @@ def _write(options, data, net, rows, finished):
         lines = ["ImageId,Label", *(f"{i},{label}" for i, label in enumerate(labels, 1))]
         _replace(path, lambda path: path.write_text("\n".join(lines) + "\n"))
         print(f"wrote {len(labels)} labels to {path}")
+
+
+def _draw(options, data, net):
+    """Write the figures into the folder, open them in windows, or both."""
+    import matplotlib as mpl
+
+    if not options.show:
+        mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figures = {name: display.figure_ for name, display in _displays(net, data)}
+    if options.out is not None:
+        for name, figure in figures.items():
+            save = functools.partial(figure.savefig, format="png", dpi=120)
+            _replace(options.out / f"{name}.png", save)
+        print(f"wrote {len(figures)} figures to {options.out}")
+    if options.show and mpl.get_backend().lower() == "agg":
+        print("skdbn: there is no display to show figures on: use --out DIR", file=sys.stderr)
+    elif options.show:
+        plt.show()
+    for figure in figures.values():
+        plt.close(figure)
+
+
+def _displays(net, data):
+    """Yield the name and the Display of each figure that the net, fitted or half fitted, allows."""
+    n_layers = len(getattr(net, "rbms_", []))
+    if n_layers:
+        yield "reconstruction", ReconstructionDisplay.from_estimator(net, data.X_test)
+        yield "bias_probes", BiasProbeDisplay.from_estimator(net, data.X_train)
+        for layer in range(1, n_layers + 1):
+            yield f"unit_probes_layer_{layer}", UnitProbeDisplay.from_estimator(net, layer)
+        yield "samples", SampleDisplay.from_estimator(net, random_state=0)
+        yield "activations", ActivationDisplay.from_estimator(net, data.X_test)
+    if n_layers or hasattr(net, "coefs_"):
+        yield "loss_curves", LossCurveDisplay.from_estimator(net)
 
 
 def _report(options, data, net, rows, finished):

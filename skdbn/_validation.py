@@ -139,10 +139,12 @@ def value_range(X):
     tuple of float
         Smallest and largest value.
     """
-    if not issparse(X):
-        return float(X.min()), float(X.max())
-    values = X.data if X.nnz == np.prod(X.shape) else np.append(X.data, X.dtype.type(0))
-    return float(values.min()), float(values.max())
+    values = X.data if issparse(X) else X
+    zeros = issparse(X) and X.nnz < np.prod(X.shape)
+    smallest, largest = (np.min(values), np.max(values)) if values.size else (0.0, 0.0)
+    if zeros:
+        smallest, largest = min(smallest, 0.0), max(largest, 0.0)
+    return float(smallest), float(largest)
 
 
 def blocks(n_samples, size=BLOCK_SIZE):

@@ -18,6 +18,8 @@ ALLOWED = {
     "_boltzmann": set(),
     "_network": set(),
     "datasets": set(),
+    "inspection": set(),
+    "plotting": {"inspection"},
     "_gradients": {"_boltzmann"},
     "_rbm": ROOMS | {"_boltzmann", "_gradients", "_validation"},
     "_dbn": ROOMS | {"_rbm", "_network", "_validation"},

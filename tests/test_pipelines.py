@@ -17,6 +17,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
+from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, RBMTransformer
 
@@ -117,3 +118,39 @@ def test_features_beat_raw_pixels_on_shifted_digits():
     )
     raw_score, score = (cross_val_score(m, data, labels, cv=folds).mean() for m in (raw, features))
     assert score > raw_score + 0.05
+
+
+# -- the same results, whoever does the work
+
+
+def test_two_processes_give_the_scores_of_one():
+    grid = {"hidden_layer_sizes": [(10,), (30,)]}
+    scores = [
+        GridSearchCV(QUICK, grid, cv=2, n_jobs=n_jobs).fit(X[:600] / 16, Y[:600]).cv_results_
+        for n_jobs in (1, 2)
+    ]
+    for name in ("split0_test_score", "split1_test_score"):
+        np.testing.assert_array_equal(scores[0][name], scores[1][name])
+
+
+WIDE = np.random.default_rng(0).random((500, 300), dtype=np.float32)
+
+
+def fit_with_threads(n_threads):
+    """Train a network that is wide enough for BLAS to share out its products."""
+    net = DBNClassifier(
+        (200,), rbm=RBMTransformer(n_iter=2), softmax_iter=2, finetune_iter=2, random_state=0
+    )
+    with threadpool_limits(n_threads, user_api="blas"):
+        return net.set_params(batch_size=100, rbm__batch_size=100).fit(WIDE, np.arange(500) % 3)
+
+
+def test_same_seed_and_number_of_threads_give_the_same_bits():
+    nets = [fit_with_threads(2) for _ in range(2)]
+    for one, other in zip(*(net.coefs_ + net.intercepts_ for net in nets), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_number_of_threads_gives_the_same_predictions_to_rounding():
+    p = [fit_with_threads(n_threads).predict_proba(WIDE) for n_threads in (1, 2)]
+    np.testing.assert_allclose(*p, atol=1e-4)

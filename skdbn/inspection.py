@@ -1,0 +1,370 @@
+"""What a model has learned, in numbers.
+
+Every function takes a fitted `RBMTransformer`, a list of them from the data upwards, a Pipeline
+of them, or a `DBNClassifier`, whose machines `rbms_` are used. Layers count from 1, the machine
+next to the data.
+
+In a Pipeline the steps in front of the first machine prepare the data: X is what goes into the
+Pipeline, and a reconstruction comes back out through their `inverse_transform`. Probes are in
+the scale that the first machine sees.
+
+The rule: numbers in, numbers out, in the type of the data or of the model. `skdbn.plotting`
+draws them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import check_array, check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+FLOATS = [np.float64, np.float32]
+SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as saturated
+CONSTANT = 0.05  # range of activations below which a unit counts as dead
+
+
+class LayerStatistics(NamedTuple):
+    """How the hidden units of a layer respond to data.
+
+    Attributes
+    ----------
+    layer : int
+        Which layer, from 1.
+    n_units : int
+        Number of hidden units.
+    mean_activation : float
+        Mean over rows and units.
+    fraction_saturated : float
+        Share of activations below 0.05 or above 0.95; nan for units that are no
+        probabilities.
+    n_dead : int
+        Units whose activation stays within a range of 0.05 over all rows: they tell rows
+        apart no more than an intercept does.
+    """
+
+    layer: int
+    n_units: int
+    mean_activation: float
+    fraction_saturated: float
+    n_dead: int
+
+
+# -- models
+
+
+def machines(model):
+    """Return the restricted Boltzmann machines of a model.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+
+    Returns
+    -------
+    list of RBMTransformer
+        The machine next to the data first.
+
+    Raises
+    ------
+    TypeError
+        When there is no machine in the model, or something else between two of them.
+    ValueError
+        When two machines do not fit on top of each other.
+
+    Examples
+    --------
+    >>> from skdbn import DBNClassifier
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import machines
+    >>> X, _, y, _ = load_digits()
+    >>> net = DBNClassifier((20, 10), random_state=0).fit(X, y)
+    >>> [rbm.n_components for rbm in machines(net)]
+    [20, 10]
+    """
+    return _split(model)[1]
+
+
+def _split(model):
+    """Return the steps in front of the machines, and the machines."""
+    if hasattr(model, "steps"):
+        steps = [step for _, step in model.steps if step not in (None, "passthrough")]
+    else:
+        steps = list(model) if isinstance(model, list | tuple) else [model]
+    first = next((i for i, step in enumerate(steps) if _is_model(step)), None)
+    if first is None:
+        raise TypeError(
+            f"model == {model!r} has no restricted Boltzmann machine: hand in a fitted "
+            "RBMTransformer, a list or a Pipeline of them, or a DBNClassifier with pretrain=True."
+        )
+    found = []
+    for step in steps[first:]:
+        if not _is_model(step):
+            break  # a classifier on top of the machines, say
+        check_is_fitted(step)
+        found += step.rbms_ if hasattr(step, "rbms_") else [step]
+    if not found:
+        raise TypeError(
+            "The network was trained with pretrain=False, so it has no machines to look at."
+        )
+    for below, above in zip(found, found[1:], strict=False):
+        if above.n_features_in_ != below.components_.shape[0]:
+            raise ValueError(
+                f"A machine of {below.components_.shape[0]} hidden units lies below one that "
+                f"was trained on {above.n_features_in_} features: hand in the machines of one "
+                "stack, the one next to the data first."
+            )
+    return steps[:first], found
+
+
+def _is_model(step):
+    """Tell whether an estimator is a machine or a stack of them."""
+    return (
+        hasattr(step, "hidden_layer_sizes")
+        and hasattr(step, "rbm")
+        or (hasattr(step, "inverse_transform") and hasattr(step, "n_gibbs_steps"))
+    )
+
+
+def _check_layer(layer, name, n_layers):
+    """Return a number of layers; None stands for all of them."""
+    if layer is None:
+        return n_layers
+    return check_scalar(layer, name, (int, np.integer), min_val=1, max_val=n_layers)
+
+
+def _prepare(steps, rbms, X):
+    """Return data as the first machine sees them."""
+    for step in steps:
+        X = step.transform(X)
+    X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C")
+    if X.shape[1] != rbms[0].n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but the model was trained on {rbms[0].n_features_in_}."
+        )
+    return X
+
+
+def _up(rbms, X):
+    """Return the activations of the top machine."""
+    for rbm in rbms:
+        X = rbm._hidden_mean(X)  # not `transform`, which may make a DataFrame of it
+    return X
+
+
+def _down(rbms, H):
+    """Return what the activations of the top machine draw on the visible units."""
+    for rbm in reversed(rbms):
+        H = rbm.inverse_transform(H)
+    return H
+
+
+# -- numbers
+
+
+def reconstruct(model, X, n_layers=None):
+    """Return what is left of data on their way up through layers and back down.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Data.
+    n_layers : int, default=None
+        How many layers to go up, by default all of them. The way down uses the reverse
+        intercepts of the machines.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        Reconstructions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model, X or n_layers is not what is allowed.
+
+    References
+    ----------
+    Hinton and Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks".
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import reconstruct
+    >>> X, X_test, _, _ = load_digits()
+    >>> rbm = RBMTransformer(100, random_state=0).fit(X)
+    >>> error = ((reconstruct(rbm, X_test) - X_test) ** 2).mean()
+    >>> bool(error < ((X.mean(axis=0) - X_test) ** 2).mean() / 3)
+    True
+    """
+    steps, rbms = _split(model)
+    rbms = rbms[: _check_layer(n_layers, "n_layers", len(rbms))]
+    X = _down(rbms, _up(rbms, _prepare(steps, rbms, X)))
+    for step in reversed(steps):
+        if not hasattr(step, "inverse_transform"):
+            raise TypeError(
+                f"{step!r} in front of the machines has no inverse_transform: hand in the "
+                "machines alone and the data as they see them."
+            )
+        X = step.inverse_transform(X)
+    return np.asarray(X)
+
+
+def bias_probe(model):
+    """Return what each layer draws on the visible units when all its hidden units are off.
+
+    With nothing said by the layer above, the intercepts alone speak: the probe of a model that
+    has learned resembles the mean of the data.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+
+    Returns
+    -------
+    ndarray of shape (n_layers, n_features)
+        A visible pattern for each layer, the layer next to the data first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model is not what is allowed.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import bias_probe
+    >>> rbm = RBMTransformer(20, random_state=0).fit(load_digits()[0])
+    >>> bias_probe(rbm).shape
+    (1, 64)
+    """
+    rbms = machines(model)
+    probes = [
+        _down(rbms[:i], np.zeros((1, rbms[i - 1].components_.shape[0]), rbms[0].components_.dtype))
+        for i in range(1, len(rbms) + 1)
+    ]
+    return np.concatenate(probes)
+
+
+def unit_probe(model, layer=1, subtract_bias=True):
+    """Return what each hidden unit of a layer draws on the visible units when it alone is on.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+    layer : int, default=1
+        Which layer, from 1 next to the data.
+    subtract_bias : bool, default=True
+        Whether to subtract the bias probe of the layer, which leaves what the unit adds (above
+        0) and what it takes away (below 0).
+
+    Returns
+    -------
+    ndarray of shape (n_units, n_features)
+        A visible pattern for each unit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model or the layer is not what is allowed.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import unit_probe
+    >>> rbm = RBMTransformer(20, random_state=0).fit(load_digits()[0])
+    >>> unit_probe(rbm, layer=1).shape
+    (20, 64)
+    """
+    rbms = machines(model)
+    rbms = rbms[: _check_layer(layer, "layer", len(rbms))]
+    probes = _down(rbms, np.eye(rbms[-1].components_.shape[0], dtype=rbms[0].components_.dtype))
+    return probes - bias_probe(rbms)[-1] if subtract_bias else probes
+
+
+def hidden_activations(model, X, layer=None):
+    """Return the activations of the hidden units of a layer.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Data.
+    layer : int, default=None
+        Which layer, from 1 next to the data; by default the top one.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_units)
+        Means of the hidden units given the layer below, as pretraining left them: the
+        fine-tuned weights of a DBNClassifier are not used.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model, X or the layer is not what is allowed.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import hidden_activations
+    >>> X = load_digits()[0]
+    >>> rbm = RBMTransformer(20, random_state=0).fit(X)
+    >>> hidden_activations(rbm, X).shape
+    (1437, 20)
+    """
+    steps, rbms = _split(model)
+    rbms = rbms[: _check_layer(layer, "layer", len(rbms))]
+    return _up(rbms, _prepare(steps, rbms, X))
+
+
+def unit_statistics(model, X):
+    """Return how the hidden units of each layer respond to data.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Data.
+
+    Returns
+    -------
+    list of LayerStatistics
+        One for each layer; ``pandas.DataFrame`` makes a table of the list.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model or X is not what is allowed.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import unit_statistics
+    >>> X = load_digits()[0]
+    >>> statistics = unit_statistics(RBMTransformer(20, random_state=0).fit(X), X)[0]
+    >>> statistics.layer, statistics.n_units, statistics.n_dead
+    (1, 20, 0)
+    """
+    steps, rbms = _split(model)
+    H = _prepare(steps, rbms, X)
+    result = []
+    for layer, rbm in enumerate(rbms, 1):
+        H = _up([rbm], H)
+        saturated = np.nan
+        if rbm.hidden_units == "binary":
+            saturated = float(((H < SATURATED) | (H > 1 - SATURATED)).mean())
+        n_dead = int((np.ptp(H, axis=0) < CONSTANT).sum())
+        result.append(LayerStatistics(layer, H.shape[1], float(H.mean()), saturated, n_dead))
+    return result

@@ -1,0 +1,808 @@
+"""Pictures of what a model has learned: Displays in scikit-learn's convention.
+
+``Display.from_estimator(model, ...)`` computes and draws; the instance keeps the numbers, and
+`plot` draws them again, elsewhere or in another size. Models are what `skdbn.inspection` takes.
+
+Rows of numbers are drawn as images where the features are pixels: a square number of features,
+from 3 x 3 up, is taken for a square image, and `image_shape` says otherwise, for example (28, 20)
+or (32, 32, 3). Other data are drawn as a heat map, a line for each row and a column for each
+feature.
+
+The rule: a picture shows numbers that the instance keeps, on one scale, which is stated.
+Matplotlib is imported when something is drawn, and not before.
+"""
+
+import math
+
+import numpy as np
+from sklearn.utils import check_array, check_random_state, check_scalar
+
+from skdbn.inspection import (
+    bias_probe,
+    hidden_activations,
+    machines,
+    reconstruct,
+    unit_probe,
+)
+
+SMALLEST_SIDE = 3  # pixels, of an image whose shape is guessed
+GAP = 1  # pixels between images
+INCH_PER_ROW, WIDTH = 0.6, 9.0  # inches
+SELECTIONS = ("first", "selective", "random")
+KINDS = ("histogram", "image")
+
+
+# -- images
+
+
+def _image_shape(n_features, image_shape):
+    """Return the shape of the image of a row; None when a row is no image."""
+    if image_shape is None:
+        side = math.isqrt(n_features)
+        return (side, side) if side >= SMALLEST_SIDE and side * side == n_features else None
+    shape = tuple(image_shape)
+    if len(shape) not in (2, 3) or math.prod(shape) != n_features or shape[2:] not in ((), (3,)):
+        raise ValueError(
+            f"image_shape == {image_shape!r}, must be (height, width) or (height, width, 3) with "
+            f"{n_features} values in all, one for each feature."
+        )
+    return shape
+
+
+def _montage(rows, image_shape, n_columns):
+    """Return images side by side in one array, nan between them; rows that are none as they are."""
+    if image_shape is None:
+        return rows
+    height, width, *channels = image_shape
+    n_rows = math.ceil(len(rows) / n_columns)
+    step_down, step_right = height + GAP, width + GAP
+    canvas = np.full((n_rows * step_down - GAP, n_columns * step_right - GAP, *channels), np.nan)
+    for i, image in enumerate(rows.reshape(-1, *image_shape)):
+        top, left = i // n_columns * step_down, i % n_columns * step_right
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def _limits(values, symmetric=False):
+    """Return the ends of a scale that holds all values; [0, 1] when they are probabilities."""
+    low, high = (float(np.min(values)), float(np.max(values))) if values.size else (0.0, 1.0)
+    if symmetric:
+        high = max(abs(low), abs(high)) or 1.0
+        return -high, high
+    if low >= 0.0 and high <= 1.0:
+        return 0.0, 1.0
+    return low, high if high > low else low + 1.0
+
+
+def _draw(ax, canvas, limits, title):
+    """Draw a montage or a heat map on an axes."""
+    low, high = limits
+    if canvas.ndim == 3:  # colours have no scale of their own
+        shown = np.clip((canvas - low) / (high - low), 0.0, 1.0)
+        shown = np.nan_to_num(shown, nan=1.0)
+        image = ax.imshow(shown, interpolation="nearest")
+        image.set_clim(low, high)
+    else:
+        image = ax.imshow(canvas, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    ax.set_axis_off()
+    ax.set_title(title, fontsize="medium")
+    return image
+
+
+def _new_axes(ax, heights, width=WIDTH):
+    """Return a figure and axes below each other, of the given heights in inches.
+
+    Given axes are taken instead: one where one is needed, else a sequence of them.
+    """
+    import matplotlib.pyplot as plt
+
+    if ax is not None:
+        axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        if len(axes) != len(heights):
+            raise ValueError(f"ax has {len(axes)} axes, this picture needs {len(heights)}.")
+        return axes[0].figure, axes
+    figure, axes = plt.subplots(
+        len(heights),
+        1,
+        figsize=(width, sum(heights) + 0.3),
+        height_ratios=heights,
+        squeeze=False,
+        layout="constrained",
+    )
+    return figure, axes[:, 0]
+
+
+def _state_scale(figure, image, axes, label):
+    """Put a bar beside the axes that states their common scale."""
+    bar = figure.colorbar(image, ax=list(axes), fraction=0.02, pad=0.01, aspect=30)
+    bar.set_label(label)
+    return bar
+
+
+def _height(image_shape, n_rows, n_columns, width=WIDTH):
+    """Return the inches that n_rows of images need when n_columns fill the width."""
+    if image_shape is None:
+        return max(1.5, min(6.0, 0.2 * n_rows))
+    scale = width / (n_columns * (image_shape[1] + GAP))
+    return n_rows * (image_shape[0] + GAP) * scale + 0.3
+
+
+class ReconstructionDisplay:
+    """Data over their reconstructions from one layer, two layers and so on.
+
+    Parameters
+    ----------
+    originals : ndarray of shape (n_samples, n_features)
+        Data.
+    reconstructions : list of ndarray of shape (n_samples, n_features)
+        For each number of layers, from 1, what came back.
+    image_shape : tuple of int, default=None
+        Shape of the image of a row, guessed for square images.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (1 + n_layers,)
+        Where `plot` drew.
+    figure_ : Figure
+        Figure of the axes.
+    images_ : list of AxesImage
+        One for each axes.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import ReconstructionDisplay
+    >>> X, X_test, _, _ = load_digits()
+    >>> rbm = RBMTransformer(100, random_state=0).fit(X)
+    >>> display = ReconstructionDisplay.from_estimator(rbm, X_test)
+    >>> len(display.axes_)
+    2
+    """
+
+    def __init__(self, originals, reconstructions, *, image_shape=None):
+        self.originals = originals
+        self.reconstructions = reconstructions
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(cls, model, X, *, n_images=12, image_shape=None, ax=None):
+        """Reconstruct the first rows of data and draw them.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        n_images : int, default=12
+            How many rows at most.
+        image_shape : tuple of int, default=None
+            Shape of the image of a row, guessed for square images.
+        ax : sequence of Axes, default=None
+            Where to draw: one for the data and one for each layer; by default a new figure.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            The display.
+        """
+        check_scalar(n_images, "n_images", (int, np.integer), min_val=1)
+        X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])[:n_images]
+        layers = range(1, len(machines(model)) + 1)
+        reconstructions = [reconstruct(model, X, n_layers) for n_layers in layers]
+        originals = X.toarray() if hasattr(X, "toarray") else X
+        return cls(originals, reconstructions, image_shape=image_shape).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : sequence of Axes, default=None
+            Where to draw: one for the data and one for each layer; by default a new figure.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            The display.
+        """
+        n_images, n_features = self.originals.shape
+        shape = _image_shape(n_features, self.image_shape)
+        everything = [self.originals, *self.reconstructions]
+        height = _height(shape, 1, n_images) if shape else _height(None, n_images, 1)
+        self.figure_, self.axes_ = _new_axes(ax, [height] * len(everything))
+        limits = _limits(np.concatenate(everything))
+        titles = ["data"]
+        for i, part in enumerate(self.reconstructions, 1):
+            error = float(((part - self.originals) ** 2).mean())
+            layers = "1 layer" if i == 1 else f"{i} layers"
+            titles.append(f"reconstruction from {layers}, mean squared error {error:.4f}")
+        self.images_ = [
+            _draw(axis, _montage(rows, shape, n_images), limits, title)
+            for axis, rows, title in zip(self.axes_, everything, titles, strict=True)
+        ]
+        _state_scale(self.figure_, self.images_[0], self.axes_, "value")
+        return self
+
+
+class BiasProbeDisplay:
+    """What each layer draws when all its hidden units are off, beside the mean of the data.
+
+    Parameters
+    ----------
+    probes : ndarray of shape (n_layers, n_features)
+        A pattern for each layer.
+    mean : ndarray of shape (n_features,), default=None
+        Mean of the data.
+    image_shape : tuple of int, default=None
+        Shape of the image of a row, guessed for square images.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_patterns,)
+        Where `plot` drew: the mean if there is one, then the layers.
+    figure_ : Figure
+        Figure of the axes.
+    images_ : list of AxesImage
+        One for each axes.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import BiasProbeDisplay
+    >>> X = load_digits()[0]
+    >>> rbm = RBMTransformer(20, random_state=0).fit(X)
+    >>> display = BiasProbeDisplay.from_estimator(rbm, X)
+    >>> [axis.get_title() for axis in display.axes_]
+    ['mean of the data', 'layer 1 off']
+    """
+
+    def __init__(self, probes, *, mean=None, image_shape=None):
+        self.probes = probes
+        self.mean = mean
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(cls, model, X=None, *, image_shape=None, ax=None):
+        """Probe a model and draw the probes.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Data, as the first machine sees them, whose mean is drawn first.
+        image_shape : tuple of int, default=None
+            Shape of the image of a row, guessed for square images.
+        ax : sequence of Axes, default=None
+            Where to draw: one for each pattern; by default a new figure.
+
+        Returns
+        -------
+        BiasProbeDisplay
+            The display.
+        """
+        mean = None
+        if X is not None:
+            X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+            mean = np.asarray(X.mean(axis=0)).ravel()
+        return cls(bias_probe(model), mean=mean, image_shape=image_shape).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : sequence of Axes, default=None
+            Where to draw: one for each pattern; by default a new figure.
+
+        Returns
+        -------
+        BiasProbeDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+
+        patterns = list(self.probes)
+        titles = [f"layer {layer} off" for layer in range(1, len(patterns) + 1)]
+        if self.mean is not None:
+            patterns.insert(0, self.mean)
+            titles.insert(0, "mean of the data")
+        shape = _image_shape(len(patterns[0]), self.image_shape)
+        if ax is None and shape is not None:
+            size = (2.2 * len(patterns) + 0.8, 2.6)
+            ax = plt.subplots(1, len(patterns), figsize=size, layout="constrained")[1]
+        self.figure_, self.axes_ = _new_axes(ax, [0.6] * len(patterns))
+        limits = _limits(np.asarray(patterns))
+        self.images_ = [
+            _draw(axis, _montage(pattern[None], shape, 1), limits, title)
+            for axis, pattern, title in zip(self.axes_, patterns, titles, strict=True)
+        ]
+        if shape is None:
+            for axis in self.axes_:
+                axis.set_aspect("auto")
+        _state_scale(self.figure_, self.images_[0], self.axes_, "value")
+        return self
+
+
+class UnitProbeDisplay:
+    """What single hidden units of a layer draw: a grid of images.
+
+    Parameters
+    ----------
+    probes : ndarray of shape (n_drawn, n_features)
+        The pattern of each unit that is drawn.
+    units : ndarray of int of shape (n_drawn,)
+        Which units of the layer they are.
+    layer : int
+        Which layer, from 1.
+    n_columns : int, default=12
+        Images in a row.
+    bias_subtracted : bool, default=True
+        Whether the patterns are differences from the bias probe.
+    image_shape : tuple of int, default=None
+        Shape of the image of a row, guessed for square images.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Where `plot` drew.
+    figure_ : Figure
+        Figure of the axes.
+    image_ : AxesImage
+        The grid.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import UnitProbeDisplay
+    >>> rbm = RBMTransformer(100, random_state=0).fit(load_digits()[0])
+    >>> display = UnitProbeDisplay.from_estimator(rbm, layer=1)
+    >>> display.probes.shape
+    (72, 64)
+    """
+
+    def __init__(
+        self, probes, units, *, layer, n_columns=12, bias_subtracted=True, image_shape=None
+    ):
+        self.probes = probes
+        self.units = units
+        self.layer = layer
+        self.n_columns = n_columns
+        self.bias_subtracted = bias_subtracted
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model,
+        layer=1,
+        *,
+        n_rows=6,
+        n_columns=12,
+        units="first",
+        X=None,
+        subtract_bias=True,
+        image_shape=None,
+        random_state=None,
+        ax=None,
+    ):
+        """Probe single units of a layer and draw them.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        layer : int, default=1
+            Which layer, from 1 next to the data.
+        n_rows, n_columns : int, default=6, 12
+            Size of the grid. A layer of fewer units fills a part of it.
+        units : {"first", "selective", "random"} or array-like of int, default="first"
+            Which units: the first ones; those whose activation varies most over X, the most
+            variable first; units drawn at random; or these.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Data, for "selective".
+        subtract_bias : bool, default=True
+            Whether to subtract the bias probe.
+        image_shape : tuple of int, default=None
+            Shape of the image of a row, guessed for square images.
+        random_state : int, RandomState instance or None, default=None
+            Seed for "random".
+        ax : Axes, default=None
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        UnitProbeDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError
+            When `units` is not what is allowed, or X is missing.
+        """
+        for name, value in (("n_rows", n_rows), ("n_columns", n_columns)):
+            check_scalar(value, name, (int, np.integer), min_val=1)
+        probes = unit_probe(model, layer, subtract_bias)
+        chosen = _choose_units(model, layer, units, len(probes), X, random_state)
+        chosen = chosen[: n_rows * n_columns] if isinstance(units, str) else chosen
+        display = cls(
+            probes[chosen],
+            chosen,
+            layer=layer,
+            n_columns=n_columns,
+            bias_subtracted=subtract_bias,
+            image_shape=image_shape,
+        )
+        return display.plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        UnitProbeDisplay
+            The display.
+        """
+        n_drawn, n_features = self.probes.shape
+        shape = _image_shape(n_features, self.image_shape)
+        n_columns = min(self.n_columns, n_drawn)
+        n_rows = math.ceil(n_drawn / n_columns) if shape else n_drawn
+        width = WIDTH * n_columns / self.n_columns if shape else WIDTH
+        height = _height(shape, n_rows, n_columns, width)
+        self.figure_, (self.ax_,) = _new_axes(ax, [height], max(width, 4.0))
+        what = "minus bias probe" if self.bias_subtracted else "bias included"
+        self.image_ = _draw(
+            self.ax_,
+            _montage(self.probes, shape, n_columns),
+            _limits(self.probes, symmetric=self.bias_subtracted),
+            f"{n_drawn} units of layer {self.layer}, one on at a time, {what}",
+        )
+        if shape is None:
+            self.ax_.set_aspect("auto")
+        _state_scale(self.figure_, self.image_, [self.ax_], "difference of value")
+        return self
+
+
+def _choose_units(model, layer, units, n_units, X, random_state):
+    """Return the indices of the units to draw."""
+    if not isinstance(units, str):
+        units = np.asarray(units)
+        if units.ndim != 1 or units.dtype.kind not in "iu" or not len(units):
+            raise ValueError(f"units == {units!r}, must be one of {SELECTIONS} or a list of units.")
+        if units.min() < 0 or units.max() >= n_units:
+            raise ValueError(f"units has {units.max()}, must be from 0 to {n_units - 1}.")
+        return units
+    if units not in SELECTIONS:
+        raise ValueError(f"units == {units!r}, must be one of {SELECTIONS} or a list of units.")
+    if units == "random":
+        return check_random_state(random_state).permutation(n_units)
+    if units == "selective":
+        if X is None:
+            raise ValueError("units == 'selective' needs X, the data to be selective about.")
+        return np.argsort(-hidden_activations(model, X, layer).std(axis=0), kind="stable")
+    return np.arange(n_units)
+
+
+class SampleDisplay:
+    """Fantasies: what a model draws by itself.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples, n_features)
+        Expected visible units at the ends of the chains.
+    n_gibbs_steps : int
+        Steps of each chain.
+    n_columns : int, default=12
+        Images in a row.
+    image_shape : tuple of int, default=None
+        Shape of the image of a row, guessed for square images.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Where `plot` drew.
+    figure_ : Figure
+        Figure of the axes.
+    image_ : AxesImage
+        The grid.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import SampleDisplay
+    >>> rbm = RBMTransformer(100, random_state=0).fit(load_digits()[0])
+    >>> display = SampleDisplay.from_estimator(rbm, n_samples=24, random_state=0)
+    >>> display.samples.shape
+    (24, 64)
+    """
+
+    def __init__(self, samples, *, n_gibbs_steps, n_columns=12, image_shape=None):
+        self.samples = samples
+        self.n_gibbs_steps = n_gibbs_steps
+        self.n_columns = n_columns
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model,
+        *,
+        n_samples=36,
+        n_gibbs_steps=1000,
+        n_columns=12,
+        image_shape=None,
+        random_state=None,
+        ax=None,
+    ):
+        """Run Gibbs chains in the top machine and draw what they come to.
+
+        The last step, and the way down through the layers below, take expectations instead of
+        drawing states, which spares the picture its noise.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        n_samples : int, default=36
+            Number of chains.
+        n_gibbs_steps : int, default=1000
+            Steps of each chain.
+        n_columns : int, default=12
+            Images in a row.
+        image_shape : tuple of int, default=None
+            Shape of the image of a row, guessed for square images.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the chains.
+        ax : Axes, default=None
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        SampleDisplay
+            The display.
+        """
+        check_scalar(n_columns, "n_columns", (int, np.integer), min_val=1)
+        *below, top = machines(model)
+        samples = top.sample(n_samples, n_gibbs_steps, random_state=random_state)
+        samples = reconstruct(top, samples)
+        for rbm in reversed(below):
+            samples = rbm.inverse_transform(samples)
+        display = cls(
+            samples, n_gibbs_steps=n_gibbs_steps, n_columns=n_columns, image_shape=image_shape
+        )
+        return display.plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        SampleDisplay
+            The display.
+        """
+        n_samples, n_features = self.samples.shape
+        shape = _image_shape(n_features, self.image_shape)
+        n_columns = min(self.n_columns, n_samples)
+        n_rows = math.ceil(n_samples / n_columns) if shape else n_samples
+        self.figure_, (self.ax_,) = _new_axes(ax, [_height(shape, n_rows, n_columns)])
+        self.image_ = _draw(
+            self.ax_,
+            _montage(self.samples, shape, n_columns),
+            _limits(self.samples),
+            f"{n_samples} fantasies after {self.n_gibbs_steps} Gibbs steps",
+        )
+        if shape is None:
+            self.ax_.set_aspect("auto")
+        _state_scale(self.figure_, self.image_, [self.ax_], "value")
+        return self
+
+
+class LossCurveDisplay:
+    """How each phase of training went.
+
+    Parameters
+    ----------
+    curves : dict of str to list of sequence of float
+        For each quantity, which names an axes, its curves: a value for each pass.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_quantities,)
+        Where `plot` drew.
+    figure_ : Figure
+        Figure of the axes.
+    lines_ : list of Line2D
+        The curves.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import LossCurveDisplay
+    >>> rbm = RBMTransformer(20, n_iter=5, random_state=0).fit(load_digits()[0])
+    >>> LossCurveDisplay.from_estimator(rbm).axes_[0].get_title()
+    'pretraining: reconstruction error'
+    """
+
+    def __init__(self, curves):
+        self.curves = curves
+
+    @classmethod
+    def from_estimator(cls, model, *, ax=None):
+        """Draw the curves that training left.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        ax : sequence of Axes, default=None
+            Where to draw: one for each quantity; by default a new figure.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display.
+        """
+        net = model.steps[-1][1] if hasattr(model, "steps") else model
+        curves = {}
+        if not hasattr(net, "rbms_") or net.rbms_:
+            curves["pretraining: reconstruction error"] = [
+                rbm.loss_curve_ for rbm in machines(model)
+            ]
+        for name, curve in (
+            ("softmax phase", "softmax_loss_curve_"),
+            ("fine-tuning", "loss_curve_"),
+        ):
+            if hasattr(net, "rbms_") and getattr(net, curve):
+                curves[f"{name}: cross-entropy in nats"] = [getattr(net, curve)]
+        return cls(curves).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : sequence of Axes, default=None
+            Where to draw: one for each quantity; by default a new figure.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            size = (4.0 * len(self.curves), 3.0)
+            ax = plt.subplots(1, len(self.curves), figsize=size, layout="constrained")[1]
+        self.figure_, self.axes_ = _new_axes(ax, [1.0] * len(self.curves))
+        self.lines_ = []
+        for axis, (title, curves) in zip(self.axes_, self.curves.items(), strict=True):
+            for layer, curve in enumerate(curves, 1):
+                passes = np.arange(1, len(curve) + 1)
+                self.lines_ += axis.plot(passes, curve, marker=".", label=f"layer {layer}")
+            axis.set_title(title, fontsize="medium")
+            axis.set_xlabel("pass")
+            axis.set_ylim(bottom=0.0)
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            if len(curves) > 1:
+                axis.legend()
+        return self
+
+
+class ActivationDisplay:
+    """Activations of the hidden units: dead and saturated units show at a glance.
+
+    Parameters
+    ----------
+    activations : list of ndarray of shape (n_samples, n_units)
+        For each layer, its activations.
+    kind : {"histogram", "image"}, default="histogram"
+        The share of activations at each height, or all of them, a line for each row of data
+        and a column for each unit.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_layers,)
+        Where `plot` drew.
+    figure_ : Figure
+        Figure of the axes.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import ActivationDisplay
+    >>> X = load_digits()[0]
+    >>> rbm = RBMTransformer(20, random_state=0).fit(X)
+    >>> ActivationDisplay.from_estimator(rbm, X).activations[0].shape
+    (1437, 20)
+    """
+
+    def __init__(self, activations, *, kind="histogram"):
+        self.activations = activations
+        self.kind = kind
+
+    @classmethod
+    def from_estimator(cls, model, X, *, kind="histogram", ax=None):
+        """Compute the activations of every layer and draw them.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        kind : {"histogram", "image"}, default="histogram"
+            What to draw.
+        ax : sequence of Axes, default=None
+            Where to draw: one for each layer; by default a new figure.
+
+        Returns
+        -------
+        ActivationDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError
+            When `kind` is not what is allowed.
+        """
+        layers = range(1, len(machines(model)) + 1)
+        activations = [hidden_activations(model, X, layer) for layer in layers]
+        return cls(activations, kind=kind).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : sequence of Axes, default=None
+            Where to draw: one for each layer; by default a new figure.
+
+        Returns
+        -------
+        ActivationDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError
+            When `kind` is not what is allowed.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(f"kind == {self.kind!r}, must be one of {KINDS}.")
+        height = 2.2 if self.kind == "histogram" else 3.0
+        self.figure_, self.axes_ = _new_axes(ax, [height] * len(self.activations))
+        for layer, (axis, H) in enumerate(zip(self.axes_, self.activations, strict=True), 1):
+            if self.kind == "histogram":
+                weights = np.full(H.size, 1.0 / H.size)
+                axis.hist(H.ravel(), bins=50, range=_limits(H), weights=weights, color="0.3")
+                axis.set_xlabel("activation")
+                axis.set_ylabel("share")
+                axis.set_title(f"layer {layer}, mean {H.mean():.3f}", fontsize="medium")
+            else:
+                low, high = _limits(H)
+                image = axis.imshow(
+                    H, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="auto"
+                )
+                axis.set_xlabel("unit")
+                axis.set_ylabel("row of data")
+                axis.set_title(f"layer {layer}", fontsize="medium")
+                _state_scale(self.figure_, image, [axis], "activation")
+        return self

@@ -1,0 +1,231 @@
+"""Numbers about models against the same numbers put together by hand."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn import config_context
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdbn import DBNClassifier, RBMTransformer
+from skdbn.datasets import load_digits
+from skdbn.inspection import (
+    bias_probe,
+    hidden_activations,
+    machines,
+    reconstruct,
+    unit_probe,
+    unit_statistics,
+)
+
+X, _, Y, _ = load_digits()
+X, Y = X[:300], Y[:300]
+LOWER = RBMTransformer(30, n_iter=5, random_state=0).fit(X)
+UPPER = RBMTransformer(20, n_iter=5, random_state=1).fit(LOWER.transform(X))
+NET = DBNClassifier((30, 20), rbm=RBMTransformer(n_iter=5), softmax_iter=1, finetune_iter=1)
+NET.fit(X, Y)
+PIPELINE = make_pipeline(
+    RBMTransformer(30, n_iter=5, random_state=0), RBMTransformer(20, n_iter=5, random_state=1)
+).fit(X)
+MODELS = {
+    "list": [LOWER, UPPER],
+    "tuple": (LOWER, UPPER),
+    "pipeline": PIPELINE,
+    "classifier": NET,
+    "pipeline with a classifier": make_pipeline(MinMaxScaler(), NET).fit(X, Y),
+}
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    return MODELS[request.param]
+
+
+# -- models
+
+
+def test_machines_are_found_in_every_kind_of_model(model):
+    assert [rbm.components_.shape for rbm in machines(model)] == [(30, 64), (20, 30)]
+
+
+def test_machine_alone_is_a_model():
+    assert machines(LOWER) == [LOWER]
+
+
+def test_pipelines_may_pass_and_end_with_other_steps():
+    pipeline = make_pipeline("passthrough", MinMaxScaler(), LOWER, UPPER, LogisticRegression())
+    assert machines(pipeline) == [LOWER, UPPER]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (LogisticRegression(), TypeError, "no restricted Boltzmann machine"),
+        ([], TypeError, "no restricted Boltzmann machine"),
+        (RBMTransformer(), NotFittedError, "not fitted"),
+        ([LOWER, LOWER], ValueError, "30 hidden units lies below .* 64 features"),
+        (
+            DBNClassifier((5,), pretrain=False, softmax_iter=1, finetune_iter=1).fit(X, Y),
+            TypeError,
+            "pretrain=False",
+        ),
+    ],
+)
+def test_what_is_no_stack_of_machines_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        machines(wrong)
+
+
+# -- identities
+
+
+def test_reconstruction_through_one_layer_is_up_and_down():
+    expected = LOWER.inverse_transform(LOWER.transform(X))
+    np.testing.assert_array_equal(reconstruct(LOWER, X), expected)
+    np.testing.assert_array_equal(reconstruct([LOWER, UPPER], X, n_layers=1), expected)
+
+
+def test_reconstruction_goes_up_and_down_all_layers(model):
+    lower, upper = machines(model)
+    scaler = MinMaxScaler().fit(X)
+    scaled = model is MODELS["pipeline with a classifier"]
+    H = upper.transform(lower.transform(scaler.transform(X) if scaled else X))
+    expected = lower.inverse_transform(upper.inverse_transform(H))
+    if scaled:
+        expected = scaler.inverse_transform(expected)
+    np.testing.assert_allclose(reconstruct(model, X), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_bias_probe_is_the_way_down_of_zeros(model):
+    lower, upper = machines(model)
+    first = lower.inverse_transform(np.zeros((1, 30), np.float32))
+    second = lower.inverse_transform(upper.inverse_transform(np.zeros((1, 20), np.float32)))
+    np.testing.assert_array_equal(bias_probe(model), np.concatenate([first, second]))
+
+
+def test_unit_probe_and_bias_probe_add_up_to_the_way_down_of_the_identity(model):
+    lower, _ = machines(model)
+    expected = lower.inverse_transform(np.eye(30, dtype=np.float32))
+    np.testing.assert_allclose(unit_probe(model, 1) + bias_probe(model)[0], expected, atol=1e-6)
+    np.testing.assert_array_equal(unit_probe(model, 1, subtract_bias=False), expected)
+
+
+def test_unit_probe_of_layer_2_is_two_ways_down(model):
+    lower, upper = machines(model)
+    expected = lower.inverse_transform(upper.inverse_transform(np.eye(20, dtype=np.float32)))
+    np.testing.assert_array_equal(unit_probe(model, 2, subtract_bias=False), expected)
+    difference = expected - bias_probe(model)[1]
+    np.testing.assert_array_equal(unit_probe(model, 2), difference)
+
+
+def test_hidden_activations_are_what_transform_gives():
+    np.testing.assert_array_equal(hidden_activations(LOWER, X), LOWER.transform(X))
+    stack, H = [LOWER, UPPER], LOWER.transform(X)
+    np.testing.assert_array_equal(hidden_activations(stack, X, 1), H)
+    np.testing.assert_array_equal(hidden_activations(stack, X), UPPER.transform(H))
+
+
+def test_statistics_count_dead_and_saturated_units():
+    rbm = RBMTransformer(4, n_iter=0).fit(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    rbm.components_ = np.array([[0.0, 0.0], [0.0, 0.0], [9.0, -9.0], [1.0, 0.0]])
+    rbm.intercept_hidden_ = np.array([-9.0, 0.0, 0.0, 0.0])
+    (statistics,) = unit_statistics(rbm, np.array([[0.0, 1.0], [1.0, 0.0]]))
+    assert (statistics.layer, statistics.n_units, statistics.n_dead) == (1, 4, 2)
+    assert statistics.fraction_saturated == 0.5  # the first unit and the third
+    expected = rbm.transform(np.array([[0.0, 1.0], [1.0, 0.0]])).mean()
+    assert statistics.mean_activation == pytest.approx(expected)
+
+
+def test_statistics_of_gaussian_units_have_no_saturation():
+    rbm = RBMTransformer(3, hidden_units="gaussian", learning_rate=1e-3, n_iter=1).fit(X)
+    assert np.isnan(unit_statistics(rbm, X)[0].fraction_saturated)
+
+
+def test_statistics_make_a_table(model):
+    table = pd.DataFrame(unit_statistics(model, X))
+    assert list(table.columns) == [
+        "layer",
+        "n_units",
+        "mean_activation",
+        "fraction_saturated",
+        "n_dead",
+    ]
+    assert list(table["n_units"]) == [30, 20]
+
+
+# -- types and containers
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_types_are_kept(dtype):
+    rbm = RBMTransformer(5, n_iter=1).fit(X.astype(dtype))
+    results = [
+        reconstruct(rbm, X.astype(dtype)),
+        bias_probe(rbm),
+        unit_probe(rbm),
+        hidden_activations(rbm, X.astype(dtype)),
+    ]
+    assert {result.dtype for result in results} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("container", [csr_matrix, pd.DataFrame, np.asfortranarray])
+def test_containers_make_no_difference(container):
+    stack, given = [LOWER, UPPER], container(X)
+    np.testing.assert_allclose(reconstruct(stack, given), reconstruct(stack, X), atol=1e-6)
+    np.testing.assert_allclose(
+        hidden_activations(stack, given), hidden_activations(stack, X), atol=1e-6
+    )
+
+
+def test_feature_names_and_a_global_pandas_output_make_no_trouble():
+    frame = pd.DataFrame(X, columns=[f"pixel {i}" for i in range(64)])
+    with config_context(transform_output="pandas"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline = make_pipeline(MinMaxScaler(), RBMTransformer(5, n_iter=1), LogisticRegression())
+        pipeline.fit(frame, Y)
+        results = [
+            reconstruct(pipeline, frame),
+            hidden_activations(pipeline, frame),
+            unit_probe(pipeline),
+        ]
+    assert all(type(result) is np.ndarray for result in results)
+
+
+# -- bad input
+
+
+@pytest.mark.parametrize("layer", [0, 3])
+def test_layer_out_of_range_is_refused(layer):
+    stack = [LOWER, UPPER]
+    for call in (
+        lambda: reconstruct(stack, X, n_layers=layer),
+        lambda: unit_probe(stack, layer),
+        lambda: hidden_activations(stack, X, layer),
+    ):
+        with pytest.raises(ValueError, match=f"layer.* == {layer}, must be [<>]= [12]"):
+            call()
+
+
+def test_wrong_width_is_refused_with_both_numbers():
+    with pytest.raises(ValueError, match="X has 63 features, .* trained on 64"):
+        reconstruct(LOWER, X[:, 1:])
+
+
+def test_step_without_a_way_back_is_refused():
+    pipeline = make_pipeline(NoWayBack(), LOWER)
+    hidden_activations(pipeline, X)
+    with pytest.raises(TypeError, match="no inverse_transform: hand in the machines alone"):
+        reconstruct(pipeline, X)
+
+
+class NoWayBack:
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X

@@ -1,0 +1,265 @@
+"""Figures: what is in them, not only that they are there."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdbn import DBNClassifier, RBMTransformer
+from skdbn.datasets import load_digits
+from skdbn.inspection import bias_probe, hidden_activations, machines, reconstruct, unit_probe
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+
+from skdbn.plotting import (  # noqa: E402
+    ActivationDisplay,
+    BiasProbeDisplay,
+    LossCurveDisplay,
+    ReconstructionDisplay,
+    SampleDisplay,
+    UnitProbeDisplay,
+)
+
+X, _, Y, _ = load_digits()
+X, Y = X[:300], Y[:300]
+NET = DBNClassifier((30, 20), rbm=RBMTransformer(n_iter=5), softmax_iter=2, finetune_iter=3)
+NET.fit(X, Y)
+RBM = NET.rbms_[0]
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def tiles(image, height, width, n_columns):
+    """Cut the images out of a grid again."""
+    canvas = np.asarray(image.get_array())
+    n_rows = (canvas.shape[0] + 1) // (height + 1)
+    return [
+        canvas[i * (height + 1) :, j * (width + 1) :][:height, :width]
+        for i in range(n_rows)
+        for j in range(n_columns)
+    ]
+
+
+def assert_tiles_are(image, rows, n_columns, shape=(8, 8)):
+    for tile, row in zip(tiles(image, *shape[:2], n_columns), rows, strict=False):
+        np.testing.assert_array_equal(tile, row.reshape(shape))
+
+
+# -- reconstructions
+
+
+@pytest.mark.parametrize("model", [RBM, NET.rbms_, NET])
+def test_reconstructions_lie_under_the_data_for_every_depth(model):
+    display = ReconstructionDisplay.from_estimator(model, X, n_images=7)
+    n_layers = len(machines(model))
+    assert len(display.axes_) == len(display.images_) == 1 + n_layers
+    assert_tiles_are(display.images_[0], X[:7], 7)
+    for n in range(1, n_layers + 1):
+        assert_tiles_are(display.images_[n], reconstruct(model, X[:7], n), 7)
+    assert display.axes_[0].get_title() == "data"
+    error = ((reconstruct(model, X[:7], 1) - X[:7]) ** 2).mean()
+    assert display.axes_[1].get_title().endswith(f"mean squared error {error:.4f}")
+
+
+def test_reconstructions_share_one_scale_that_is_stated():
+    display = ReconstructionDisplay.from_estimator(NET, X)
+    assert {image.get_clim() for image in display.images_} == {(0.0, 1.0)}
+    assert len(display.figure_.axes) == len(display.axes_) + 1  # the bar with the scale
+    assert display.figure_.axes[-1].get_ylabel() == "value"
+
+
+def test_reconstructions_of_a_pipeline_are_in_the_scale_of_its_data():
+    model = make_pipeline(MinMaxScaler(), RBM).fit(16 * X)
+    display = ReconstructionDisplay.from_estimator(model, 16 * X, n_images=3)
+    assert_tiles_are(display.images_[1], reconstruct(model, 16 * X[:3]), 3)
+    assert display.images_[0].get_clim()[1] >= 15.0
+
+
+# -- probes
+
+
+def test_bias_probes_stand_beside_the_mean():
+    display = BiasProbeDisplay.from_estimator(NET, X)
+    expected = [X.mean(axis=0), *bias_probe(NET)]
+    assert len(display.axes_) == 3
+    for image, pattern in zip(display.images_, expected, strict=True):
+        np.testing.assert_array_equal(image.get_array(), pattern.reshape(8, 8))
+    titles = [axis.get_title() for axis in display.axes_]
+    assert titles == ["mean of the data", "layer 1 off", "layer 2 off"]
+
+
+def test_bias_probes_need_no_data():
+    assert len(BiasProbeDisplay.from_estimator(NET).axes_) == 2
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_unit_probes_fill_a_grid(layer):
+    display = UnitProbeDisplay.from_estimator(NET, layer, n_rows=3, n_columns=4)
+    assert_tiles_are(display.image_, unit_probe(NET, layer)[:12], 4)
+    low, high = display.image_.get_clim()
+    assert low == -high == -np.abs(display.probes).max()
+    assert f"layer {layer}" in display.ax_.get_title()
+    assert not display.ax_.axison
+
+
+def test_unit_probes_may_keep_the_bias():
+    display = UnitProbeDisplay.from_estimator(NET, n_rows=1, n_columns=2, subtract_bias=False)
+    np.testing.assert_array_equal(display.probes, unit_probe(NET, 1, False)[:2])
+    assert "bias included" in display.ax_.get_title()
+
+
+def test_units_are_chosen():
+    def units(**choice):
+        return UnitProbeDisplay.from_estimator(NET, n_rows=2, n_columns=3, **choice).units
+
+    np.testing.assert_array_equal(units(), np.arange(6))
+    spread = hidden_activations(NET, X, 1).std(axis=0)
+    selective = units(units="selective", X=X)
+    assert spread[selective].min() >= np.delete(spread, selective).max()
+    np.testing.assert_array_equal(
+        units(units="random", random_state=3), units(units="random", random_state=3)
+    )
+    assert len(set(units(units="random", random_state=3))) == 6
+    np.testing.assert_array_equal(units(units=[5, 2]), [5, 2])
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"units": "best"}, "units == 'best', must be one of"),
+        ({"units": "selective"}, "needs X"),
+        ({"units": [30]}, "units has 30, must be from 0 to 29"),
+        ({"units": []}, "must be one of .* or a list of units"),
+        ({"n_rows": 0}, "n_rows == 0"),
+        ({"image_shape": (8, 9)}, r"image_shape == \(8, 9\).*64 values"),
+        ({"image_shape": (4, 8, 2)}, "image_shape"),
+    ],
+)
+def test_wrong_choice_is_refused_with_what_is_allowed(choice, message):
+    with pytest.raises(ValueError, match=message):
+        UnitProbeDisplay.from_estimator(NET, **choice)
+
+
+# -- samples, curves, activations
+
+
+def test_samples_are_drawn_from_the_top_and_go_down():
+    display = SampleDisplay.from_estimator(NET, n_samples=5, n_gibbs_steps=3, random_state=0)
+    lower, upper = NET.rbms_
+    expected = upper.sample(5, 3, random_state=0)
+    expected = lower.inverse_transform(reconstruct(upper, expected))
+    np.testing.assert_array_equal(display.samples, expected)
+    assert_tiles_are(display.image_, expected, 5)
+    assert display.ax_.get_title() == "5 fantasies after 3 Gibbs steps"
+
+
+def test_loss_curves_show_every_phase():
+    display = LossCurveDisplay.from_estimator(NET)
+    assert len(display.axes_) == 3
+    curves = [*(rbm.loss_curve_ for rbm in NET.rbms_), NET.softmax_loss_curve_, NET.loss_curve_]
+    for line, curve in zip(display.lines_, curves, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), curve)
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(1, len(curve) + 1))
+
+
+def test_loss_curves_of_a_machine_and_of_a_network_without_machines():
+    assert len(LossCurveDisplay.from_estimator(RBM).axes_) == 1
+    control = DBNClassifier((5,), pretrain=False, softmax_iter=0, finetune_iter=2).fit(X, Y)
+    display = LossCurveDisplay.from_estimator(make_pipeline(MinMaxScaler(), control).fit(X, Y))
+    assert [axis.get_title() for axis in display.axes_] == ["fine-tuning: cross-entropy in nats"]
+
+
+def test_histograms_show_the_share_of_activations():
+    display = ActivationDisplay.from_estimator(NET, X)
+    assert len(display.axes_) == 2
+    for layer, axis in enumerate(display.axes_, 1):
+        heights = [bar.get_height() for bar in axis.patches]
+        expected, _ = np.histogram(hidden_activations(NET, X, layer), 50, (0.0, 1.0))
+        np.testing.assert_allclose(heights, expected / expected.sum(), atol=1e-12)
+
+
+def test_images_of_activations_hold_every_one():
+    display = ActivationDisplay.from_estimator(NET, X, kind="image")
+    for layer, axis in enumerate(display.axes_, 1):
+        shown = axis.images[0].get_array()
+        np.testing.assert_array_equal(shown, hidden_activations(NET, X, layer))
+
+
+def test_wrong_kind_is_refused():
+    with pytest.raises(ValueError, match="kind == 'pie', must be one of"):
+        ActivationDisplay.from_estimator(NET, X, kind="pie")
+
+
+# -- images of other shapes, and data that are no images
+
+
+def test_rectangles_and_colours_are_images_when_told():
+    display = UnitProbeDisplay.from_estimator(RBM, n_rows=1, n_columns=3, image_shape=(4, 16))
+    assert_tiles_are(display.image_, unit_probe(RBM)[:3], 3, (4, 16))
+    colours = RBMTransformer(6, n_iter=1, random_state=0).fit(X[:, :48])
+    display = UnitProbeDisplay.from_estimator(colours, n_rows=1, n_columns=6, image_shape=(4, 4, 3))
+    probes = unit_probe(colours)
+    scale = np.abs(probes).max()
+    for tile, row in zip(tiles(display.image_, 4, 4, 6), probes, strict=True):
+        shown = (row.reshape(4, 4, 3) + scale) / (2 * scale)
+        np.testing.assert_allclose(tile, shown, atol=1e-6)
+
+
+def test_other_data_are_a_heat_map():
+    rbm = RBMTransformer(6, n_iter=1, random_state=0).fit(X[:, :13])
+    display = UnitProbeDisplay.from_estimator(rbm)
+    np.testing.assert_array_equal(display.image_.get_array(), unit_probe(rbm))
+    display = ReconstructionDisplay.from_estimator(rbm, X[:, :13], n_images=4)
+    np.testing.assert_array_equal(display.images_[0].get_array(), X[:4, :13])
+    display = BiasProbeDisplay.from_estimator(rbm, X[:, :13])
+    np.testing.assert_array_equal(display.images_[1].get_array(), bias_probe(rbm))
+    display = SampleDisplay.from_estimator(rbm, n_samples=4, n_gibbs_steps=1)
+    assert display.image_.get_array().shape == (4, 13)
+
+
+# -- where it is drawn
+
+
+DISPLAYS = {
+    "reconstruction": lambda **ax: ReconstructionDisplay.from_estimator(NET, X, **ax),
+    "bias": lambda **ax: BiasProbeDisplay.from_estimator(NET, X, **ax),
+    "units": lambda **ax: UnitProbeDisplay.from_estimator(NET, **ax),
+    "samples": lambda **ax: SampleDisplay.from_estimator(NET, n_gibbs_steps=1, **ax),
+    "loss": lambda **ax: LossCurveDisplay.from_estimator(NET, **ax),
+    "activations": lambda **ax: ActivationDisplay.from_estimator(NET, X, **ax),
+}
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_displays_draw_where_they_are_told_and_again_elsewhere(name):
+    display = DISPLAYS[name]()
+    n_axes = len(getattr(display, "axes_", [display])) if hasattr(display, "axes_") else 1
+    figure, axes = plt.subplots(1, n_axes)
+    assert display.plot(axes) is display
+    assert display.figure_ is figure
+    drawn = display.axes_ if hasattr(display, "axes_") else [display.ax_]
+    assert list(drawn) == list(np.atleast_1d(axes))
+    with pytest.raises(ValueError, match=f"ax has {n_axes + 1} axes, this picture needs {n_axes}"):
+        display.plot(plt.subplots(1, n_axes + 1)[1])
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_figures_can_be_saved(name, tmp_path):
+    path = tmp_path / "figure.png"
+    DISPLAYS[name]().figure_.savefig(path)
+    assert plt.imread(path).std() > 0.05
+
+
+def test_importing_the_displays_does_not_import_matplotlib():
+    code = "import skdbn.plotting, sys; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
