@@ -482,7 +482,7 @@ def _displays(net, data):
             yield f"unit_probes_layer_{layer}", UnitProbeDisplay.from_estimator(net, layer)
         yield "samples", SampleDisplay.from_estimator(net, random_state=0)
         yield "activations", ActivationDisplay.from_estimator(net, data.X_test)
-    if n_layers or hasattr(net, "coefs_"):
+    if n_layers or getattr(net, "softmax_loss_curve_", []):
         yield "loss_curves", LossCurveDisplay.from_estimator(net)
 
 

@@ -126,7 +126,13 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
     Notes
     -----
     The computation happens in the type of X, float32 or float64; float32 is about twice as
-    fast.
+    fast. Beside X, `fit` holds the activations of two neighbouring layers at most; prediction
+    works in blocks of rows.
+
+    The same `random_state` gives bit-identical parameters run after run on one machine with the
+    same number of threads. With another number of threads sums are rounded in another order, and
+    predictions agree to float tolerance. In long training such a difference can tip a state
+    that is drawn; the parameters then part in detail, as with another seed.
 
     References
     ----------

@@ -114,7 +114,13 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     -----
     Dense arrays and CSR matrices of float32 and float64 are taken as they are, everything else
     is converted; the computation happens in the type of X. CSR input is made dense one
-    minibatch at a time.
+    minibatch at a time. Rows that are C-contiguous floats are not copied, a memory map included.
+    `transform` and the other methods that take data work in blocks of rows.
+
+    The same `random_state` gives bit-identical parameters run after run on one machine with the
+    same number of threads. With another number of threads sums are rounded in another order, and
+    predictions agree to float tolerance. In long training such a difference can tip a state
+    that is drawn; the parameters then part in detail, as with another seed.
 
     References
     ----------

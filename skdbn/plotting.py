@@ -27,7 +27,9 @@ from skdbn.inspection import (
 
 SMALLEST_SIDE = 3  # pixels, of an image whose shape is guessed
 GAP = 1  # pixels between images
-INCH_PER_ROW, WIDTH = 0.6, 9.0  # inches
+SHARE_IN_SCALE = 0.995  # of the differences from a bias probe
+SHARE_OF_WIDTH = 0.9  # of a figure that the bar of the scale leaves
+WIDTH = 9.0  # inches
 SELECTIONS = ("first", "selective", "random")
 KINDS = ("histogram", "image")
 
@@ -63,15 +65,22 @@ def _montage(rows, image_shape, n_columns):
     return canvas
 
 
-def _limits(values, symmetric=False):
+def _limits(values):
     """Return the ends of a scale that holds all values; [0, 1] when they are probabilities."""
-    low, high = (float(np.min(values)), float(np.max(values))) if values.size else (0.0, 1.0)
-    if symmetric:
-        high = max(abs(low), abs(high)) or 1.0
-        return -high, high
+    low, high = float(np.min(values)), float(np.max(values))
     if low >= 0.0 and high <= 1.0:
         return 0.0, 1.0
     return low, high if high > low else low + 1.0
+
+
+def _symmetric_limits(values):
+    """Return the ends of a scale around 0 that leaves out the few largest values.
+
+    They would turn all others grey; the bar of the scale has pointed ends to say so.
+    """
+    sizes = np.abs(values)
+    high = float(np.quantile(sizes, SHARE_IN_SCALE) or sizes.max()) or 1.0
+    return -high, high
 
 
 def _draw(ax, canvas, limits, title):
@@ -112,9 +121,9 @@ def _new_axes(ax, heights, width=WIDTH):
     return figure, axes[:, 0]
 
 
-def _state_scale(figure, image, axes, label):
+def _state_scale(figure, image, axes, label, extend="neither"):
     """Put a bar beside the axes that states their common scale."""
-    bar = figure.colorbar(image, ax=list(axes), fraction=0.02, pad=0.01, aspect=30)
+    bar = figure.colorbar(image, ax=list(axes), fraction=0.02, pad=0.01, aspect=30, extend=extend)
     bar.set_label(label)
     return bar
 
@@ -123,7 +132,7 @@ def _height(image_shape, n_rows, n_columns, width=WIDTH):
     """Return the inches that n_rows of images need when n_columns fill the width."""
     if image_shape is None:
         return max(1.5, min(6.0, 0.2 * n_rows))
-    scale = width / (n_columns * (image_shape[1] + GAP))
+    scale = SHARE_OF_WIDTH * width / (n_columns * (image_shape[1] + GAP))
     return n_rows * (image_shape[0] + GAP) * scale + 0.3
 
 
@@ -459,16 +468,21 @@ class UnitProbeDisplay:
         width = WIDTH * n_columns / self.n_columns if shape else WIDTH
         height = _height(shape, n_rows, n_columns, width)
         self.figure_, (self.ax_,) = _new_axes(ax, [height], max(width, 4.0))
-        what = "minus bias probe" if self.bias_subtracted else "bias included"
+        if self.bias_subtracted:
+            what, label = "minus bias probe", "difference of value"
+            limits, extend = _symmetric_limits(self.probes), "both"
+        else:
+            what, label = "bias included", "value"
+            limits, extend = _limits(self.probes), "neither"
         self.image_ = _draw(
             self.ax_,
             _montage(self.probes, shape, n_columns),
-            _limits(self.probes, symmetric=self.bias_subtracted),
+            limits,
             f"{n_drawn} units of layer {self.layer}, one on at a time, {what}",
         )
         if shape is None:
             self.ax_.set_aspect("auto")
-        _state_scale(self.figure_, self.image_, [self.ax_], "difference of value")
+        _state_scale(self.figure_, self.image_, [self.ax_], label, extend)
         return self
 
 
@@ -657,6 +671,11 @@ class LossCurveDisplay:
         -------
         LossCurveDisplay
             The display.
+
+        Raises
+        ------
+        ValueError
+            When there is no curve.
         """
         net = model.steps[-1][1] if hasattr(model, "steps") else model
         curves = {}
@@ -670,6 +689,10 @@ class LossCurveDisplay:
         ):
             if hasattr(net, "rbms_") and getattr(net, curve):
                 curves[f"{name}: cross-entropy in nats"] = [getattr(net, curve)]
+        if not curves:
+            raise ValueError(
+                f"model == {model!r} has no curves to draw: no phase of its training made a pass."
+            )
         return cls(curves).plot(ax)
 
     def plot(self, ax=None):

@@ -10,6 +10,7 @@ import sys
 import zipfile
 
 import joblib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, write_folder
@@ -69,7 +70,8 @@ def loaded(path):
 def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
     command = [sys.executable, "-m", "skdbn", *QUICK, "--out", "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=ONE_THREAD)
-    title, head, *rows = done.stdout.splitlines()
+    title, head, *rows, last = done.stdout.splitlines()
+    assert last == "wrote 6 figures to out"
     assert title == "digits: 1437 training rows, 360 test rows, 64 features, 10 classes"
     assert head.split() == ["test", "error", "fit", "seconds", "predict", "seconds"]
     names = [row.split("  ")[0] for row in rows]
@@ -82,6 +84,33 @@ def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
     assert report["finished"]
     _, X_test, _, y_test = load_digits()
     assert 1 - model.score(X_test, y_test) == pytest.approx(report["results"][-1]["test_error"])
+
+
+def test_figures_are_written_for_every_layer(tmp_path, capsys):
+    assert main([*QUICK, "--layers", "12", "8", "--out", "out"]) == 0
+    names = {path.stem for path in (tmp_path / "out").glob("*.png")}
+    assert names == {
+        "reconstruction",
+        "bias_probes",
+        "unit_probes_layer_1",
+        "unit_probes_layer_2",
+        "samples",
+        "activations",
+        "loss_curves",
+    }
+    for path in (tmp_path / "out").glob("*.png"):
+        assert plt.imread(path).std() > 0.05
+    assert not plt.get_fignums()
+
+
+def test_show_opens_the_figures_or_says_that_it_cannot(capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(len(plt.get_fignums())))
+    assert main([*QUICK, "--show"]) == 0
+    assert "no display to show figures on: use --out DIR" in capsys.readouterr().err
+    monkeypatch.setattr("matplotlib.get_backend", lambda: "windows")
+    assert main([*QUICK, "--show"]) == 0
+    assert shown == [6]
 
 
 def test_two_fits_end_where_one_fit_ends(tmp_path, capsys):
