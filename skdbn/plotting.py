@@ -83,16 +83,20 @@ def _symmetric_limits(values):
     return -high, high
 
 
-def _draw(ax, canvas, limits, title):
-    """Draw a montage or a heat map on an axes."""
+def _draw(ax, rows, image_shape, n_columns, limits, title):
+    """Draw rows as a montage of images, or as a heat map, on an axes."""
     low, high = limits
-    if canvas.ndim == 3:  # colours have no scale of their own
-        shown = np.clip((canvas - low) / (high - low), 0.0, 1.0)
-        shown = np.nan_to_num(shown, nan=1.0)
-        image = ax.imshow(shown, interpolation="nearest")
-        image.set_clim(low, high)
-    else:
-        image = ax.imshow(canvas, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    canvas = _montage(rows, image_shape, n_columns)
+    if canvas.ndim == 3:  # colours are drawn as they are
+        canvas = np.nan_to_num(np.clip((canvas - low) / (high - low), 0.0, 1.0), nan=1.0)
+    image = ax.imshow(
+        canvas,
+        cmap="gray",
+        vmin=low,
+        vmax=high,
+        interpolation="nearest",
+        aspect="equal" if image_shape else "auto",
+    )
     ax.set_axis_off()
     ax.set_title(title, fontsize="medium")
     return image
@@ -228,7 +232,7 @@ class ReconstructionDisplay:
             layers = "1 layer" if i == 1 else f"{i} layers"
             titles.append(f"reconstruction from {layers}, mean squared error {error:.4f}")
         self.images_ = [
-            _draw(axis, _montage(rows, shape, n_images), limits, title)
+            _draw(axis, rows, shape, n_images, limits, title)
             for axis, rows, title in zip(self.axes_, everything, titles, strict=True)
         ]
         _state_scale(self.figure_, self.images_[0], self.axes_, "value")
@@ -326,12 +330,9 @@ class BiasProbeDisplay:
         self.figure_, self.axes_ = _new_axes(ax, [0.6] * len(patterns))
         limits = _limits(np.asarray(patterns))
         self.images_ = [
-            _draw(axis, _montage(pattern[None], shape, 1), limits, title)
+            _draw(axis, pattern[None], shape, 1, limits, title)
             for axis, pattern, title in zip(self.axes_, patterns, titles, strict=True)
         ]
-        if shape is None:
-            for axis in self.axes_:
-                axis.set_aspect("auto")
         _state_scale(self.figure_, self.images_[0], self.axes_, "value")
         return self
 
@@ -476,12 +477,12 @@ class UnitProbeDisplay:
             limits, extend = _limits(self.probes), "neither"
         self.image_ = _draw(
             self.ax_,
-            _montage(self.probes, shape, n_columns),
+            self.probes,
+            shape,
+            n_columns,
             limits,
             f"{n_drawn} units of layer {self.layer}, one on at a time, {what}",
         )
-        if shape is None:
-            self.ax_.set_aspect("auto")
         _state_scale(self.figure_, self.image_, [self.ax_], label, extend)
         return self
 
@@ -616,12 +617,12 @@ class SampleDisplay:
         self.figure_, (self.ax_,) = _new_axes(ax, [_height(shape, n_rows, n_columns)])
         self.image_ = _draw(
             self.ax_,
-            _montage(self.samples, shape, n_columns),
+            self.samples,
+            shape,
+            n_columns,
             _limits(self.samples),
             f"{n_samples} fantasies after {self.n_gibbs_steps} Gibbs steps",
         )
-        if shape is None:
-            self.ax_.set_aspect("auto")
         _state_scale(self.figure_, self.image_, [self.ax_], "value")
         return self
 
