@@ -1,0 +1,38 @@
+"""Sphinx configuration: builds offline, and every warning is an error."""
+
+import skdbn
+
+project = "skdbn"
+author = "the skdbn developers"
+version = release = skdbn.__version__
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "examples"]
+html_theme = "pydata_sphinx_theme"
+html_title = f"skdbn {version}"
+html_show_sourcelink = False
+html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_static_path = ["_static"]
+html_css_files = ["skdbn.css"]
+autosummary_generate = True
+autodoc_default_options = {"members": True, "inherited-members": False}
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "within_subsection_order": "FileNameSortKey",
+    "show_memory": False,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+}
+suppress_warnings = ["config.cache"]  # of the gallery's own settings

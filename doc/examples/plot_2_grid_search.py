@@ -1,0 +1,32 @@
+"""
+Grid search over layers and learning rate
+=========================================
+
+The sizes of the layers are a parameter of the classifier, the learning rate of the machines one of
+their template: a grid search reaches both.
+"""
+
+# %%
+import pandas as pd
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdbn import DBNClassifier, RBMTransformer
+
+X, y = load_digits(return_X_y=True)
+
+# %%
+# The scaler is in the Pipeline, so it is fitted on the training folds alone.
+net = DBNClassifier(rbm=RBMTransformer(n_iter=10), random_state=0)
+model = Pipeline([("scale", MinMaxScaler()), ("net", net)])
+grid = {
+    "net__hidden_layer_sizes": [(50,), (100,), (50, 50)],
+    "net__rbm__learning_rate": [0.02, 0.1],
+}
+search = GridSearchCV(model, grid, cv=3).fit(X, y)
+
+# %%
+columns = ["param_net__hidden_layer_sizes", "param_net__rbm__learning_rate", "mean_test_score"]
+pd.DataFrame(search.cv_results_)[columns].sort_values("mean_test_score", ascending=False)

@@ -1,0 +1,58 @@
+"""
+Reading a training that went wrong
+==================================
+
+Three mistakes, and where they show: a learning rate that is too high, data that are not scaled, and
+too few passes.
+"""
+
+# %%
+import warnings
+
+from skdbn import DataRangeWarning, DivergenceError, RBMTransformer
+from skdbn.datasets import load_digits
+from skdbn.inspection import unit_statistics
+from skdbn.plotting import LossCurveDisplay, UnitProbeDisplay
+
+X, X_test, _, _ = load_digits()
+machines = {
+    "as it should be": RBMTransformer(100, random_state=0),
+    "rate too high": RBMTransformer(100, learning_rate=3.0, random_state=0),
+    "too few passes": RBMTransformer(100, n_iter=1, learning_rate=0.01, random_state=0),
+}
+for name, rbm in machines.items():
+    (statistics,) = unit_statistics(rbm.fit(X), X_test)
+    print(
+        f"{name:16} error {rbm.loss_curve_[-1]:.4f}, score {rbm.score(X_test):7.2f} nats, "
+        f"{statistics.fraction_saturated:4.0%} saturated, {statistics.n_dead:3} dead units"
+    )
+
+# %%
+# With too high a rate the curve jumps instead of falling,
+LossCurveDisplay.from_estimator(machines["rate too high"])
+
+# %%
+# and the probes are patches in black and white; compare them with the ones below.
+UnitProbeDisplay.from_estimator(machines["rate too high"], n_rows=2)
+
+# %%
+UnitProbeDisplay.from_estimator(machines["as it should be"], n_rows=2)
+
+# %%
+# After too few passes all units are as random as they were at the start.
+UnitProbeDisplay.from_estimator(machines["too few passes"], n_rows=2)
+
+# %%
+# Pixels from 0 to 16 are no probabilities, and that is said:
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always", DataRangeWarning)
+    RBMTransformer(100, n_iter=1, random_state=0).fit(16 * X)
+print(caught[0].message)
+
+# %%
+# Gaussian units with the rate of binary ones diverge, which is an error and leaves no half-trained
+# machine:
+try:
+    RBMTransformer(100, visible_units="gaussian", learning_rate=1.0).fit(16 * X)
+except DivergenceError as error:
+    print(error)
