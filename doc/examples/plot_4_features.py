@@ -2,8 +2,8 @@
 Features for logistic regression
 ================================
 
-A machine in front of a linear classifier, on digits that were shifted by a pixel. All shifted copies
-of a digit stay in the same fold: split at random, copies of test digits would lie in the
+A machine in front of a linear classifier, on digits that were shifted by a pixel. All shifted
+copies of a digit stay in the same fold: split at random, copies of test digits would lie in the
 training data, and every score would be too good.
 """
 
