@@ -115,7 +115,7 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         Number of layers, the input and the softmax layer included.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during fit, when all are strings.
 
     See Also
