@@ -15,6 +15,7 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples"]
+default_role = "literal"
 html_theme = "pydata_sphinx_theme"
 html_title = f"skdbn {version}"
 html_show_sourcelink = False
@@ -30,6 +31,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
+    "capture_repr": ("_repr_html_",),
     "within_subsection_order": "FileNameSortKey",
     "show_memory": False,
     "download_all_examples": False,

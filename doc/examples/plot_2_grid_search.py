@@ -30,3 +30,18 @@ search = GridSearchCV(model, grid, cv=3).fit(X, y)
 # %%
 columns = ["param_net__hidden_layer_sizes", "param_net__rbm__learning_rate", "mean_test_score"]
 pd.DataFrame(search.cv_results_)[columns].sort_values("mean_test_score", ascending=False)
+
+# %%
+# The same as a picture:
+import matplotlib.pyplot as plt
+import numpy as np
+
+sizes, rates = grid["net__hidden_layer_sizes"], grid["net__rbm__learning_rate"]
+scores = np.reshape(search.cv_results_["mean_test_score"], (len(sizes), len(rates)))
+figure, ax = plt.subplots(figsize=(4, 3), layout="constrained")
+image = ax.imshow(scores, cmap="gray")
+ax.set_xticks(range(len(rates)), rates)
+ax.set_yticks(range(len(sizes)), sizes)
+ax.set(xlabel="learning rate of the machines", ylabel="hidden layers")
+figure.colorbar(image, label="accuracy")
+plt.show()
