@@ -94,7 +94,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     intercept_hidden_ : ndarray of shape (n_components,)
         Intercepts of the hidden units.
     h_samples_ : ndarray of shape (batch_size, n_components)
-        Hidden states drawn last; the chains of "pcd".
+        Hidden states drawn last; the chains of "pcd", of which a minibatch of n rows moves the
+        first n.
     loss_curve_ : list of float
         Reconstruction error after each pass: the mean squared difference between data and
         ``inverse_transform(transform(X))``, on at most 1000 rows drawn at the start of a fit.
