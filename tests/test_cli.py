@@ -23,6 +23,7 @@ from skdbn.datasets import load_digits
 QUICK = ["--layers", "10", "--pretrain-iter", "1", "--softmax-iter", "2", "--finetune-iter", "2"]
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (60, 6)), np.arange(60) % 3
+DRAW = _cli._draw
 PIXELS = [f"pixel{i}" for i in range(6)]
 
 
@@ -33,8 +34,14 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_cli, "_draw", lambda *_: None)  # takes longer than the short trainings
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture
+def with_figures(monkeypatch):
+    monkeypatch.setattr(_cli, "_draw", DRAW)
 
 
 def write_npz(path, **arrays):
@@ -86,6 +93,7 @@ def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
     assert 1 - model.score(X_test, y_test) == pytest.approx(report["results"][-1]["test_error"])
 
 
+@pytest.mark.usefixtures("with_figures")
 def test_figures_are_written_for_every_layer(tmp_path, capsys):
     assert main([*QUICK, "--layers", "12", "8", "--out", "out"]) == 0
     names = {path.stem for path in (tmp_path / "out").glob("*.png")}
@@ -103,6 +111,7 @@ def test_figures_are_written_for_every_layer(tmp_path, capsys):
     assert not plt.get_fignums()
 
 
+@pytest.mark.usefixtures("with_figures")
 def test_show_opens_the_figures_or_says_that_it_cannot(capsys, monkeypatch):
     shown = []
     monkeypatch.setattr(plt, "show", lambda: shown.append(len(plt.get_fignums())))
@@ -268,6 +277,7 @@ class InterruptingStream(io.StringIO):
             raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("with_figures")
 @pytest.mark.parametrize(
     ("moment", "n_passes"),
     [
