@@ -1,5 +1,6 @@
 """The deep belief net as a scikit-learn classifier."""
 
+import copy
 import math
 import warnings
 from itertools import pairwise
@@ -11,11 +12,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdbn._callbacks import CallbackSupportMixin, PassTasks, with_callbacks
+from skdbn._diagnosis import warn_unless_converged
 from skdbn._engines import ENGINES
 from skdbn._network import Network, cross_entropy_gradient, forward, hidden_layers
 from skdbn._optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._rbm import RBMTransformer
-from skdbn._training import DivergenceError, InterruptedTrainingWarning, minimize
+from skdbn._training import (
+    BestParameters,
+    DivergenceError,
+    InterruptedTrainingWarning,
+    minimize,
+)
 from skdbn._units import UNITS
 from skdbn._validation import (
     FLOATS,
@@ -28,13 +36,28 @@ from skdbn._validation import (
     resolve_batch_size,
     unchanged_on_error,
 )
+from skdbn._version import __version__, warn_of_other_version
 
 SMALLEST_BATCH = 2  # of "auto"
 FEW_ROWS = 10_000  # below which "auto" takes the higher of its rates
 HIGH_RATE, LOW_RATE = 2e-3, 1e-3
+PHASES = ("pretraining", "softmax", "fine-tuning")
+FITTED = (
+    "classes_",
+    "rbms_",
+    "coefs_",
+    "intercepts_",
+    "softmax_loss_curve_",
+    "loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "n_iter_",
+    "n_layers_",
+    "_hidden_units",
+)
 
 
-class DBNClassifier(ClassifierMixin, BaseEstimator):
+class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Deep belief net: pretrained layer by layer, fine-tuned as a classifier.
 
     `fit` has three phases. Each hidden layer is trained as a restricted Boltzmann machine on
@@ -77,14 +100,18 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         Whether to hold rows out and to end fine-tuning when their accuracy does not rise; the
         weights of the best pass are kept.
     validation_fraction : float, default=0.1
-        Share of the rows held out from all phases when `early_stopping` is set.
+        Share of the rows held out from all phases when `early_stopping` is set and `fit` is
+        given no `X_val`.
     n_iter_no_change : int, default=10
         Passes without a rise of the accuracy by `tol` after which early stopping stops.
     tol : float, default=1e-4
         Smallest rise of the accuracy that counts for early stopping.
     warm_start : bool, default=False
-        Whether `fit` goes on from the fitted network, for `softmax_iter` and `finetune_iter`
-        more passes, and keeps the machines in `rbms_` instead of pretraining again.
+        Whether `fit` goes on where an earlier one ended, by Ctrl-C or by itself. Pretraining:
+        a machine makes the passes that it lacks of its template's `n_iter`, so that finished
+        ones stay as they are unless `n_iter` was raised; where a machine was trained further,
+        the network starts from the machines again. Softmax layer and fine-tuning:
+        `softmax_iter` and `finetune_iter` more passes.
     random_state : int, RandomState instance or None, default=None
         Seed of all phases.
     verbose : int, default=0
@@ -106,9 +133,10 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
     loss_curve_ : list of float
         Mean cross-entropy in nats over each pass of fine-tuning.
     validation_scores_ : list of float
-        Accuracy on the held-out rows after each pass of fine-tuning, with `early_stopping`.
+        Accuracy on the held-out rows after each pass of fine-tuning, when there are any. The
+        machines in `rbms_` watch the same rows.
     best_validation_score_ : float
-        The best of them, which is the one of the weights that were kept.
+        The best of them, which with `early_stopping` is the one of the weights that were kept.
     n_iter_ : int
         Passes of fine-tuning made.
     n_layers_ : int
@@ -196,7 +224,7 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
 
     # -- training
 
-    def fit(self, X, y):
+    def fit(self, X, y, *, X_val=None, y_val=None):
         """Pretrain the layers, train the softmax layer, fine-tune the network.
 
         Parameters
@@ -205,6 +233,11 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
             Training data; values in [0, 1] for binary visible units.
         y : array-like of shape (n_samples,)
             Class labels, at least two different ones.
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Held-out data that are watched, and with `early_stopping` end fine-tuning; without
+            `early_stopping` they change nothing.
+        y_val : array-like of shape (n_val_samples,), default=None
+            Their labels.
 
         Returns
         -------
@@ -224,35 +257,79 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         -----
         DataRangeWarning
             When X has values outside of what the visible units stand for.
+        HiddenUnitsWarning, GrowingWeightsWarning
+            When pretraining of a layer went wrong.
+        NotConvergedWarning
+            When the loss still changes much in the last pass of fine-tuning, or is that of
+            guessing.
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
         with unchanged_on_error(self):
-            templates = self._check_parameters()
-            go_on = self.warm_start and hasattr(self, "coefs_")
-            X, labels = self._validate(X, y, go_on)
-            # One seed for each use, so that a phase that is left out changes no other.
-            *layer_seeds, split_seed, start_seed, softmax_seed, finetune_seed = check_random_state(
-                self.random_state
-            ).randint(MAX_SEED, size=len(templates) + 4)
-            X, labels, held_out = self._hold_out(X, labels, split_seed)
-            if go_on:
-                self._continue(templates)
-            else:
-                self._start(X, templates, start_seed)
-            try:
-                if self.pretrain and not go_on:
-                    self._pretrain(X, templates, layer_seeds)
-                self._train_softmax(X, labels, softmax_seed)
-                self._finetune(X, labels, held_out, finetune_seed)
-            except KeyboardInterrupt:
-                warnings.warn(
-                    "Training was interrupted: the classifier holds what was learned up to "
-                    "the last finished pass.",
-                    InterruptedTrainingWarning,
-                    stacklevel=2,
-                )
+            self._fit(X, y, X_val, y_val)
         return self
+
+    @with_callbacks
+    def _fit(self, X, y, X_val=None, y_val=None, state=None):
+        """Go through the phases, from the start or from the state of a checkpoint."""
+        templates = self._check_parameters()
+        go_on = state is not None or (self.warm_start and hasattr(self, "coefs_"))
+        X, labels = self._validate(X, y, go_on)
+        seeds = self._seeds(len(templates)) if state is None else state["seeds"]
+        # One seed for each use, so that a phase that is left out changes no other.
+        *layer_seeds, split_seed, start_seed, softmax_seed, finetune_seed = seeds
+        X, labels, held_out = self._hold_out(X, labels, X_val, y_val, split_seed)
+        if go_on:
+            self._continue(templates)
+        else:
+            self._start(X, templates, start_seed)
+        self._run = {"seeds": seeds, "phase": PHASES[0], "machine": None}
+        what = self._what_callbacks_see(X, labels)
+        task = self._init_callback_context(max_subtasks=self.pretrain * len(templates) + 2)
+        task.call_on_fit_task_begin(**what)
+        reached = 0 if state is None else PHASES.index(state["phase"])
+        try:
+            if self.pretrain and reached == 0:
+                self._pretrain(X, held_out, templates, layer_seeds, task, what, state)
+            if reached <= 1:
+                of_phase = state if reached == 1 else None
+                self._train_softmax(X, labels, softmax_seed, task, what, of_phase)
+            of_phase = state if reached == 2 else None
+            self._finetune(X, labels, held_out, finetune_seed, task, what, of_phase)
+        except KeyboardInterrupt:
+            warnings.warn(
+                "Training was interrupted: the classifier holds what was learned up to the last "
+                "finished pass. To go on, set warm_start=True and call fit again.",
+                InterruptedTrainingWarning,
+                stacklevel=4,
+            )
+        finally:
+            del self._run
+        task.call_on_fit_task_end(**what)
+
+    def _seeds(self, n_layers):
+        """Draw a seed for each use."""
+        random_state = check_random_state(self.random_state)
+        return [int(seed) for seed in random_state.randint(MAX_SEED, size=n_layers + 4)]
+
+    def _what_callbacks_see(self, X, labels):
+        """Return what a callback is told at the begin and the end of a task."""
+        return {
+            "estimator": self,
+            "X": X,
+            "y": lambda: self.classes_[labels],
+            "reconstruction_attributes": self._snapshot,
+        }
+
+    def _snapshot(self):
+        """Return copies of the fitted attributes, as if training had stopped now."""
+        attributes = {name: getattr(self, name) for name in FITTED if hasattr(self, name)}
+        machine = self._run["machine"]
+        if machine is not None:
+            attributes["rbms_"] = rbms = [*self.rbms_[: self._run["layer"]], machine]
+            attributes["coefs_"] = self._starting_weights(rbms, "coefs_")
+            attributes["intercepts_"] = self._starting_weights(rbms, "intercepts_")
+        return copy.deepcopy(attributes)
 
     def _check_parameters(self):
         """Check all parameters; return an unfitted machine for each layer."""
@@ -331,8 +408,20 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = classes
         return X, labels
 
-    def _hold_out(self, X, labels, seed):
-        """Return X and labels for training, and a pair of both that early stopping watches."""
+    def _hold_out(self, X, labels, X_val, y_val, seed):
+        """Return X and labels for training, and a pair of both that is watched, or None."""
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val belong together: hand in both or neither.")
+        if X_val is not None:
+            X_val, y_val = validate_data(
+                self, X_val, y_val, accept_sparse="csr", dtype=X.dtype, order="C", reset=False
+            )
+            unknown = np.setdiff1d(y_val, self.classes_)
+            if len(unknown):
+                raise ValueError(
+                    f"y_val has {unknown[0]!r}, which is none of the classes in y: {self.classes_}."
+                )
+            return X, labels, (X_val, np.searchsorted(self.classes_, y_val))
         if not self.early_stopping:
             return X, labels, None
         X, X_held_out, labels, labels_held_out = train_test_split(
@@ -355,23 +444,63 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = 0
         self.n_layers_ = len(sizes)
 
-    def _pretrain(self, X, templates, seeds):
+    def _pretrain(self, X, held_out, templates, seeds, task, what, state):
         """Fit one machine after another, each on the output of the one below."""
-        for i, (rbm, seed) in enumerate(zip(templates, seeds, strict=True)):
+        X_val = None if held_out is None else held_out[0]
+        of_machine = None if state is None else state["machine"]
+        for i, (template, seed) in enumerate(zip(templates, seeds, strict=True)):
             if i > 0:
-                X = self.rbms_[-1]._hidden_mean(X)
+                X = self.rbms_[i - 1]._hidden_mean(X)
+                X_val = None if X_val is None else self.rbms_[i - 1]._hidden_mean(X_val)
             layer = f"layer {i + 1} of {len(templates)}"
-            self._report(f"pretraining {layer}: {X.shape[1]} to {rbm.n_components}")
-            rbm.set_params(random_state=int(seed), verbose=max(rbm.verbose, self.verbose))
-            try:
-                rbm.fit(X)
-            except DivergenceError as error:
-                raise DivergenceError(f"Pretraining of {layer}: {error}") from error
-            self.rbms_.append(rbm)
-            self.coefs_[i] = rbm.components_.T.copy()
-            self.intercepts_[i] = rbm.intercept_hidden_.copy()
-            if rbm.n_iter_ < rbm.n_iter:
-                raise KeyboardInterrupt  # which the machine took for its own
+            layer_task = task.subcontext(
+                task_name=f"pretrain layer {i + 1}", max_subtasks=template.n_iter
+            )
+            layer_task.call_on_fit_task_begin(**what)
+            options = {
+                "X_val": X_val,
+                "tasks": [PassTasks(layer_task, **what)],
+                "where": f"Pretraining of {layer}: ",
+            }
+            if of_machine is not None and state["layer"] == i:
+                machine = state["rebuilt"]
+                options |= {"go_on": True, "n_passes": of_machine["of"], "state": of_machine}
+            elif i < len(self.rbms_):
+                machine = copy.copy(self.rbms_[i])
+                n_missing = max(0, template.n_iter - machine.n_iter_) * (not machine._stopped)
+                options |= {"go_on": True, "n_passes": n_missing}
+            else:
+                machine = template
+                options |= {"n_passes": template.n_iter}
+            if options["n_passes"] > 0 or i >= len(self.rbms_):
+                self._report(f"pretraining {layer}: {X.shape[1]} to {template.n_components}")
+                verbose = max(template.verbose, self.verbose)
+                parameters = {**template.get_params(deep=False), "random_state": seed}
+                machine.set_params(**{**parameters, "verbose": verbose})
+                self._train_machine(i, machine, X, layer, options)
+            layer_task.call_on_fit_task_end(**what)
+
+    def _train_machine(self, i, machine, X, layer, options):
+        """Train the machine of a layer; the network starts from it."""
+        self._run.update(machine=machine, layer=i)
+        try:
+            machine._fit(X, **options)
+        except DivergenceError as error:
+            raise DivergenceError(f"Pretraining of {layer}: {error}") from error
+        finally:
+            self._run["machine"] = None
+            if hasattr(machine, "components_"):
+                self.rbms_[i:] = [machine, *self.rbms_[i + 1 :]]
+                self.coefs_ = self._starting_weights(self.rbms_, "coefs_")
+                self.intercepts_ = self._starting_weights(self.rbms_, "intercepts_")
+
+    def _starting_weights(self, rbms, name):
+        """Return coefs_ or intercepts_ with the layers of machines taken from them."""
+        of_machine = {
+            "coefs_": lambda rbm: rbm.components_.T.copy(),
+            "intercepts_": lambda rbm: rbm.intercept_hidden_.copy(),
+        }[name]
+        return [*map(of_machine, rbms), *getattr(self, name)[len(rbms) :]]
 
     def _continue(self, templates):
         """Copy what training changes, beside the parameters, so that an error can give it back."""
@@ -383,67 +512,115 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
                 f"{tuple(fitted_sizes)}. Set warm_start=False to start anew."
             )
         self.coefs_, self.intercepts_ = list(self.coefs_), list(self.intercepts_)
+        self.rbms_ = list(self.rbms_)
         self.softmax_loss_curve_ = list(self.softmax_loss_curve_)
         self.loss_curve_ = list(self.loss_curve_)
 
-    def _train_softmax(self, X, labels, seed):
+    def _train_softmax(self, X, labels, seed, task, what, state):
         """Train the top layer with the others frozen."""
-        if self.softmax_iter == 0:
-            return  # and spare the features
-        engine = ENGINES["numpy"](X.dtype, seed)
-        features = self._in_blocks(hidden_layers, X, self._network(engine), len(self.coefs_[-1]))
-        parameters, views = engine.packed([self.coefs_[-1], self.intercepts_[-1]])
-        self.coefs_[-1], self.intercepts_[-1] = views
-        top = Network(views[:1], views[1:], [], engine)
+        task = task.subcontext(task_name="softmax", max_subtasks=self.softmax_iter)
+        task.call_on_fit_task_begin(**what)
+        if self.softmax_iter > 0:  # else spare the features
+            engine = ENGINES["numpy"](X.dtype, seed)
+            features = self._in_blocks(
+                hidden_layers, X, self._network(engine), len(self.coefs_[-1])
+            )
+            parameters, views = engine.packed([self.coefs_[-1], self.intercepts_[-1]])
+            self.coefs_[-1], self.intercepts_[-1] = views
 
-        def end_of_pass(n_passes, loss):
-            self.softmax_loss_curve_.append(loss)
-            self._report(f"softmax pass {n_passes} of {self.softmax_iter}: loss {loss:.5f}")
+            def end_of_pass(n_passes, loss):
+                self.softmax_loss_curve_.append(loss)
+                self._report(f"softmax pass {n_passes} of {self.softmax_iter}: loss {loss:.5f}")
 
-        schedule = SCHEDULES["constant"]
-        self._minimize(parameters, top, features, labels, self.softmax_iter, schedule, end_of_pass)
+            self._minimize(
+                parameters,
+                Network(views[:1], views[1:], [], engine),
+                features,
+                labels,
+                phase="softmax",
+                n_passes=self.softmax_iter,
+                schedule=SCHEDULES["constant"],
+                end_of_pass=end_of_pass,
+                tasks=PassTasks(task, **what),
+                state=state,
+            )
+        task.call_on_fit_task_end(**what)
 
-    def _finetune(self, X, labels, held_out, seed):
+    def _finetune(self, X, labels, held_out, seed, task, what, state):
         """Train all layers; with early stopping keep the best weights."""
+        task = task.subcontext(task_name="finetune", max_subtasks=self.finetune_iter)
+        task.call_on_fit_task_begin(**what)
         engine, n_weights = ENGINES["numpy"](X.dtype, seed), len(self.coefs_)
         parameters, views = engine.packed([*self.coefs_, *self.intercepts_])
         self.coefs_, self.intercepts_ = views[:n_weights], views[n_weights:]
-        best = _BestWeights(parameters, self.tol)
+        best = BestParameters(parameters, self.tol)
+        if state is not None:
+            best.set_state(state["best"])
+        elif held_out is not None:
+            self.validation_scores_ = []
 
         def end_of_pass(n_passes, loss):
             self.loss_curve_.append(loss)
             self.n_iter_ += 1
             self._report(f"fine-tuning pass {n_passes} of {self.finetune_iter}: loss {loss:.5f}")
-            if held_out is None:
-                return False
-            X_held_out, labels_held_out = held_out
-            predicted = self._probabilities(X_held_out).argmax(axis=1)
-            score = float((predicted == labels_held_out).mean())
-            self.validation_scores_.append(score)
-            self._report(f"validation accuracy {score:.4f}")
-            best.watch(score)
-            return best.n_passes_without_rise >= self.n_iter_no_change
+            if held_out is not None:
+                self._score_held_out(held_out, best)
+            return self._shall_stop(best)
 
-        if held_out is not None:
-            self.validation_scores_ = []
         try:
-            self._minimize(
-                parameters,
-                self._network(engine),
-                X,
-                labels,
-                self.finetune_iter,
-                SCHEDULES[self.learning_rate],
-                end_of_pass,
-                dropout=self.dropout,
-                input_dropout=self.input_dropout,
-            )
+            if not self._shall_stop(best):
+                self._minimize(
+                    parameters,
+                    self._network(engine),
+                    X,
+                    labels,
+                    phase="fine-tuning",
+                    n_passes=self.finetune_iter,
+                    schedule=SCHEDULES[self.learning_rate],
+                    end_of_pass=end_of_pass,
+                    tasks=PassTasks(task, **what),
+                    state=state,
+                    best=best,
+                    dropout=self.dropout,
+                    input_dropout=self.input_dropout,
+                )
         finally:
             if held_out is not None:
-                self.best_validation_score_ = best.score
+                self.best_validation_score_ = -best.loss
+            if self.early_stopping:
                 best.restore()
+        task.call_on_fit_task_end(**what)
+        if min(self.finetune_iter, len(self.loss_curve_)) > 1 and not self._shall_stop(best):
+            warn_unless_converged(self.loss_curve_[-2:], labels)
 
-    def _minimize(self, parameters, network, X, labels, n_passes, schedule, end_of_pass, **dropout):
+    def _score_held_out(self, held_out, best):
+        """Add the accuracy on held-out rows to its curve."""
+        X, labels = held_out
+        score = float((self._probabilities(X).argmax(axis=1) == labels).mean())
+        self.validation_scores_ = [*self.validation_scores_, score]
+        self._report(f"validation accuracy {score:.4f}")
+        best.watch(-score)
+
+    def _shall_stop(self, best):
+        """Tell whether early stopping ends fine-tuning."""
+        return self.early_stopping and best.n_passes_without_fall >= self.n_iter_no_change
+
+    def _minimize(
+        self,
+        parameters,
+        network,
+        X,
+        labels,
+        *,
+        phase,
+        n_passes,
+        schedule,
+        end_of_pass,
+        tasks,
+        state,
+        best=None,
+        **dropout,
+    ):
         """Train a network whose arrays are views of the parameters."""
         engine = network.engine
         n_samples, n_features = X.shape
@@ -453,6 +630,16 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         rate = self.learning_rate_init
         if rate == "auto":
             rate = HIGH_RATE if n_samples < FEW_ROWS else LOW_RATE
+        optimizer = OPTIMIZERS[self.solver](
+            engine, n_weights, rate, schedule, weight_decay=self.alpha
+        )
+        if state is not None:
+            engine.set_state(state["engine"])
+            optimizer.set_state(state["optimizer"])
+        first_pass = 0 if state is None else state["n_passes"]
+        self._run.update(
+            phase=phase, engine=engine, optimizer=optimizer, best=best, n_passes=first_pass
+        )
 
         def gradient(indices, scale):
             x = engine.rows(X, indices, engine.buffer("minibatch", len(indices), n_features))
@@ -462,22 +649,31 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
             losses.append(loss * len(indices))
             return gradients
 
-        def end_of_counted_pass(n_passes):
+        def end_of_counted_pass(n_made):
             loss = sum(losses) / n_samples
             losses.clear()
-            return end_of_pass(n_passes, loss)
+            self._run["n_passes"] = n_made
+            stop = end_of_pass(n_made, loss)
+            return tasks.end() or stop
 
         minimize(
             parameters,
             gradient,
-            OPTIMIZERS[self.solver](engine, n_weights, rate, schedule, weight_decay=self.alpha),
+            optimizer,
             n_samples=n_samples,
             batch_size=resolve_batch_size(self.batch_size, n_samples, SMALLEST_BATCH),
             n_passes=n_passes,
             engine=engine,
+            begin_of_pass=tasks.begin,
             end_of_pass=end_of_counted_pass,
+            first_pass=first_pass,
             remedy="Lower learning_rate_init or scale the data.",
         )
+
+    def _resume(self, X, y, X_val, y_val, state):
+        """Go on from the state of a checkpoint."""
+        self._fit(X, y, X_val, y_val, state)
+        return self
 
     def _report(self, message):
         """Print a line of progress."""
@@ -559,30 +755,15 @@ class DBNClassifier(ClassifierMixin, BaseEstimator):
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skdbn_version": __version__}
+
+    def __setstate__(self, state):
+        version = state.pop("_skdbn_version", None)
+        warn_of_other_version(version, f"This {type(self).__name__}")
+        super().__setstate__(state)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-class _BestWeights:
-    """The weights of the pass with the best score, for early stopping."""
-
-    def __init__(self, weights, tol):
-        self.weights = weights
-        self.tol = tol
-        self.score = -math.inf
-        self.n_passes_without_rise = 0
-        self._best = None
-
-    def watch(self, score):
-        """Keep the weights when the score is the best; count passes without a rise by tol."""
-        risen = score > self.score + self.tol
-        self.n_passes_without_rise = 0 if risen else self.n_passes_without_rise + 1
-        if score > self.score:
-            self.score, self._best = score, self.weights.copy()
-
-    def restore(self):
-        """Write the best weights where training left the last ones."""
-        if self._best is not None:
-            self.weights[...] = self._best

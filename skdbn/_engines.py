@@ -379,6 +379,28 @@ class NumpyEngine:
 
     # -- random numbers
 
+    def get_state(self):
+        """Return where the stream of random numbers stands.
+
+        Returns
+        -------
+        dict
+            Integers, strings and lists of integers.
+        """
+        state = self._generator.bit_generator.state
+        return {**state, "state": {"state": [int(word) for word in state["state"]["state"]]}}
+
+    def set_state(self, state):
+        """Let the stream of random numbers go on from a state.
+
+        Parameters
+        ----------
+        state : dict
+            What `get_state` returned.
+        """
+        words = np.array(state["state"]["state"], np.uint64)
+        self._generator.bit_generator.state = {**state, "state": {"state": words}}
+
     def permutation(self, n):
         """Return the numbers below n in random order.
 

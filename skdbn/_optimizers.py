@@ -1,7 +1,8 @@
 """Optimizers and learning-rate schedules.
 
 The rule: ``step(parameters, gradients, progress)`` changes the parameters in place, may overwrite
-the gradients, and an optimizer owns its state. Parameters and gradients are one vector each, the
+the gradients, and an optimizer owns its state, which `get_state` and `set_state` hand out and in,
+so that training can go on in another process. Parameters and gradients are one vector each, the
 weights before the intercepts, so that a step costs few operations however many layers there are.
 Weight decay acts on the weights only. A schedule is a function of the progress of training in
 [0, 1] that multiplies the rate.
@@ -119,6 +120,26 @@ class SGD:
             velocity[:n] -= self.engine.multiply(parameters[:n], decay, out=gradients[:n])
         parameters += velocity
 
+    def get_state(self):
+        """Return what later steps depend on.
+
+        Returns
+        -------
+        dict
+            Copies of arrays.
+        """
+        return {"velocity": None if self.velocity is None else self.velocity.copy()}
+
+    def set_state(self, state):
+        """Go on from a state.
+
+        Parameters
+        ----------
+        state : dict
+            What `get_state` returned.
+        """
+        self.velocity = state["velocity"]
+
 
 class Adam:
     """Adam.
@@ -204,6 +225,28 @@ class Adam:
             change = self.engine.divide(mean, root, out=root)
             change *= rate
             parameters[piece] -= change
+
+    def get_state(self):
+        """Return what later steps depend on.
+
+        Returns
+        -------
+        dict
+            A number and copies of arrays.
+        """
+        means, squares = (None if a is None else a.copy() for a in (self.means, self.squares))
+        return {"n_steps": self.n_steps, "means": means, "squares": squares}
+
+    def set_state(self, state):
+        """Go on from a state.
+
+        Parameters
+        ----------
+        state : dict
+            What `get_state` returned.
+        """
+        self.n_steps = state["n_steps"]
+        self.means, self.squares = state["means"], state["squares"]
 
 
 SCHEDULES = {"constant": constant, "cosine": cosine}

@@ -1,12 +1,14 @@
 """The restricted Boltzmann machine as a scikit-learn transformer."""
 
 import copy
+import math
 import time
 import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdbn._boltzmann import (
@@ -14,14 +16,17 @@ from skdbn._boltzmann import (
     free_energy,
     gibbs_step,
     hidden_mean,
+    idle_units,
     pseudo_log_likelihood,
     reconstruction_error,
     visible_mean,
 )
+from skdbn._callbacks import CallbackSupportMixin, PassTasks, with_callbacks
+from skdbn._diagnosis import warn_of_growing_weights, warn_of_idle_units
 from skdbn._engines import ENGINES
 from skdbn._gradients import GRADIENTS, likelihood_gradient, reserve_phases
 from skdbn._optimizers import OPTIMIZERS
-from skdbn._training import InterruptedTrainingWarning, minimize
+from skdbn._training import BestParameters, InterruptedTrainingWarning, minimize
 from skdbn._units import UNITS, DataRangeWarning
 from skdbn._validation import (
     FLOATS,
@@ -35,15 +40,40 @@ from skdbn._validation import (
     unchanged_on_error,
     value_range,
 )
+from skdbn._version import __version__, warn_of_other_version
 
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
 SMALLEST_BATCH = 5  # of "auto"
 N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 RANGE_TOLERANCE = 1e-6  # what scaling may miss the range by
+LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
+GROWTH = 1.01  # factor in a pass that counts as growth
 
 
-class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+CURVES = (
+    "loss_curve_",
+    "validation_loss_curve_",
+    "free_energy_gap_curve_",
+    "dead_units_curve_",
+    "saturated_units_curve_",
+)
+PARAMETERS = ("components_", "intercept_visible_", "intercept_hidden_", "h_samples_")
+FITTED = (*PARAMETERS, "n_iter_", *CURVES)
+STATE = (
+    *FITTED,
+    "n_features_in_",
+    "feature_names_in_",
+    "_n_features_out",
+    "_largest_weight",
+    "_weights_grow",
+    "_stopped",
+)
+
+
+class RBMTransformer(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Restricted Boltzmann machine trained with contrastive divergence.
 
     A two-layer model of the data in which binary or gaussian hidden units learn features.
@@ -77,6 +107,15 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Rows in a minibatch. "auto" makes a hundred minibatches of a pass, of 5 to 100 rows.
     n_iter : int, default=30
         Passes over the data.
+    early_stopping : bool, default=False
+        Whether to end training when the reconstruction error of held-out rows does not fall;
+        the parameters of the best pass are kept.
+    validation_fraction : float, default=0.1
+        Share of the rows held out when `early_stopping` is set and `fit` is given no `X_val`.
+    n_iter_no_change : int, default=10
+        Passes without a fall of the held-out error by `tol` after which early stopping stops.
+    tol : float, default=1e-4
+        Smallest fall of the error that counts for early stopping.
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters, the optimizer state, the chains and the
         random numbers that an earlier fit left, for `n_iter` more passes.
@@ -99,6 +138,17 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     loss_curve_ : list of float
         Reconstruction error after each pass: the mean squared difference between data and
         ``inverse_transform(transform(X))``, on at most 1000 rows drawn at the start of a fit.
+    validation_loss_curve_ : list of float
+        The same of at most 1000 held-out rows, when there are any.
+    free_energy_gap_curve_ : list of float
+        Mean free energy of the held-out rows minus that of the watched training rows, in nats
+        after each pass, when there are held-out rows. A gap that grows from pass to pass shows
+        overfitting.
+    dead_units_curve_ : list of float
+        Share of hidden units after each pass whose value changes by less than 0.05 over the
+        watched rows.
+    saturated_units_curve_ : list of float
+        Share of binary hidden units within 0.05 of 0 or 1 in every watched row.
     n_iter_ : int
         Passes behind the parameters.
     n_features_in_ : int
@@ -126,7 +176,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     References
     ----------
     Hinton (2002), "Training products of experts by minimizing contrastive divergence".
-    Hinton (2010), "A practical guide to training restricted Boltzmann machines".
+    Hinton (2010), "A practical guide to training restricted Boltzmann machines", whose section
+    6 is the source of the free energy gap.
     Tieleman (2008), "Training restricted Boltzmann machines using approximations to the
     likelihood gradient".
 
@@ -155,6 +206,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         weight_decay=2e-4,
         batch_size="auto",
         n_iter=30,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
         warm_start=False,
         random_state=None,
         verbose=0,
@@ -169,13 +224,17 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.n_iter = n_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
     # -- training
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, X_val=None):
         """Train the machine.
 
         Parameters
@@ -183,7 +242,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; values in [0, 1] for binary visible units.
         y : None
-            Ignored.
+            Ignored, but handed to callbacks.
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Held-out data that are watched, and with `early_stopping` end training; without
+            `early_stopping` they change nothing.
 
         Returns
         -------
@@ -202,11 +264,19 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -----
         DataRangeWarning
             When X has values outside of what the visible units stand for.
+        HiddenUnitsWarning
+            When more than half of the hidden units are dead or saturated after training.
+        GrowingWeightsWarning
+            When weights are large and still grow.
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
-        go_on = self.warm_start and hasattr(self, "components_")
-        return self._train(X, self.n_iter, go_on)
+        with unchanged_on_error(self):
+            try:
+                self._fit(X, y, X_val, go_on=self.warm_start and hasattr(self, "components_"))
+            except KeyboardInterrupt:
+                self._warn_of_interruption()
+        return self
 
     def partial_fit(self, X, y=None):
         """Make one pass over a part of the data.
@@ -240,29 +310,113 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
-        return self._train(X, 1, hasattr(self, "components_"))
-
-    def _train(self, X, n_passes, go_on):
-        """Make passes over X, from the start or from where training stood."""
         with unchanged_on_error(self):
-            self._check_parameters()
-            X = self._validate(X, self.components_.dtype if go_on else FLOATS, reset=not go_on)
-            self._warn_of_range(X)
-            batch_size = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
-            if go_on:
-                self._continue(batch_size)
-            else:
-                self._start(X, batch_size)
             try:
-                self._make_passes(X, n_passes, batch_size)
+                X = self._prepare(X, go_on := hasattr(self, "components_"))
+                self._start_or_continue(X, go_on)
+                self._run = {}
+                self._make_passes(X, None, 1, [])
             except KeyboardInterrupt:
-                warnings.warn(
-                    f"Training was interrupted after {self.n_iter_} passes: the machine is the "
-                    "one of the last finished pass.",
-                    InterruptedTrainingWarning,
-                    stacklevel=3,
-                )
+                self._warn_of_interruption()
+            finally:
+                vars(self).pop("_run", None)
         return self
+
+    @with_callbacks
+    def _fit(
+        self, X, y=None, X_val=None, *, go_on=False, n_passes=None, state=None, tasks=(), where=""
+    ):
+        """Train from the start, or go on for more passes, or from the state of a checkpoint.
+
+        A classifier hands in its own `tasks`, to tell of each pass, and `where` in it the machine
+        is, for messages.
+        """
+        X = self._prepare(X, go_on)
+        split_seed = self._split_seed() if state is None else state["split_seed"]
+        X, X_val, y = self._hold_out(X, X_val, y, split_seed)
+        n_passes = self.n_iter if n_passes is None else n_passes
+        task = self._init_callback_context(max_subtasks=n_passes)
+        what = {"estimator": self, "X": X, "y": y, "reconstruction_attributes": self._snapshot}
+        task.call_on_fit_task_begin(**what)
+        self._start_or_continue(X, go_on)
+        tasks = [PassTasks(task, **what), *tasks]
+        self._run = {"split_seed": split_seed, "of": n_passes}
+        try:
+            self._make_passes(X, X_val, n_passes, tasks, state)
+        finally:
+            del self._run
+        task.call_on_fit_task_end(**what)
+        self._warn_of_outcome(where)
+
+    def _prepare(self, X, go_on):
+        """Check the parameters and the data."""
+        self._check_parameters()
+        X = self._validate(X, self.components_.dtype if go_on else FLOATS, reset=not go_on)
+        self._warn_of_range(X)
+        return X
+
+    def _hold_out(self, X, X_val, y, seed):
+        """Return rows to train on, at most N_MONITORED rows to watch or None, and y."""
+        if X_val is None and not self.early_stopping:
+            return X, None, y
+        if X_val is not None:
+            X_val = self._validate(X_val, X.dtype)
+        else:
+            n_held_out = math.ceil(self.validation_fraction * X.shape[0])
+            if n_held_out >= X.shape[0]:
+                raise ValueError(
+                    f"early_stopping == True and validation_fraction == "
+                    f"{self.validation_fraction} hold out {n_held_out} of {X.shape[0]} rows, which "
+                    "leaves none to train on. Give more rows, or set early_stopping=False."
+                )
+            rows, held_out = train_test_split(
+                np.arange(X.shape[0]), test_size=n_held_out, random_state=seed
+            )
+            y = y if y is None else _safe_indexing(y, rows)
+            X, X_val = X[rows], X[held_out]
+        engine = ENGINES["numpy"](X.dtype, seed)
+        drawn = engine.permutation(X_val.shape[0])[:N_MONITORED]
+        return X, engine.rows(X_val, drawn, engine.zeros(len(drawn), X.shape[1])), y
+
+    def _split_seed(self):
+        """Return the seed of the split: beside the one of training, which it leaves as it is."""
+        return int(check_random_state(self.random_state).randint(MAX_SEED, size=2)[1])
+
+    def _start_or_continue(self, X, go_on):
+        """Set or copy what training changes."""
+        batch_size = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
+        if go_on:
+            self._continue(batch_size)
+        else:
+            self._start(X, batch_size)
+
+    def _warn_of_interruption(self):
+        warnings.warn(
+            f"Training was interrupted after {self.n_iter_} passes: the machine is the one of the "
+            "last finished pass. To go on, set warm_start=True, n_iter to the passes that are "
+            "missing, and call fit again.",
+            InterruptedTrainingWarning,
+            stacklevel=3,
+        )
+
+    def _warn_of_outcome(self, where):
+        """Warn when the machine has learned little or is about to run away."""
+        if self.dead_units_curve_:
+            warn_of_idle_units(self.dead_units_curve_[-1], self.saturated_units_curve_[-1], where)
+        if self._weights_grow:
+            warn_of_growing_weights(self._largest_weight, self.n_iter_, where)
+
+    def _resume(self, X, y, X_val, _, state):
+        """Go on from the state of a checkpoint."""
+        try:
+            self._fit(X, y, X_val, go_on=True, n_passes=state["of"], state=state)
+        except KeyboardInterrupt:
+            self._warn_of_interruption()
+        return self
+
+    def _snapshot(self):
+        """Return copies of the fitted attributes, as if training had stopped now."""
+        return copy.deepcopy({name: getattr(self, name) for name in FITTED if hasattr(self, name)})
 
     def _check_parameters(self):
         check_integer(self.n_components, "n_components", 1)
@@ -275,6 +429,11 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         check_real(self.weight_decay, "weight_decay")
         check_batch_size(self.batch_size)
         check_integer(self.n_iter, "n_iter", 0)
+        check_real(
+            self.validation_fraction, "validation_fraction", maximum=1.0, boundaries="neither"
+        )
+        check_integer(self.n_iter_no_change, "n_iter_no_change", 1)
+        check_real(self.tol, "tol")
 
     def _validate(self, X, dtype, reset=False):
         """Return X as a C-contiguous array or a CSR matrix of floats."""
@@ -307,8 +466,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.h_samples_ = hidden_units.sample(
             hidden_units.mean(engine.zeros(batch_size, n_components))
         )
-        self.loss_curve_ = []
+        for curve in CURVES:
+            setattr(self, curve, [])
         self.n_iter_ = 0
+        self._largest_weight, self._weights_grow, self._stopped = 0.0, False, False
         self._n_features_out = n_components
 
     def _continue(self, batch_size):
@@ -322,11 +483,13 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._engine, self._optimizer = copy.deepcopy((self._engine, self._optimizer))
         n_chains = max(len(self.h_samples_), batch_size)
         self.h_samples_ = np.resize(self.h_samples_, (n_chains, self.n_components))
-        self.loss_curve_ = list(self.loss_curve_)
+        for curve in CURVES:
+            setattr(self, curve, list(getattr(self, curve)))
 
-    def _make_passes(self, X, n_passes, batch_size):
+    def _make_passes(self, X, X_val, n_passes, tasks, state=None):
         """Train a copy of the parameters, which takes their place at once."""
         engine, optimizer = self._engine, self._optimizer
+        batch_size = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
         optimizer.learning_rate, optimizer.weight_decay = self.learning_rate, self.weight_decay
         parameters, views = engine.packed(
             [self.components_.T, self.intercept_visible_, self.intercept_hidden_]
@@ -337,7 +500,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         rbm = self._machine(engine)
         complete, chains, reserved = GRADIENTS[self.gradient], self.h_samples_, {}
         n_samples, n_features = X.shape
-        monitored = self._monitored_rows(X, batch_size)
+        drawn = self._monitored_rows(n_samples, batch_size) if state is None else state["watched"]
+        watched = engine.rows(X, drawn, engine.zeros(len(drawn), n_features))
+        best = BestParameters(parameters, self.tol)
+        first_pass = 0
+        if state is not None:
+            first_pass = state["n_passes"]
+            best.set_state(state["best"])
+        self._run.update(watched=drawn, best=best, n_passes=first_pass)
 
         def gradient(indices, scale):
             n = len(indices)
@@ -349,20 +519,26 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             likelihood_gradient(rbm, phases, gradient_views, scale)
             return gradients
 
-        def end_of_pass(_):
+        def begin_of_pass():
+            for task in tasks:
+                task.begin()
+
+        def end_of_pass(n_made):
             self.n_iter_ += 1
+            self._run["n_passes"] = n_made
             optimizer.momentum = self._momentum()
-            self.loss_curve_.append(reconstruction_error(rbm, monitored))
-            if self.verbose:
-                seconds = time.perf_counter() - start
-                print(
-                    f"[{type(self).__name__}] pass {self.n_iter_}: reconstruction error "
-                    f"{self.loss_curve_[-1]:.5f}, {seconds:.1f} s",
-                    flush=True,
-                )
+            self._look(rbm, watched, X_val)
+            self._report(time.perf_counter() - start)
+            if X_val is not None:
+                best.watch(self.validation_loss_curve_[-1])
+            asked = [task.end() for task in tasks]
+            self._stopped = any(asked) or self._shall_stop(best)
+            return self._stopped
 
         optimizer.momentum = self._momentum()
         start = time.perf_counter()
+        if self._shall_stop(best):
+            n_passes = first_pass  # it had stopped when the checkpoint was written
         minimize(
             parameters,
             gradient,
@@ -371,17 +547,47 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             batch_size=batch_size,
             n_passes=n_passes,
             engine=engine,
+            begin_of_pass=begin_of_pass,
             end_of_pass=end_of_pass,
+            first_pass=first_pass,
             remedy="Lower learning_rate or scale the data.",
         )
+        if self.early_stopping:
+            best.restore()
         engine.release()
 
-    def _monitored_rows(self, X, batch_size):
-        """Draw the rows whose reconstruction error is watched: a tenth, at most N_MONITORED."""
-        n_samples, n_features = X.shape
+    def _shall_stop(self, best):
+        """Tell whether early stopping ends training."""
+        return self.early_stopping and best.n_passes_without_fall >= self.n_iter_no_change
+
+    def _monitored_rows(self, n_samples, batch_size):
+        """Draw the rows that are watched: a tenth, at most N_MONITORED."""
         n_monitored = min(N_MONITORED, max(batch_size, n_samples // 10), n_samples)
-        drawn = self._engine.permutation(n_samples)[:n_monitored]
-        return self._engine.rows(X, drawn, self._engine.zeros(n_monitored, n_features))
+        return self._engine.permutation(n_samples)[:n_monitored]
+
+    def _look(self, rbm, watched, X_val):
+        """Add a point to each curve."""
+        h = hidden_mean(rbm, watched)
+        dead, saturated = idle_units(rbm, h)
+        self.dead_units_curve_.append(float(dead.mean()))
+        self.saturated_units_curve_.append(float(saturated.mean()))
+        self.loss_curve_.append(reconstruction_error(rbm, watched, h))
+        weights = float(np.abs(rbm.weights).max())
+        self._weights_grow = weights > max(LARGE_WEIGHT, GROWTH * self._largest_weight)
+        self._largest_weight = weights
+        if X_val is not None:
+            self.validation_loss_curve_.append(reconstruction_error(rbm, X_val))
+            gap = free_energy(rbm, X_val).mean() - free_energy(rbm, watched).mean()
+            self.free_energy_gap_curve_.append(float(gap))
+
+    def _report(self, seconds):
+        """Print a line of progress."""
+        if self.verbose:
+            print(
+                f"[{type(self).__name__}] pass {self.n_iter_}: reconstruction error "
+                f"{self.loss_curve_[-1]:.5f}, {seconds:.1f} s",
+                flush=True,
+            )
 
     def _momentum(self):
         """Return the momentum of the next pass."""
@@ -605,6 +811,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         v = engine.rows(v, slice(None), engine.zeros(*v.shape))
         with np.errstate(over="ignore"):
             return gibbs_step(self._machine(engine), v)
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skdbn_version": __version__}
+
+    def __setstate__(self, state):
+        version = state.pop("_skdbn_version", None)
+        warn_of_other_version(version, f"This {type(self).__name__}")
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,7 +6,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdbn import DBNClassifier, RBMTransformer
 
-pytestmark = pytest.mark.filterwarnings("ignore::skdbn.DataRangeWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::skdbn.DataRangeWarning",
+    "ignore::skdbn.HiddenUnitsWarning",
+    "ignore::skdbn.NotConvergedWarning",
+)
 
 FAST = RBMTransformer(n_components=4, n_iter=2, random_state=0)
 ESTIMATORS = [

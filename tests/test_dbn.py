@@ -25,6 +25,9 @@ from skdbn._optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._validation import resolve_batch_size
 from skdbn.datasets import load_digits
 
+pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
 X, X_TEST, Y, Y_TEST = load_digits()
 FEW = slice(0, 300)
 QUICK = RBMTransformer(n_iter=2)

@@ -10,6 +10,10 @@ import skdbn
 ROOMS = {"_units", "_optimizers", "_training", "_engines"}
 PUBLIC = {"__init__", "datasets", "inspection", "plotting"}
 ALLOWED = {
+    "_callbacks": set(),
+    "_diagnosis": set(),
+    "_storage": set(),
+    "_version": set(),
     "_engines": set(),
     "_units": set(),
     "_optimizers": set(),
@@ -21,10 +25,22 @@ ALLOWED = {
     "inspection": set(),
     "plotting": {"inspection"},
     "_gradients": {"_boltzmann"},
-    "_rbm": ROOMS | {"_boltzmann", "_gradients", "_validation"},
-    "_dbn": ROOMS | {"_rbm", "_network", "_validation"},
+    "_rbm": ROOMS
+    | {"_boltzmann", "_callbacks", "_diagnosis", "_gradients", "_validation", "_version"},
+    "_dbn": ROOMS | {"_callbacks", "_diagnosis", "_rbm", "_network", "_validation", "_version"},
+    "_models": {"_dbn", "_engines", "_optimizers", "_rbm", "_storage", "_version"},
+    "_checkpoint": {"_dbn", "_models", "_storage", "_version"},
     "_cli": PUBLIC,
-    "__init__": {"_rbm", "_dbn", "_training", "_units"},
+    "__init__": {
+        "_checkpoint",
+        "_dbn",
+        "_diagnosis",
+        "_models",
+        "_rbm",
+        "_training",
+        "_units",
+        "_version",
+    },
     "__main__": {"_cli"},
 }
 FILES = sorted(Path(skdbn.__file__).parent.glob("*.py"))

@@ -21,6 +21,9 @@ from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, RBMTransformer
 
+pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
 X, Y = load_digits(return_X_y=True)
 QUICK = DBNClassifier(
     (30,), rbm=RBMTransformer(n_iter=5), softmax_iter=5, finetune_iter=5, random_state=0

@@ -18,6 +18,9 @@ from sklearn.neural_network import BernoulliRBM
 from skdbn import DataRangeWarning, DivergenceError, InterruptedTrainingWarning, RBMTransformer
 from skdbn._gradients import GRADIENTS
 
+pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
 X = load_digits().data / 16.0
 FITTED = ["components_", "intercept_visible_", "intercept_hidden_", "h_samples_"]
 

@@ -1,0 +1,252 @@
+"""Checkpoints: the whole state of a training on the disk, and going on from it.
+
+The rule: what a checkpoint holds is enough to end with the same bits as a training that was never
+interrupted, given the same data, machine and number of threads.
+"""
+
+import zlib
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import sklearn
+from scipy.sparse import issparse
+from sklearn.utils import check_scalar
+
+from skdbn._dbn import PHASES, DBNClassifier
+from skdbn._models import CLASSES, describe, rebuild
+from skdbn._storage import read, write
+from skdbn._version import __version__, warn_of_other_version
+
+
+class Checkpoint:
+    """Callback that writes the state of training to a file after every few passes.
+
+    Set it on the estimator itself, also when that is a step of a Pipeline:
+    ``DBNClassifier().set_callbacks(Checkpoint("net.ckpt"))``. The file is replaced at once when
+    the new state is safe on the disk, so that a crash at any moment leaves a file that loads. It
+    holds no pickle. Use one file for one training.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    every : int, default=1
+        Passes from one writing to the next.
+
+    See Also
+    --------
+    resume : Go on from the file.
+
+    Notes
+    -----
+    scikit-learn 1.9 or newer is needed, which brought callbacks.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skdbn import Checkpoint, RBMTransformer, resume
+    >>> from skdbn.datasets import load_digits
+    >>> X = load_digits()[0]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "rbm.ckpt"
+    ...     rbm = RBMTransformer(20, n_iter=5, random_state=0).set_callbacks(Checkpoint(path, 2))
+    ...     rbm = rbm.fit(X)  # suppose that the power failed in pass 5
+    ...     resumed = resume(path, X)
+    >>> bool((resumed.components_ == rbm.components_).all())
+    True
+    """
+
+    def __init__(self, path, every=1):
+        if not hasattr(DBNClassifier, "set_callbacks"):
+            raise ImportError(
+                "Checkpoints need scikit-learn 1.9 or newer, which brought callbacks; this is "
+                f"scikit-learn {sklearn.__version__}."
+            )
+        check_scalar(every, "every", Integral, min_val=1)
+        self.path = Path(path)
+        self.every = int(every)
+        self.expected_data = None
+
+    def setup(self, estimator, context):
+        """Begin a training.
+
+        Parameters
+        ----------
+        estimator : RBMTransformer or DBNClassifier
+            What is trained.
+        context : CallbackContext
+            The task.
+
+        Raises
+        ------
+        TypeError
+            When the estimator is something else.
+        """
+        if type(estimator) not in CLASSES.values():
+            raise TypeError(
+                f"Checkpoint is set on a {type(estimator).__name__}: set it on the "
+                f"{' or '.join(CLASSES)} itself."
+            )
+        self._n_passes = 0
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
+        """Look at the data when a training begins.
+
+        Parameters
+        ----------
+        estimator : RBMTransformer or DBNClassifier
+            What is trained.
+        context : CallbackContext
+            The task.
+        X, y : array-like
+            The training data.
+
+        Raises
+        ------
+        ValueError
+            When training goes on with other data than it began with.
+        """
+        if context.task_name != "fit":
+            return
+        self._data = _fingerprint(X, y)
+        if self.expected_data not in (None, self._data):
+            raise ValueError(
+                f"{self.path} belongs to a training on other data ({self.expected_data}; now "
+                f"{self._data}). Hand in the same X and y, or remove the file to start anew."
+            )
+
+    def on_fit_task_end(self, estimator, context):
+        """Write the file when enough passes were made.
+
+        Parameters
+        ----------
+        estimator : RBMTransformer or DBNClassifier
+            What is trained.
+        context : CallbackContext
+            The task.
+        """
+        if context.task_name != "pass":
+            return
+        self._n_passes += 1
+        if self._n_passes % self.every == 0:
+            content = {"version": __version__, "every": self.every, "data": self._data}
+            write(self.path, "checkpoint", {**content, **_training(estimator)})
+
+    def teardown(self, estimator, context):
+        """End a training.
+
+        Parameters
+        ----------
+        estimator : RBMTransformer or DBNClassifier
+            What was trained.
+        context : CallbackContext
+            The task.
+        """
+
+
+def resume(path, X, y=None, *, X_val=None, y_val=None, callbacks=()):
+    """Go on with a training from its checkpoint, to its end.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, to which later passes are written as before.
+    X, y, X_val, y_val : array-like
+        The same data that the training began with.
+    callbacks : sequence of callback, default=()
+        Further callbacks.
+
+    Returns
+    -------
+    RBMTransformer or DBNClassifier
+        The fitted estimator. On the same machine, with the same number of threads, its parameters
+        have the same bits as those of a training that was not interrupted.
+
+    Raises
+    ------
+    ImportError
+        When scikit-learn is older than 1.9.
+    OSError
+        When the file can not be read.
+    ValueError
+        When the file is damaged, holds something else, or belongs to other data.
+
+    Warns
+    -----
+    VersionWarning
+        When another version of the package wrote the file.
+
+    See Also
+    --------
+    Checkpoint : What writes the file, with an example.
+    """
+    content = read(path, "checkpoint")
+    try:
+        warn_of_other_version(content["version"], str(path))
+        estimator, state = rebuild(content["model"]), content["state"]
+        if state.get("machine") is not None:
+            state["rebuilt"] = rebuild(state["machine"])
+        checkpoint = Checkpoint(path, content["every"])
+        checkpoint.expected_data = content["data"]
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is damaged: a part of the state is missing.") from error
+    estimator.set_callbacks(checkpoint, *callbacks)
+    return estimator._resume(X, y, X_val, y_val, state)
+
+
+def checkpoint_parameters(path):
+    """Return the estimator of a checkpoint without its fitted attributes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    dict
+        What `describe` says of its class and parameters.
+    """
+    model = read(path, "checkpoint")["model"]
+    return {name: model[name] for name in ("class", "parameters")}
+
+
+def _training(estimator):
+    """Return an estimator in the midst of a fit, and all that the rest depends on but the data."""
+    run = estimator._run
+    if not isinstance(estimator, DBNClassifier):
+        return {"model": describe(estimator), "state": _state_of_machine(run)}
+    state = {"seeds": run["seeds"], "phase": run["phase"]}
+    if run["phase"] == PHASES[0]:
+        machine = {**describe(run["machine"]), **_state_of_machine(run["machine"]._run)}
+        return {
+            "model": describe(estimator),
+            "state": {**state, "layer": run["layer"], "machine": machine},
+        }
+    state |= {
+        "n_passes": run["n_passes"],
+        "engine": run["engine"].get_state(),
+        "optimizer": run["optimizer"].get_state(),
+        "best": None if run["best"] is None else run["best"].get_state(),
+    }
+    return {"model": describe(estimator), "state": state}
+
+
+def _state_of_machine(run):
+    """Return what the rest of a machine's training depends on, beside the machine."""
+    names = ("n_passes", "of", "split_seed", "watched")
+    return {**{name: run[name] for name in names}, "best": run["best"].get_state()}
+
+
+def _fingerprint(X, y):
+    """Return a short text that other data hardly share."""
+    parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
+    if y is not None:
+        y = np.asarray(y)
+        parts.append(y.astype(np.str_) if y.dtype == object else y)
+    check = 0
+    for part in parts:
+        check = zlib.crc32(np.ascontiguousarray(part).view(np.uint8).data, check)
+    return f"{X.shape[0]} rows, {X.shape[1]} features, {X.dtype}, checksum {check:08x}"

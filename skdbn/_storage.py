@@ -1,0 +1,229 @@
+"""Files of numbers: a zip archive of .npy arrays with a JSON header and a checksum, no pickle.
+
+The rule: a file is untrusted. Nothing in it is executed, no size in it is believed before it is
+compared with the size of the file, and whatever is wrong with it is a ValueError of one sentence.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+FORMAT, FORMAT_VERSION = "skdbn", 1
+KINDS = "biufU"  # bool, integers, floats, text
+MAX_NPY_HEADER = 10_000
+
+
+def write(path, kind, tree):
+    """Write nested numbers, texts and arrays to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to; an older file is replaced at once, when the new one is safe on the disk.
+    kind : str
+        What it is, such as "model".
+    tree : dict
+        Nested dicts (of text keys), lists, tuples, arrays, numbers, texts and None.
+
+    Raises
+    ------
+    TypeError
+        When something in the tree can not be stored.
+    OSError
+        When the file can not be written.
+    """
+    arrays = {}
+    header = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "kind": kind,
+        "tree": _encode(tree, arrays),
+    }
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, checksum=_checksum(arrays), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    _sync_folder(path.parent)
+
+
+def read(path, kind):
+    """Read what `write` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    kind : str
+        What it must be.
+
+    Returns
+    -------
+    dict
+        The tree, with arrays of its own.
+
+    Raises
+    ------
+    OSError
+        When the file can not be read.
+    ValueError
+        When it is damaged, of another kind, or not such a file.
+    """
+    arrays = _read_arrays(Path(path))
+    checksum, header = arrays.pop("checksum", None), arrays.get("header")
+    if checksum is None or header is None:
+        raise ValueError(f"{path} is no file of skdbn: it has no header or no checksum.")
+    if not np.array_equal(checksum, _checksum(arrays)):
+        raise ValueError(f"{path} is damaged: its content does not match its checksum.")
+    try:
+        header = json.loads(bytes(header))
+        given = header["format"], header["format_version"], header["kind"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is no file of skdbn: its header is unreadable.") from error
+    if given[:2] != (FORMAT, FORMAT_VERSION):
+        raise ValueError(
+            f"{path} has the format {given[0]} {given[1]}, and this skdbn reads {FORMAT} "
+            f"{FORMAT_VERSION}. Read it with the version of skdbn that wrote it."
+        )
+    if given[2] != kind:
+        raise ValueError(f"{path} holds a {given[2]}, not a {kind}.")
+    try:
+        return _decode(header["tree"], arrays)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: its header does not fit its arrays.") from error
+
+
+def _encode(value, arrays):
+    """Return a value as JSON knows it; put its arrays into a dict."""
+    if isinstance(value, dict):
+        return {name: _encode(item, arrays) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_encode(item, arrays) for item in value]
+    if isinstance(value, tuple):
+        return {"__tuple__": [_encode(item, arrays) for item in value]}
+    if isinstance(value, np.ndarray):
+        if value.dtype == object and all(isinstance(item, str) for item in value.ravel()):
+            return {"__objects__": _encode(value.astype(np.str_), arrays)}
+        if value.dtype.kind not in KINDS:
+            raise TypeError(f"An array of type {value.dtype} can not be stored.")
+        name = f"array_{len(arrays)}"
+        arrays[name] = value
+        return {"__array__": name}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(
+        f"{value!r} can not be stored: only numbers, texts, None, arrays of them, and lists, "
+        "tuples and dicts of all these can."
+    )
+
+
+def _decode(value, arrays):
+    """Return what `_encode` was given."""
+    if isinstance(value, list):
+        return [_decode(item, arrays) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"__tuple__"}:
+        return tuple(_decode(value["__tuple__"], arrays))
+    if set(value) == {"__objects__"}:
+        return _decode(value["__objects__"], arrays).astype(object)
+    if set(value) == {"__array__"}:
+        return arrays[value["__array__"]]
+    return {name: _decode(item, arrays) for name, item in value.items()}
+
+
+def _checksum(arrays):
+    """Return the SHA-256 of names, types, shapes and content."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data if array.size else b"")
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
+def _read_arrays(path):
+    """Return the arrays of a file."""
+    size = path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > size:
+                raise ValueError("it claims to hold more than its size")
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise ValueError("it is compressed")
+            return {
+                member.filename.removesuffix(".npy"): _array(archive.read(member))
+                for member in members
+            }
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        EOFError,
+        NotImplementedError,
+        OverflowError,
+        RuntimeError,
+        SyntaxError,
+        TypeError,
+        LookupError,
+        MemoryError,
+    ) as error:
+        raise ValueError(
+            f"{path} is damaged or no file of skdbn ({type(error).__name__}: {error})."
+        ) from error
+
+
+def _array(content):
+    """Return the array in the bytes of an .npy file."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, fortran_order, dtype = read_header(file, max_header_size=MAX_NPY_HEADER)
+    if dtype.kind not in KINDS:
+        raise ValueError(f"an array of type {dtype}")
+    data = content[file.tell() :]
+    n_bytes = dtype.itemsize
+    for length in shape:
+        n_bytes *= length
+    if n_bytes != len(data) or any(length < 0 for length in shape):
+        raise ValueError(f"an array of shape {shape} in {len(data)} bytes")
+    array = np.frombuffer(bytearray(data), dtype) if data else np.empty(0, dtype)
+    return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def _umask():
+    """Return the permissions that new files shall lack."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder):
+    """Make the new name as safe as the file, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
