@@ -324,7 +324,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _snapshot(self):
         """Return copies of the fitted attributes, as if training had stopped now."""
         attributes = {name: getattr(self, name) for name in FITTED if hasattr(self, name)}
-        machine = self._run["machine"]
+        machine = vars(self).get("_run", {}).get("machine")
         if machine is not None:
             attributes["rbms_"] = rbms = [*self.rbms_[: self._run["layer"]], machine]
             attributes["coefs_"] = self._starting_weights(rbms, "coefs_")

@@ -8,6 +8,7 @@ import pytest
 import skdbn
 
 ROOMS = {"_units", "_optimizers", "_training", "_engines"}
+SHARED = {"_callbacks", "_diagnosis", "_validation", "_version"}
 PUBLIC = {"__init__", "datasets", "inspection", "plotting"}
 ALLOWED = {
     "_callbacks": set(),
@@ -25,22 +26,13 @@ ALLOWED = {
     "inspection": set(),
     "plotting": {"inspection"},
     "_gradients": {"_boltzmann"},
-    "_rbm": ROOMS
-    | {"_boltzmann", "_callbacks", "_diagnosis", "_gradients", "_validation", "_version"},
-    "_dbn": ROOMS | {"_callbacks", "_diagnosis", "_rbm", "_network", "_validation", "_version"},
+    "_rbm": ROOMS | SHARED | {"_boltzmann", "_gradients"},
+    "_dbn": ROOMS | SHARED | {"_rbm", "_network"},
     "_models": {"_dbn", "_engines", "_optimizers", "_rbm", "_storage", "_version"},
     "_checkpoint": {"_dbn", "_models", "_storage", "_version"},
     "_cli": PUBLIC,
-    "__init__": {
-        "_checkpoint",
-        "_dbn",
-        "_diagnosis",
-        "_models",
-        "_rbm",
-        "_training",
-        "_units",
-        "_version",
-    },
+    "__init__": {"_checkpoint", "_models", "_rbm", "_dbn", "_training", "_units", "_diagnosis"}
+    | {"_version"},
     "__main__": {"_cli"},
 }
 FILES = sorted(Path(skdbn.__file__).parent.glob("*.py"))

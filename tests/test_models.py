@@ -1,0 +1,160 @@
+"""Saved models."""
+
+import io
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.base import clone
+
+from skdbn import DBNClassifier, RBMTransformer, VersionWarning, load_model, save_model
+from skdbn._storage import read, write
+from skdbn.datasets import load_digits
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
+
+X, X_TEST, Y, _ = load_digits()
+X, Y = X[:300], Y[:300]
+RBM = RBMTransformer(8, n_iter=2, random_state=0)
+
+
+def make_net(**parameters):
+    quick = {"rbm": RBM, "softmax_iter": 1, "finetune_iter": 1, "random_state": 0}
+    return DBNClassifier(**{"hidden_layer_sizes": (12, 8), **quick, **parameters})
+
+
+def through_own_file(model, tmp_path):
+    save_model(model, tmp_path / "model.npz")
+    return load_model(tmp_path / "model.npz")
+
+
+def through_joblib(model, tmp_path):
+    joblib.dump(model, tmp_path / "model.joblib")
+    return joblib.load(tmp_path / "model.joblib")
+
+
+def through_skops(model, tmp_path):
+    content = skops.io.dumps(model)
+    untrusted = skops.io.get_untrusted_types(data=content)
+    assert all(name.startswith("skdbn.") for name in untrusted)
+    return skops.io.loads(content, trusted=untrusted)
+
+
+WAYS = [through_own_file, through_joblib, through_skops]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_loaded_classifier_predicts_the_same_bits(way, dtype, tmp_path):
+    net = make_net().fit(X.astype(dtype), Y)
+    loaded = way(net, tmp_path)
+    for method in ("predict", "predict_proba", "predict_log_proba"):
+        expected = getattr(net, method)(X_TEST.astype(dtype))
+        result = getattr(loaded, method)(X_TEST.astype(dtype))
+        np.testing.assert_array_equal(result, expected, strict=True)
+    assert loaded.loss_curve_ == net.loss_curve_
+    assert [rbm.n_iter_ for rbm in loaded.rbms_] == [2, 2]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("options", [{}, {"gradient": "pcd"}, {"hidden_units": "gaussian"}])
+def test_loaded_machine_transforms_and_goes_on_as_the_saved_one(way, options, tmp_path):
+    rbm = clone(RBM).set_params(learning_rate=0.01, **options).fit(X)
+    loaded = way(rbm, tmp_path)
+    np.testing.assert_array_equal(loaded.transform(X_TEST), rbm.transform(X_TEST), strict=True)
+    np.testing.assert_array_equal(loaded.partial_fit(X).components_, rbm.partial_fit(X).components_)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        Y - 5,
+        Y.astype(float),
+        Y > 4,
+        np.array([f"digit {y}" for y in Y]),
+        np.array([f"digit {y}" for y in Y], object),
+    ],
+)
+def test_labels_of_every_kind_come_back(labels, tmp_path):
+    net = make_net().fit(X, labels)
+    loaded = through_own_file(net, tmp_path)
+    np.testing.assert_array_equal(loaded.predict(X), net.predict(X), strict=True)
+
+
+@pytest.mark.parametrize("rbm", [None, RBM, [RBM, clone(RBM).set_params(gradient="pcd")]])
+def test_parameters_come_back_with_their_templates(rbm, tmp_path):
+    net = make_net(rbm=rbm, learning_rate_init=0.01)
+    loaded = through_own_file(net.fit(X, Y), tmp_path)
+    assert repr(loaded) == repr(net)
+    assert clone(loaded).hidden_layer_sizes == (12, 8)
+
+
+def test_names_of_features_come_back(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=[f"pixel {i}" for i in range(64)])
+    rbm = clone(RBM).fit(frame)
+    loaded = through_own_file(rbm, tmp_path)
+    np.testing.assert_array_equal(loaded.transform(frame), rbm.transform(frame))
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.transform(frame[frame.columns[::-1]])
+
+
+def test_random_state_instance_is_left_out(tmp_path):
+    rbm = clone(RBM).set_params(random_state=np.random.RandomState(0)).fit(X)
+    assert through_own_file(rbm, tmp_path).random_state is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_model_of_another_version_says_so(way, tmp_path, monkeypatch):
+    net = make_net().fit(X, Y)
+    for module in ("_models", "_rbm", "_dbn"):
+        monkeypatch.setattr(f"skdbn.{module}.__version__", "0.0.9")
+    buffer = io.BytesIO()
+    if way is through_own_file:
+        save_model(net, tmp_path / "old")
+    elif way is through_joblib:
+        joblib.dump(net, buffer)
+    content = skops.io.dumps(net)
+    monkeypatch.undo()
+    load = {
+        through_own_file: lambda: load_model(tmp_path / "old"),
+        through_joblib: lambda: joblib.load(buffer),
+        through_skops: lambda: skops.io.loads(
+            content, trusted=skops.io.get_untrusted_types(data=content)
+        ),
+    }[way]
+    buffer.seek(0)
+    with pytest.warns(VersionWarning, match=r"saved by skdbn 0.0.9, and this is skdbn \d.*Fit it"):
+        load()
+
+
+@pytest.mark.parametrize("model", [RBM, make_net()])
+def test_model_that_is_not_fitted_is_refused(model, tmp_path):
+    with pytest.raises(ValueError, match="not fitted: call fit first"):
+        save_model(clone(model), tmp_path / "model")
+
+
+def test_other_models_are_refused(tmp_path):
+    from sklearn.neural_network import BernoulliRBM
+
+    with pytest.raises(TypeError, match="BernoulliRBM can not be saved: hand in a fitted RBMT"):
+        save_model(BernoulliRBM(), tmp_path / "model")
+
+
+def test_files_that_lack_parts_or_name_other_classes_are_refused(tmp_path):
+    path = tmp_path / "model"
+    save_model(clone(RBM).fit(X), path)
+    whole = read(path, "model")
+    for broken in (
+        {},
+        {**whole, "model": {**whole["model"], "class": "Popen"}},
+        {**whole, "model": {**whole["model"], "attributes": {}}},
+        {**whole, "model": {**whole["model"], "parameters": {"unknown": 1}}},
+        {**whole, "model": [1]},
+    ):
+        write(path, "model", broken)
+        with pytest.raises(ValueError, match="a part of the model is missing"):
+            load_model(path)

@@ -1,0 +1,152 @@
+"""Files of numbers."""
+
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+from skdbn._storage import read, write
+
+TREE = {
+    "number": 0.1,
+    "big": 2**63 + 11,
+    "nothing": None,
+    "flag": True,
+    "text": "ä",
+    "infinite": float("inf"),
+    "scalar": np.float32(0.5),
+    "list": [1, (2, [3.0])],
+    "nested": {
+        "float32": np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3),
+        "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "empty": np.zeros((0, 3)),
+        "zero_dimensional": np.array(2.0),
+        "text": np.array(["a", "bcd"]),
+        "objects": np.array(["a", "bcd"], object),
+        "bools": np.array([True, False]),
+    },
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    write(tmp_path / "file", "model", TREE)
+    return tmp_path / "file"
+
+
+def assert_same(one, other):
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        for name in one:
+            assert_same(one[name], other[name])
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other, strict=True)
+    else:
+        assert one == other
+
+
+def test_what_is_written_is_read(path):
+    assert_same(read(path, "model"), {**TREE, "scalar": 0.5})
+    read(path, "model")["nested"]["float32"][0, 0] = 1.0  # it can be written to
+
+
+def test_file_of_another_kind_is_refused(path):
+    with pytest.raises(ValueError, match="holds a model, not a checkpoint"):
+        read(path, "checkpoint")
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, np.array([object()]), 1j, b"bytes"])
+def test_what_can_not_be_stored_is_refused_and_leaves_the_older_file(path, value):
+    with pytest.raises(TypeError, match="can not be stored"):
+        write(path, "model", {"value": value})
+    assert os.listdir(path.parent) == ["file"]
+    assert_same(read(path, "model"), {**TREE, "scalar": 0.5})
+
+
+def test_failed_writing_leaves_the_older_file_and_nothing_else(path, monkeypatch):
+    def fail(handle):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write(path, "model", {"value": 1})
+    assert os.listdir(path.parent) == ["file"]
+    assert_same(read(path, "model"), {**TREE, "scalar": 0.5})
+
+
+def test_every_truncation_is_refused(path):
+    content = path.read_bytes()
+    for length in [*range(0, len(content), 37), len(content) - 1]:
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match=r"damaged|no file of skdbn"):
+            read(path, "model")
+
+
+def test_no_altered_byte_changes_what_is_read(path):
+    content = path.read_bytes()
+    n_refused = 0
+    for position in range(len(content)):
+        altered = bytearray(content)
+        altered[position] ^= 1 << (position % 8)
+        path.write_bytes(altered)
+        try:
+            tree = read(path, "model")
+        except ValueError:
+            n_refused += 1
+        else:  # a byte that means nothing, such as the time in the archive
+            assert_same(tree, {**TREE, "scalar": 0.5})
+    assert n_refused > 0.5 * len(content)
+
+
+def test_random_bytes_are_refused(path):
+    rng = np.random.default_rng(0)
+    for n_bytes in (0, 1, 100, 10_000):
+        path.write_bytes(rng.bytes(n_bytes))
+        with pytest.raises(ValueError, match=r"damaged|no file of skdbn"):
+            read(path, "model")
+
+
+def test_compressed_archive_is_refused_before_it_takes_memory(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.npy", b"\0" * 10_000_000)
+    with pytest.raises(ValueError, match="more than its size"):
+        read(path, "model")
+
+
+def test_array_that_claims_to_be_huge_is_refused(path):
+    huge = b"\x93NUMPY\x01\x00\x76\x00" + (
+        b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }".ljust(117) + b"\n"
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.npy", huge)
+    with pytest.raises(ValueError, match=r"shape \(1000000000000,\) in 0 bytes"):
+        read(path, "model")
+
+
+def test_pickled_objects_are_refused(path):
+    np.savez(path.with_suffix(".npz"), header=np.array([{}], object))
+    with pytest.raises(ValueError, match="type object"):
+        read(path.with_suffix(".npz"), "model")
+
+
+def test_archive_without_header_is_refused(path):
+    np.savez(path.with_suffix(".npz"), X=np.zeros(3))
+    with pytest.raises(ValueError, match="no header or no checksum"):
+        read(path.with_suffix(".npz"), "model")
+
+
+def test_newer_format_says_what_to_do(path, monkeypatch):
+    monkeypatch.setattr("skdbn._storage.FORMAT_VERSION", 2)
+    write(path, "model", {})
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="format skdbn 2, .* reads skdbn 1. Read it with the ver"):
+        read(path, "model")
+
+
+def test_header_is_json(path):
+    with np.load(path, allow_pickle=False) as archive:
+        assert json.loads(bytes(archive["header"]))["kind"] == "model"
