@@ -1,6 +1,6 @@
 """Deep belief nets for scikit-learn."""
 
-from skdbn._checkpoint import Checkpoint, resume
+from skdbn._checkpoint import Checkpoint, load_checkpoint, resume
 from skdbn._dbn import DBNClassifier
 from skdbn._diagnosis import GrowingWeightsWarning, HiddenUnitsWarning, NotConvergedWarning
 from skdbn._models import load_model, save_model
@@ -21,6 +21,7 @@ __all__ = [
     "RBMTransformer",
     "VersionWarning",
     "__version__",
+    "load_checkpoint",
     "load_model",
     "resume",
     "save_model",

@@ -4,6 +4,8 @@ The rule: the estimators import callback support from here alone. Under scikit-l
 stand for parts that do nothing.
 """
 
+import functools
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn 1.8
@@ -29,8 +31,13 @@ except ImportError:  # scikit-learn 1.8
             return _InertTask()
 
     def with_callbacks(method):
-        """Return the method itself."""
-        return method
+        """Return the method in a wrapper, so that warnings point to the same line as in 1.9."""
+
+        @functools.wraps(method)
+        def wrapped(*arguments, **options):
+            return method(*arguments, **options)
+
+        return wrapped
 
 
 class PassTasks:

@@ -182,22 +182,15 @@ def resume(path, X, y=None, *, X_val=None, y_val=None, callbacks=()):
     --------
     Checkpoint : What writes the file, with an example.
     """
-    content = read(path, "checkpoint")
-    try:
-        warn_of_other_version(content["version"], str(path))
-        estimator, state = rebuild(content["model"]), content["state"]
-        if state.get("machine") is not None:
-            state["rebuilt"] = rebuild(state["machine"])
-        checkpoint = Checkpoint(path, content["every"])
-        checkpoint.expected_data = content["data"]
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"{path} is damaged: a part of the state is missing.") from error
+    estimator, content = _load(path)
+    checkpoint = Checkpoint(path, content["every"])
+    checkpoint.expected_data = content["data"]
     estimator.set_callbacks(checkpoint, *callbacks)
-    return estimator._resume(X, y, X_val, y_val, state)
+    return estimator._resume(X, y, X_val, y_val, content["state"])
 
 
-def checkpoint_parameters(path):
-    """Return the estimator of a checkpoint without its fitted attributes.
+def load_checkpoint(path):
+    """Return the estimator of a checkpoint as it was at that moment, to look at or to use.
 
     Parameters
     ----------
@@ -206,11 +199,43 @@ def checkpoint_parameters(path):
 
     Returns
     -------
-    dict
-        What `describe` says of its class and parameters.
+    RBMTransformer or DBNClassifier
+        The estimator, partly trained.
+
+    Raises
+    ------
+    OSError
+        When the file can not be read.
+    ValueError
+        When the file is damaged or holds something else.
+
+    Warns
+    -----
+    VersionWarning
+        When another version of the package wrote the file.
+
+    See Also
+    --------
+    resume : Go on with the training.
     """
-    model = read(path, "checkpoint")["model"]
-    return {name: model[name] for name in ("class", "parameters")}
+    estimator, content = _load(path)
+    if "rebuilt" in content["state"]:
+        estimator._start_from_machines()
+    return estimator
+
+
+def _load(path):
+    """Return the estimator of a checkpoint and the whole content."""
+    content = read(path, "checkpoint")
+    try:
+        warn_of_other_version(content["version"], str(path))
+        estimator, state = rebuild(content["model"]), content["state"]
+        if state.get("machine") is not None:
+            state["rebuilt"] = rebuild(state["machine"])
+            estimator.rbms_[state["layer"] : state["layer"] + 1] = [state["rebuilt"]]
+        return estimator, content
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is damaged: a part of the state is missing.") from error
 
 
 def _training(estimator):

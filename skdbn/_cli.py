@@ -13,17 +13,27 @@ import sys
 import tempfile
 import time
 import warnings
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
 import numpy as np
 import sklearn
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
-from skdbn import DBNClassifier, InterruptedTrainingWarning, RBMTransformer, __version__
+from skdbn import (
+    Checkpoint,
+    DBNClassifier,
+    InterruptedTrainingWarning,
+    RBMTransformer,
+    __version__,
+    load_checkpoint,
+    load_model,
+    resume,
+    save_model,
+)
+from skdbn._progress import Progress
+from skdbn._readers import read_csv, read_npz
 from skdbn.datasets import load_digits, load_mnist
 from skdbn.plotting import (
     ActivationDisplay,
@@ -139,7 +149,23 @@ def _parse(arguments):
         help="folder for report.json, the fitted model and figures of what it learned",
     )
     parser.add_argument("--show", action="store_true", help="open the figures in windows")
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="write the state of training to this file after each pass, and go on from it when it "
+        "is there (needs scikit-learn 1.9)",
+    )
+    parser.add_argument(
+        "--load",
+        type=Path,
+        metavar="FILE",
+        help="evaluate the model.npz of an earlier --out instead of training",
+    )
+    options = parser.parse_args(arguments)
+    if options.load is not None and options.checkpoint is not None:
+        parser.error("--load trains nothing, so that --checkpoint has nothing to write")
+    return options
 
 
 def _at_least(minimum):
@@ -189,20 +215,7 @@ def _load(options):
 
 def _load_npz(path, seed):
     """Return the data of an .npz file, split."""
-    try:
-        with path.open("rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise ValueError("it is no zip archive")
-            file.seek(0)
-            arrays = np.load(file, allow_pickle=False)
-            missing = [name for name in ("X", "y") if name not in arrays.files]
-            if missing:
-                raise ValueError(f"it has no array {' and no array '.join(missing)}")
-            X, y = np.asarray(arrays["X"]), np.asarray(arrays["y"])
-    except Exception as error:  # ten types came up when random bytes of a file were changed
-        raise ValueError(
-            f"{path} is not an .npz file with X and y: {error or type(error).__name__}."
-        ) from error
+    X, y = read_npz(path)
     if X.ndim != 2 or X.dtype.kind not in "buif" or 0 in X.shape:
         raise ValueError(
             f"{path}: X has shape {X.shape} and type {X.dtype}, must be a matrix of numbers."
@@ -225,8 +238,8 @@ def _load_npz(path, seed):
 
 def _load_kaggle(folder, seed):
     """Return the data of Kaggle's digit-recognizer; train.csv is split."""
-    train_columns, train = _read_csv(folder / "train.csv")
-    test_columns, test = _read_csv(folder / "test.csv")
+    train_columns, train = read_csv(folder / "train.csv")
+    test_columns, test = read_csv(folder / "test.csv")
     if train_columns[0] != "label":
         raise ValueError(
             f"{folder / 'train.csv'}: the first column is {train_columns[0]!r}, must be 'label'."
@@ -251,52 +264,6 @@ def _load_kaggle(folder, seed):
     X = _scale_pixels(folder / "train.csv", train[:, 1:])
     X_submission = _scale_pixels(folder / "test.csv", test)
     return _split(X, labels.astype(int), seed, folder)._replace(X_submission=X_submission)
-
-
-def _read_csv(path):
-    """Return the column names and the numbers of a CSV file."""
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist; train.csv and test.csv must be there.")
-    # A byte that is no text becomes a sign that is no number, and is reported with its line.
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        columns = [name.strip().strip('"') for name in file.readline().split(",")]
-        start = file.tell()
-        try:
-            try:  # whole numbers are read several times faster
-                values = _read_rows(file, len(columns), np.int16)
-            except ValueError:
-                file.seek(start)
-                values = _read_rows(file, len(columns), np.float32)
-        except ValueError as error:
-            raise ValueError(f"{path}, {error}.") from error
-    if values.size == 0:
-        raise ValueError(f"{path} has no rows.")
-    return columns, values
-
-
-def _read_rows(file, n_columns, dtype):
-    """Return the numbers below the header of a CSV file; an error begins with the line."""
-    n_lines = 1
-
-    def lines():
-        nonlocal n_lines
-        for line in file:
-            n_lines += 1
-            n_values = line.count(",") + 1
-            if n_values != n_columns:
-                if not (line + file.read()).strip():
-                    return  # empty lines at the end
-                raise ValueError(f"{n_values} values, the header has {n_columns} names")
-            yield line
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # no rows: reported by the caller
-            warnings.simplefilter("error", DeprecationWarning)  # older NumPy reads 2.5 as 2
-            return np.loadtxt(lines(), delimiter=",", dtype=dtype, comments=None, ndmin=2)
-    except (ValueError, DeprecationWarning) as error:
-        message = str(error).partition(" at row ")[0]  # counted in another way
-        raise ValueError(f"line {n_lines}: {message}") from error
 
 
 def _scale_pixels(path, pixels):
@@ -346,23 +313,12 @@ def _run(options, data):
         f"{data.X_train.shape[1]} features, {n_classes} classes",
         flush=True,
     )
-    net = DBNClassifier(
-        tuple(options.layers),
-        rbm=RBMTransformer(n_iter=options.pretrain_iter, batch_size=options.batch_size),
-        softmax_iter=options.softmax_iter,
-        finetune_iter=options.finetune_iter,
-        batch_size=options.batch_size,
-        random_state=options.seed,
-    )
-    asked_for = net.get_params(deep=False)
+    net = _load_net(options, data) if options.load is not None else _new_net(options)
     rows = []
     try:
-        finished = _compare(net, data, rows)
+        net, finished = _compare(options, net, data, rows)
     except KeyboardInterrupt:
         finished = False
-    for model in (net, *getattr(net, "rbms_", [])):
-        model.set_params(verbose=0)
-    net.set_params(**asked_for)
     print(_table(rows))
     _write(options, data, net, rows, finished)
     if options.out is not None or options.show:
@@ -372,40 +328,126 @@ def _run(options, data):
     return 0 if finished else INTERRUPTED
 
 
-def _compare(net, data, rows):
-    """Train nearest neighbours and the net, append their rows; tell whether all was done."""
+def _new_net(options):
+    """Return the net that the options describe."""
+    return DBNClassifier(
+        tuple(options.layers),
+        rbm=RBMTransformer(n_iter=options.pretrain_iter, batch_size=options.batch_size),
+        softmax_iter=options.softmax_iter,
+        finetune_iter=options.finetune_iter,
+        batch_size=options.batch_size,
+        random_state=options.seed,
+    )
+
+
+def _load_net(options, data):
+    """Return a fitted net of a file that fits the data."""
+    net = load_model(options.load)
+    n_features = data.X_train.shape[1]
+    if not isinstance(net, DBNClassifier) or net.n_features_in_ != n_features:
+        raise ValueError(
+            f"{options.load} holds a {type(net).__name__} for {net.n_features_in_} features; there "
+            f"must be a DBNClassifier for the {n_features} of {options.data}."
+        )
+    return net
+
+
+def _compare(options, net, data, rows):
+    """Append the rows of nearest neighbours and the net; return the net, and if all was done."""
     neighbors, name = KNeighborsClassifier(N_NEIGHBORS), f"KNeighborsClassifier({N_NEIGHBORS})"
     print(f"[{name}] classifying {len(data.X_test)} rows", file=sys.stderr)
     seconds = _time(lambda: neighbors.fit(data.X_train, data.y_train))
     rows.append(_evaluate(name, neighbors, data, seconds))
-    # Two fits instead of one, which end at the same weights, show the error between them.
-    finetune_iter = net.finetune_iter
-    net.set_params(finetune_iter=0, verbose=1)
-    seconds, finished = _fit(net, data)
-    rows.append(_evaluate("DBNClassifier, softmax phase", net, data, seconds))
-    if not finished:
-        return False
-    net.set_params(softmax_iter=0, finetune_iter=finetune_iter, warm_start=True)
-    more_seconds, finished = _fit(net, data)
-    rows.append(_evaluate("DBNClassifier", net, data, seconds + more_seconds))
-    return finished
+    if options.load is not None:
+        rows.append(_evaluate("DBNClassifier", net, data, 0.0))
+        return net, True
+    asked_for = net.get_params(deep=False)
+    net, finished = _train(options, net, data, rows)
+    for model in (net, *net.rbms_):
+        model.set_params(verbose=0)
+    return net.set_params(**asked_for), finished
 
 
-def _fit(net, data):
-    """Fit with progress and warnings on standard error; return seconds, and if it finished."""
+def _train(options, net, data, rows):
+    """Train the net and append its rows.
+
+    Two fits instead of one, which end at the same weights, show the error between them.
+    """
+    finetune_iter, seconds, fine_tuning = net.finetune_iter, 0.0, False
+    progress = Progress(net, data.X_train.shape[1], len(np.unique(data.y_train)))
+    if options.checkpoint is not None and options.checkpoint.exists():
+        partial = _load_partial(options, net)
+        fine_tuning = partial.warm_start
+        net, seconds, finished = _fit(options, partial, data, progress, go_on=True)
+    else:
+        net.set_params(finetune_iter=0)
+        net, seconds, finished = _fit(options, net, data, progress)
+    if not fine_tuning:
+        rows.append(_evaluate("DBNClassifier, softmax phase", net, data, seconds))
+    if finished and not fine_tuning:
+        net.set_params(softmax_iter=0, finetune_iter=finetune_iter, warm_start=True)
+        net, more_seconds, finished = _fit(options, net, data, progress)
+        seconds += more_seconds
+        fine_tuning = True
+    if fine_tuning:
+        rows.append(_evaluate("DBNClassifier", net, data, seconds))
+    return net, finished
+
+
+def _load_partial(options, net):
+    """Return the net of the checkpoint when it was made with the same options."""
+    partial = load_checkpoint(options.checkpoint)
+    if isinstance(partial, DBNClassifier):
+        stage = (
+            {"softmax_iter": 0, "warm_start": True} if partial.warm_start else {"finetune_iter": 0}
+        )
+        expected = {**net.get_params(), **stage}
+        given = partial.get_params()
+        other = [name for name in expected if name != "rbm" and expected[name] != given.get(name)]
+        if not other:
+            print(f"going on from {options.checkpoint}", file=sys.stderr)
+            return partial
+        options_differ = f"made with other options ({', '.join(other)})"
+    else:
+        options_differ = f"of a {type(partial).__name__}"
+    raise ValueError(
+        f"--checkpoint {options.checkpoint} exists and is {options_differ}: remove it to start "
+        "anew, or give another name."
+    )
+
+
+def _fit(options, net, data, progress, go_on=False):
+    """Fit, with progress and warnings on standard error; return net, seconds, if it finished."""
+    callbacks = [progress] if progress.works else []
+    if options.checkpoint is not None:
+        callbacks.insert(0, Checkpoint(options.checkpoint))
+
+    def fit():
+        if go_on:
+            return resume(options.checkpoint, data.X_train, data.y_train, callbacks=callbacks[1:])
+        if callbacks:
+            net.set_callbacks(*callbacks)
+        else:
+            net.set_params(verbose=1)
+        return net.fit(data.X_train, data.y_train)
+
     with (
         warnings.catch_warnings(record=True) as caught,
         contextlib.redirect_stdout(sys.stderr),
     ):
         warnings.simplefilter("always")
-        seconds = _time(lambda: net.fit(data.X_train, data.y_train))
+        start = time.perf_counter()
+        net = fit()
+        seconds = time.perf_counter() - start
+    if callbacks:
+        net.set_callbacks()
     finished = True
     for warning in caught:
         if issubclass(warning.category, InterruptedTrainingWarning):
             finished = False
         else:
             print(f"skdbn: warning: {warning.message}", file=sys.stderr)
-    return seconds, finished
+    return net, seconds, finished
 
 
 def _time(function):
@@ -440,7 +482,7 @@ def _write(options, data, net, rows, finished):
         report = json.dumps(_report(options, data, net, rows, finished), indent=2)
         _replace(options.out / "report.json", lambda path: path.write_text(report + "\n"))
         if fitted:
-            _replace(options.out / "model.joblib", lambda path: joblib.dump(net, path))
+            save_model(net, options.out / "model.npz")
     # Without --out an earlier submission would be lost to half a training.
     if fitted and data.X_submission is not None and (finished or options.out is not None):
         path = (options.out or Path()) / "submission.csv"

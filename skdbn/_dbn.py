@@ -447,52 +447,60 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _pretrain(self, X, held_out, templates, seeds, task, what, state):
         """Fit one machine after another, each on the output of the one below."""
         X_val = None if held_out is None else held_out[0]
-        of_machine = None if state is None else state["machine"]
         for i, (template, seed) in enumerate(zip(templates, seeds, strict=True)):
             if i > 0:
                 X = self.rbms_[i - 1]._hidden_mean(X)
                 X_val = None if X_val is None else self.rbms_[i - 1]._hidden_mean(X_val)
+            machine, go_on, n_passes, of_machine = self._machine_of_layer(i, template, state)
+            n_left = n_passes - (0 if of_machine is None else of_machine["n_passes"])
             layer = f"layer {i + 1} of {len(templates)}"
-            layer_task = task.subcontext(
-                task_name=f"pretrain layer {i + 1}", max_subtasks=template.n_iter
-            )
+            layer_task = task.subcontext(task_name=f"pretrain layer {i + 1}", max_subtasks=n_left)
             layer_task.call_on_fit_task_begin(**what)
-            options = {
-                "X_val": X_val,
-                "tasks": [PassTasks(layer_task, **what)],
-                "where": f"Pretraining of {layer}: ",
-            }
-            if of_machine is not None and state["layer"] == i:
-                machine = state["rebuilt"]
-                options |= {"go_on": True, "n_passes": of_machine["of"], "state": of_machine}
-            elif i < len(self.rbms_):
-                machine = copy.copy(self.rbms_[i])
-                n_missing = max(0, template.n_iter - machine.n_iter_) * (not machine._stopped)
-                options |= {"go_on": True, "n_passes": n_missing}
-            else:
-                machine = template
-                options |= {"n_passes": template.n_iter}
-            if options["n_passes"] > 0 or i >= len(self.rbms_):
+            if n_left > 0 or not go_on or of_machine is not None:
                 self._report(f"pretraining {layer}: {X.shape[1]} to {template.n_components}")
                 verbose = max(template.verbose, self.verbose)
                 parameters = {**template.get_params(deep=False), "random_state": seed}
                 machine.set_params(**{**parameters, "verbose": verbose})
-                self._train_machine(i, machine, X, layer, options)
+                self._train_machine(
+                    i,
+                    machine,
+                    X,
+                    layer,
+                    X_val=X_val,
+                    go_on=go_on,
+                    n_passes=n_passes,
+                    state=of_machine,
+                    tasks=[PassTasks(layer_task, **what)],
+                )
             layer_task.call_on_fit_task_end(**what)
 
-    def _train_machine(self, i, machine, X, layer, options):
+    def _machine_of_layer(self, i, template, state):
+        """Return a machine, if it goes on, the passes of its fit, and its state in it."""
+        if state is not None and state["layer"] == i:
+            return state["rebuilt"], True, state["machine"]["of"], state["machine"]
+        if i == len(self.rbms_):
+            return template, False, template.n_iter, None
+        machine = copy.copy(self.rbms_[i])
+        n_missing = 0 if machine._stopped else max(0, template.n_iter - machine.n_iter_)
+        return machine, True, n_missing, None
+
+    def _train_machine(self, i, machine, X, layer, **options):
         """Train the machine of a layer; the network starts from it."""
         self._run.update(machine=machine, layer=i)
         try:
-            machine._fit(X, **options)
+            machine._fit(X, where=f"Pretraining of {layer}: ", **options)
         except DivergenceError as error:
             raise DivergenceError(f"Pretraining of {layer}: {error}") from error
         finally:
             self._run["machine"] = None
             if hasattr(machine, "components_"):
                 self.rbms_[i:] = [machine, *self.rbms_[i + 1 :]]
-                self.coefs_ = self._starting_weights(self.rbms_, "coefs_")
-                self.intercepts_ = self._starting_weights(self.rbms_, "intercepts_")
+                self._start_from_machines()
+
+    def _start_from_machines(self):
+        """Let the hidden layers that have a machine start from it."""
+        self.coefs_ = self._starting_weights(self.rbms_, "coefs_")
+        self.intercepts_ = self._starting_weights(self.rbms_, "intercepts_")
 
     def _starting_weights(self, rbms, name):
         """Return coefs_ or intercepts_ with the layers of machines taken from them."""
@@ -518,7 +526,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _train_softmax(self, X, labels, seed, task, what, state):
         """Train the top layer with the others frozen."""
-        task = task.subcontext(task_name="softmax", max_subtasks=self.softmax_iter)
+        n_made = 0 if state is None else state["n_passes"]
+        task = task.subcontext(task_name="softmax", max_subtasks=self.softmax_iter - n_made)
         task.call_on_fit_task_begin(**what)
         if self.softmax_iter > 0:  # else spare the features
             engine = ENGINES["numpy"](X.dtype, seed)
@@ -548,7 +557,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _finetune(self, X, labels, held_out, seed, task, what, state):
         """Train all layers; with early stopping keep the best weights."""
-        task = task.subcontext(task_name="finetune", max_subtasks=self.finetune_iter)
+        n_made = 0 if state is None else state["n_passes"]
+        task = task.subcontext(task_name="finetune", max_subtasks=self.finetune_iter - n_made)
         task.call_on_fit_task_begin(**what)
         engine, n_weights = ENGINES["numpy"](X.dtype, seed), len(self.coefs_)
         parameters, views = engine.packed([*self.coefs_, *self.intercepts_])

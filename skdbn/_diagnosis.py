@@ -53,7 +53,7 @@ def warn_of_idle_units(dead, saturated, where=""):
         )
     else:
         return
-    warnings.warn(where + finding, HiddenUnitsWarning, stacklevel=5)
+    warnings.warn(where + finding, HiddenUnitsWarning, stacklevel=6)
 
 
 def warn_of_growing_weights(largest, n_passes, where=""):
@@ -77,7 +77,7 @@ def warn_of_growing_weights(largest, n_passes, where=""):
         f"{where}The largest weight is {largest:.3g} after {n_passes} passes and the weights still "
         "grow: training runs away. Lower learning_rate, raise weight_decay, or scale X.",
         GrowingWeightsWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
 
 

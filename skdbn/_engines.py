@@ -34,7 +34,11 @@ class NumpyEngine:
         self._one = np.array(1.0, dtype)  # cheaper to add to a small array than a Python float
 
     def __getstate__(self):
-        return {**self.__dict__, "_buffers": {}}  # scratch memory is not worth a place in a file
+        return {"dtype": self.dtype.name, "random_numbers": self.get_state()}
+
+    def __setstate__(self, state):
+        self.__init__(state["dtype"], 0)
+        self.set_state(state["random_numbers"])
 
     # -- memory
 

@@ -312,7 +312,7 @@ class RBMTransformer(
         """
         with unchanged_on_error(self):
             try:
-                X = self._prepare(X, go_on := hasattr(self, "components_"))
+                X = self._prepare(X, go_on := hasattr(self, "components_"), stacklevel=4)
                 self._start_or_continue(X, go_on)
                 self._run = {}
                 self._make_passes(X, None, 1, [])
@@ -335,7 +335,8 @@ class RBMTransformer(
         split_seed = self._split_seed() if state is None else state["split_seed"]
         X, X_val, y = self._hold_out(X, X_val, y, split_seed)
         n_passes = self.n_iter if n_passes is None else n_passes
-        task = self._init_callback_context(max_subtasks=n_passes)
+        n_made = 0 if state is None else state["n_passes"]
+        task = self._init_callback_context(max_subtasks=n_passes - n_made)
         what = {"estimator": self, "X": X, "y": y, "reconstruction_attributes": self._snapshot}
         task.call_on_fit_task_begin(**what)
         self._start_or_continue(X, go_on)
@@ -348,11 +349,11 @@ class RBMTransformer(
         task.call_on_fit_task_end(**what)
         self._warn_of_outcome(where)
 
-    def _prepare(self, X, go_on):
+    def _prepare(self, X, go_on, stacklevel=6):
         """Check the parameters and the data."""
         self._check_parameters()
         X = self._validate(X, self.components_.dtype if go_on else FLOATS, reset=not go_on)
-        self._warn_of_range(X)
+        self._warn_of_range(X, stacklevel)
         return X
 
     def _hold_out(self, X, X_val, y, seed):
@@ -439,7 +440,7 @@ class RBMTransformer(
         """Return X as a C-contiguous array or a CSR matrix of floats."""
         return validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
 
-    def _warn_of_range(self, X):
+    def _warn_of_range(self, X, stacklevel):
         """Warn when X has values that the visible units do not stand for."""
         low, high = UNITS[self.visible_units].support
         smallest, largest = value_range(X)
@@ -450,7 +451,7 @@ class RBMTransformer(
                 "sklearn.preprocessing.MinMaxScaler, or standardise it and set "
                 "visible_units='gaussian'.",
                 DataRangeWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
 
     def _start(self, X, batch_size):

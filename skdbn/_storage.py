@@ -160,11 +160,11 @@ def _checksum(arrays):
 
 def _read_arrays(path):
     """Return the arrays of a file."""
-    size = path.stat().st_size
+    content = path.read_bytes()
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-            if sum(member.file_size for member in members) > size:
+            if sum(member.file_size for member in members) > len(content):
                 raise ValueError("it claims to hold more than its size")
             if any(member.compress_type != zipfile.ZIP_STORED for member in members):
                 raise ValueError("it is compressed")

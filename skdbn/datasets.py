@@ -12,6 +12,7 @@ import numpy as np
 from sklearn import datasets as sklearn_datasets
 from sklearn.model_selection import train_test_split
 
+MAX_BYTES = 2**31  # unpacked, of an array in a file: more is refused before memory is taken
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049  # unsigned bytes in three and in one dimension
 N_CLASSES = 10
 MNIST_ROWS = 70_000, 60_000  # all, and those for training, in OpenML's copy
@@ -185,6 +186,10 @@ def _read_idx(path, magic, n_dimensions):
             if given != magic:
                 raise ValueError(f"{path}: magic number {given}, must be {magic}.")
             size = int(np.prod(dimensions, dtype=object))
+            if size > MAX_BYTES:
+                raise ValueError(
+                    f"{path}: the header says {size} bytes, at most {MAX_BYTES} are read."
+                )
             if size == 0:
                 raise ValueError(f"{path}: the header says that there is nothing inside.")
             content = _read_at_most(file, size + 1)

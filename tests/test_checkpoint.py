@@ -1,9 +1,7 @@
 """Checkpoints, and processes that die."""
 
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from skdbn._storage import read
 from skdbn.datasets import load_digits
 
 pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")
-from skdbn import Checkpoint, resume
+from skdbn import Checkpoint, load_checkpoint, load_model, resume, save_model
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
@@ -155,8 +153,6 @@ def test_damaged_file_and_other_kinds_are_refused(tmp_path):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="damaged"):
         resume(path, X)
-    from skdbn import save_model
-
     save_model(rbm, path)
     with pytest.raises(ValueError, match="holds a model, not a checkpoint"):
         resume(path, X)
@@ -174,53 +170,73 @@ def test_checkpoint_belongs_on_the_estimator_itself(tmp_path):
         Checkpoint("file", every=0)
 
 
-TRAINING = """
-import sys
+KILLS = """
+import os, random, signal, sys, time
 from pathlib import Path
 
-import numpy as np
-
-from skdbn import Checkpoint, DBNClassifier, RBMTransformer, resume, save_model
+from skdbn import Checkpoint, DBNClassifier, RBMTransformer, load_checkpoint, resume, save_model
 from skdbn.datasets import load_digits
 
-path, out = map(Path, sys.argv[1:])
+folder, n_kills = Path(sys.argv[1]), int(sys.argv[2])
 X, _, y, _ = load_digits()
-print("begin", flush=True)
-if path.exists():
-    net = resume(path, X, y)
-else:
-    net = DBNClassifier((64, 32), rbm=RBMTransformer(n_iter=12), early_stopping=True,
-                        random_state=0)
-    net.set_callbacks(Checkpoint(path)).fit(X, y)
-save_model(net, out)
+
+
+def train(path, out):
+    if path.exists():
+        net = resume(path, X, y)
+    else:
+        net = DBNClassifier((64, 32), rbm=RBMTransformer(n_iter=12), early_stopping=True,
+                            random_state=0)
+        net.set_callbacks(Checkpoint(path)).fit(X, y)
+    save_model(net, out)
+
+
+def killed(path, out, seconds):
+    child = os.fork()
+    if child == 0:
+        train(path, out)
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+random.seed(0)
+start = time.perf_counter()
+train(folder / "whole", folder / "expected")
+duration = time.perf_counter() - start
+made = n_runs = 0
+while made < n_kills:
+    path = folder / f"run {n_runs}"
+    while killed(path, folder / "result", random.uniform(0.0, 0.4 * duration)):
+        made += 1
+        if path.exists():
+            load_checkpoint(path)  # whole, whenever the kill came
+        if made >= n_kills:
+            train(path, folder / "result")
+            break
+    os.rename(folder / "result", folder / f"result {n_runs}")
+    n_runs += 1
+print(made)
 """
 
 
 def test_training_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path):
-    from skdbn import load_model
+    # SIGKILL at random moments, in processes that are forked so that each starts at once.
+    command = [sys.executable, "-W", "ignore", "-c", KILLS, tmp_path, str(N_KILLS)]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(result.stdout) >= N_KILLS
+    expected = load_model(tmp_path / "expected")
+    results = sorted(tmp_path.glob("result *"))
+    assert results
+    for file in results:
+        assert_same_net(load_model(file), expected)
 
-    command = [sys.executable, "-W", "ignore", "-c", TRAINING]
-    whole = subprocess.Popen([*command, tmp_path / "whole", tmp_path / "a"], stdout=-1)
-    whole.stdout.readline()
-    start = time.perf_counter()
-    assert whole.wait() == 0
-    duration = time.perf_counter() - start
-    whole.stdout.close()
-    expected = load_model(tmp_path / "a")
-    rng = np.random.default_rng(0)
-    path, n_kills = tmp_path / "checkpoint", 0
-    while n_kills < N_KILLS:
-        process = subprocess.Popen([*command, path, tmp_path / "b"], stdout=-1)
-        process.stdout.readline()
-        time.sleep(rng.uniform(0, 0.5 * duration))
-        process.send_signal(signal.SIGKILL)
-        ended_by_itself = process.wait() == 0
-        process.stdout.close()
-        n_kills += not ended_by_itself
-        if path.exists():
-            read(path, "checkpoint")  # whole, whenever the kill came
-        if ended_by_itself or n_kills == N_KILLS // 2:
-            if not ended_by_itself:
-                subprocess.run([*command, path, tmp_path / "b"], check=True, stdout=-1)
-            assert_same_net(load_model(tmp_path / "b"), expected)
-            path.unlink()  # and once more from the start
+
+def test_checkpoint_can_be_looked_at(tmp_path):
+    quick = {"rbm": RBMTransformer(n_iter=2), "softmax_iter": 1, "finetune_iter": 1}
+    net = DBNClassifier((9, 7), random_state=0, **quick)
+    files = fit_with_copies(net, tmp_path, X, Y)
+    early, last = load_checkpoint(files[0]), load_checkpoint(files[-1])
+    assert [rbm.n_iter_ for rbm in early.rbms_] == [1]
+    assert_same_net(last, net)

@@ -387,7 +387,7 @@ def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
 
 def test_values_outside_the_range_warn_once_per_fit():
     with pytest.warns(DataRangeWarning, match="MinMaxScaler") as caught:
-        make_net(rbm=RBMTransformer(n_iter=1, learning_rate=1e-4)).fit(X[FEW] * 16, Y[FEW])
+        make_net(rbm=RBMTransformer(n_iter=0), finetune_iter=1).fit(X[FEW] * 16, Y[FEW])
     assert len(caught) == 1
     make_net(pretrain=False).fit(X[FEW] * 16, Y[FEW])  # which has no visible units
 

@@ -30,7 +30,9 @@ ALLOWED = {
     "_dbn": ROOMS | SHARED | {"_rbm", "_network"},
     "_models": {"_dbn", "_engines", "_optimizers", "_rbm", "_storage", "_version"},
     "_checkpoint": {"_dbn", "_models", "_storage", "_version"},
-    "_cli": PUBLIC,
+    "_readers": {"datasets"},
+    "_progress": set(),
+    "_cli": PUBLIC | {"_progress", "_readers"},
     "__init__": {"_checkpoint", "_models", "_rbm", "_dbn", "_training", "_units", "_diagnosis"}
     | {"_version"},
     "__main__": {"_cli"},

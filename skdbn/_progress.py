@@ -1,0 +1,88 @@
+"""How far training has come, for the command line."""
+
+import sys
+import time
+from itertools import pairwise
+
+
+class Progress:
+    """Callback that says after each pass how far training has come and what time is left.
+
+    On a terminal one line is written over and over; elsewhere each pass gets a line. The time left
+    is judged by the operations that passes of the coming phases cost.
+
+    Parameters
+    ----------
+    net : DBNClassifier
+        What is trained, in one fit or in two, the second of which fine-tunes.
+    n_features, n_classes : int
+        Sizes of its first and last layer.
+    """
+
+    def __init__(self, net, n_features, n_classes):
+        self.works = hasattr(net, "set_callbacks")  # since scikit-learn 1.9
+        sizes = [n_features, *net.hidden_layer_sizes]
+        products = [n_in * n_out for n_in, n_out in pairwise(sizes)]
+        top = sizes[-1] * n_classes
+        self._phases = [
+            (f"pretrain layer {i}", 5 * product, net.rbm.n_iter)
+            for i, product in enumerate(products, 1)
+        ]
+        self._phases.append(("softmax", 3 * top, net.softmax_iter))
+        self._phases.append(
+            ("finetune", 3 * (sum(products) + top) - products[0], net.finetune_iter)
+        )
+        self._start = None
+        self._done = 0
+
+    def setup(self, estimator, context):
+        """Begin a fit."""
+
+    def on_fit_task_begin(self, estimator, context):
+        """Look at the clock when the first pass begins."""
+        if context.task_name == "pass" and self._start is None:
+            self._start = time.perf_counter()
+
+    def on_fit_task_end(self, estimator, context):
+        """Report the end of a pass."""
+        if context.task_name != "pass":
+            return
+        phase = context.parent
+        names = [name for name, _, _ in self._phases]
+        i = names.index(phase.task_name)
+        _, cost, n_passes = self._phases[i]
+        left = phase.max_subtasks - context.task_id - 1
+        self._done += cost
+        later = sum(cost * n for _, cost, n in self._phases[i + 1 :])
+        seconds = (time.perf_counter() - self._start) * (left * cost + later) / self._done
+        self._show(
+            f"{phase.task_name}: pass {n_passes - left} of {n_passes}"
+            f"{_loss(estimator, phase.task_name)}, {_duration(seconds)} left"
+        )
+
+    def teardown(self, estimator, context):
+        """End a fit: what follows begins on a line of its own."""
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+
+    def _show(self, line):
+        """Write a line, or write over the last one."""
+        if sys.stderr.isatty():
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _loss(estimator, phase):
+    """Return the loss of the last pass as text, where the estimator has it."""
+    curve = {"softmax": "softmax_loss_curve_", "finetune": "loss_curve_"}.get(phase)
+    return "" if curve is None else f", loss {getattr(estimator, curve)[-1]:.5f}"
+
+
+def _duration(seconds):
+    """Return seconds as people say them."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
