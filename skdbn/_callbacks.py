@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, which came with its version 1.9.
+"""Callbacks of scikit-learn, which came with its version 1.9.
 
 The rule: the estimators import callback support from here alone. Under scikit-learn 1.8 the names
 stand for parts that do nothing.

@@ -314,11 +314,15 @@ def _run(options, data):
         flush=True,
     )
     net = _load_net(options, data) if options.load is not None else _new_net(options)
+    asked_for = net.get_params(deep=False)
     rows = []
     try:
         net, finished = _compare(options, net, data, rows)
     except KeyboardInterrupt:
         finished = False
+    for model in (net, *getattr(net, "rbms_", [])):
+        model.set_params(verbose=0)
+    net.set_params(**asked_for)
     print(_table(rows))
     _write(options, data, net, rows, finished)
     if options.out is not None or options.show:
@@ -361,11 +365,7 @@ def _compare(options, net, data, rows):
     if options.load is not None:
         rows.append(_evaluate("DBNClassifier", net, data, 0.0))
         return net, True
-    asked_for = net.get_params(deep=False)
-    net, finished = _train(options, net, data, rows)
-    for model in (net, *net.rbms_):
-        model.set_params(verbose=0)
-    return net.set_params(**asked_for), finished
+    return _train(options, net, data, rows)
 
 
 def _train(options, net, data, rows):

@@ -36,15 +36,39 @@ class Progress:
         self._done = 0
 
     def setup(self, estimator, context):
-        """Begin a fit."""
+        """Begin a fit.
+
+        Parameters
+        ----------
+        estimator : DBNClassifier
+            What is trained.
+        context : CallbackContext
+            The task.
+        """
 
     def on_fit_task_begin(self, estimator, context):
-        """Look at the clock when the first pass begins."""
+        """Look at the clock when the first pass begins.
+
+        Parameters
+        ----------
+        estimator : DBNClassifier
+            What is trained.
+        context : CallbackContext
+            The task.
+        """
         if context.task_name == "pass" and self._start is None:
             self._start = time.perf_counter()
 
     def on_fit_task_end(self, estimator, context):
-        """Report the end of a pass."""
+        """Report the end of a pass.
+
+        Parameters
+        ----------
+        estimator : DBNClassifier
+            What is trained.
+        context : CallbackContext
+            The task.
+        """
         if context.task_name != "pass":
             return
         phase = context.parent
@@ -61,7 +85,15 @@ class Progress:
         )
 
     def teardown(self, estimator, context):
-        """End a fit: what follows begins on a line of its own."""
+        """End a fit: what follows begins on a line of its own.
+
+        Parameters
+        ----------
+        estimator : DBNClassifier
+            What is trained.
+        context : CallbackContext
+            The task.
+        """
         if sys.stderr.isatty():
             print(file=sys.stderr)
 

@@ -4,19 +4,19 @@ import gzip
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import zipfile
 
-import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, write_folder
 from threadpoolctl import threadpool_limits
 
-from skdbn import DBNClassifier, RBMTransformer, _cli
+from skdbn import DBNClassifier, RBMTransformer, _cli, load_model
 from skdbn._cli import main
 from skdbn.datasets import load_digits
 
@@ -83,9 +83,11 @@ def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
     assert head.split() == ["test", "error", "fit", "seconds", "predict", "seconds"]
     names = [row.split("  ")[0] for row in rows]
     assert names == ["KNeighborsClassifier(3)", "DBNClassifier, softmax phase", "DBNClassifier"]
-    assert "reconstruction error" in done.stderr
+    assert "pretrain layer 1: pass 1 of 1, " in done.stderr
+    assert "finetune: pass 2 of 2, loss " in done.stderr
+    assert done.stderr.count(" left\n") == 5
 
-    report, model = read_report(tmp_path / "out"), joblib.load(tmp_path / "out" / "model.joblib")
+    report, model = read_report(tmp_path / "out"), load_model(tmp_path / "out" / "model.npz")
     for row, result in zip(rows, report["results"], strict=True):
         assert f"{result['test_error']:.2%}" in row
     assert report["finished"]
@@ -124,7 +126,7 @@ def test_show_opens_the_figures_or_says_that_it_cannot(capsys, monkeypatch):
 
 def test_two_fits_end_where_one_fit_ends(tmp_path, capsys):
     assert main([*QUICK, "--seed", "3", "--batch-size", "20", "--out", "out"]) == 0
-    model = joblib.load(tmp_path / "out" / "model.joblib")
+    model = load_model(tmp_path / "out" / "model.npz")
     X_train, X_test, y_train, y_test = load_digits()
     plain = DBNClassifier(
         (10,),
@@ -228,7 +230,7 @@ def test_kaggle_folder_gets_a_submission(tmp_path, capsys, out):
     assert [line.split(",")[0] for line in lines[1:]] == list("1234567")
     assert {line.split(",")[1] for line in lines[1:]} <= set("012")
     if out:
-        model = joblib.load(tmp_path / out / "model.joblib")
+        model = load_model(tmp_path / out / "model.npz")
         labels = model.predict((X[:7] / 255).astype(np.float32))
         assert [int(line.split(",")[1]) for line in lines[1:]] == labels.tolist()
 
@@ -247,17 +249,17 @@ def test_ctrl_c_saves_what_was_learned_so_far(tmp_path):
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=ONE_THREAD) as process:
         try:
-            seen = next(line for line in process.stderr if "pass 3:" in line)
+            seen = next(line for line in process.stderr if "pass 3 of 1000000" in line)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=100)
         finally:
             process.kill()
-    assert "RBMTransformer" in seen
+    assert re.fullmatch(r"pretrain layer 1: pass 3 of 1000000, .* left\n", seen)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("skdbn: interrupted")
     assert "KNeighborsClassifier" in out
-    report, model = read_report(tmp_path / "out"), joblib.load(tmp_path / "out" / "model.joblib")
+    report, model = read_report(tmp_path / "out"), load_model(tmp_path / "out" / "model.npz")
     assert not report["finished"]
     assert len(report["reconstruction_error"][0]) >= 3
     assert model.predict(load_digits()[1]).shape == (360,)
@@ -282,10 +284,9 @@ class InterruptingStream(io.StringIO):
     ("moment", "n_passes"),
     [
         ("[KNeighborsClassifier", None),
-        ("[DBNClassifier] pretraining layer 1", (0, 0, 0)),
-        ("[RBMTransformer] pass 1", (1, 0, 0)),
-        ("softmax pass 1", (2, 1, 0)),
-        ("fine-tuning pass 1", (2, 2, 1)),
+        ("pretrain layer 1: pass 1", (1, 0, 0)),
+        ("softmax: pass 1", (2, 1, 0)),
+        ("finetune: pass 1", (2, 2, 1)),
     ],
 )
 def test_ctrl_c_at_any_moment_keeps_the_parameters_that_were_asked_for(
@@ -297,10 +298,10 @@ def test_ctrl_c_at_any_moment_keeps_the_parameters_that_were_asked_for(
     assert "warning" not in sys.stderr.getvalue()  # one line says it
     report = read_report(tmp_path / "out")
     assert not report["finished"]
-    assert (tmp_path / "out" / "model.joblib").exists() == (n_passes is not None)
+    assert (tmp_path / "out" / "model.npz").exists() == (n_passes is not None)
     if n_passes is None:
         return
-    model = joblib.load(tmp_path / "out" / "model.joblib")
+    model = load_model(tmp_path / "out" / "model.npz")
     curves = (
         sum(report["reconstruction_error"], []),
         report["softmax_loss"],
@@ -321,7 +322,7 @@ def test_ctrl_c_between_the_fits_saves_the_softmax_phase(tmp_path, capsys, monke
 
     monkeypatch.setattr(_cli, "_evaluate", interrupt)
     assert main([*QUICK, "--out", "out"]) == 130
-    model = joblib.load(tmp_path / "out" / "model.joblib")
+    model = load_model(tmp_path / "out" / "model.npz")
     assert len(model.softmax_loss_curve_) == 2
     assert model.finetune_iter == 2
 
@@ -339,7 +340,7 @@ def test_ctrl_c_outside_of_training_is_no_traceback(capsys, monkeypatch, functio
 def test_ctrl_c_without_out_leaves_an_earlier_submission_alone(tmp_path, monkeypatch):
     write_kaggle(tmp_path / "kaggle")
     (tmp_path / "submission.csv").write_text("the best one")
-    monkeypatch.setattr(sys, "stderr", InterruptingStream("fine-tuning pass 1"))
+    monkeypatch.setattr(sys, "stderr", InterruptingStream("finetune: pass 1"))
     assert main(["--data", "kaggle", *QUICK]) == 130
     assert (tmp_path / "submission.csv").read_text() == "the best one"
 

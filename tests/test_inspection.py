@@ -23,6 +23,10 @@ from skdbn.inspection import (
     unit_statistics,
 )
 
+pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
+
 X, _, Y, _ = load_digits()
 X, Y = X[:300], Y[:300]
 LOWER = RBMTransformer(30, n_iter=5, random_state=0).fit(X)

@@ -1,12 +1,14 @@
 """Figures: what is in them, not only that they are there."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier, NotConvergedWarning, RBMTransformer
 from skdbn.datasets import load_digits
 from skdbn.inspection import bias_probe, hidden_activations, machines, reconstruct, unit_probe
 from skdbn.plotting import (
@@ -20,8 +22,14 @@ from skdbn.plotting import (
 
 X, _, Y, _ = load_digits()
 X, Y = X[:300], Y[:300]
+pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
+
 NET = DBNClassifier((30, 20), rbm=RBMTransformer(n_iter=5), softmax_iter=2, finetune_iter=3)
-NET.fit(X, Y)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", NotConvergedWarning)
+    NET.fit(X, Y)
 RBM = NET.rbms_[0]
 
 
