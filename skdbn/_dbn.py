@@ -266,8 +266,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             When training was interrupted from the keyboard.
         """
         with unchanged_on_error(self):
-            self._fit(X, y, X_val, y_val)
-        return self
+            return self._fit(X, y, X_val, y_val)
 
     @with_callbacks
     def _fit(self, X, y, X_val=None, y_val=None, state=None):
@@ -306,11 +305,12 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         finally:
             del self._run
         task.call_on_fit_task_end(**what)
+        return self
 
     def _seeds(self, n_layers):
         """Draw a seed for each use."""
-        random_state = check_random_state(self.random_state)
-        return [int(seed) for seed in random_state.randint(MAX_SEED, size=n_layers + 4)]
+        seeds = check_random_state(self.random_state).randint(MAX_SEED, size=n_layers + 4)
+        return seeds.tolist()
 
     def _what_callbacks_see(self, X, labels):
         """Return what a callback is told at the begin and the end of a task."""
@@ -682,8 +682,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _resume(self, X, y, X_val, y_val, state):
         """Go on from the state of a checkpoint."""
-        self._fit(X, y, X_val, y_val, state)
-        return self
+        return self._fit(X, y, X_val, y_val, state)
 
     def _report(self, message):
         """Print a line of progress."""

@@ -20,6 +20,9 @@ from skdbn import DBNClassifier, RBMTransformer, _cli, load_model
 from skdbn._cli import main
 from skdbn.datasets import load_digits
 
+pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
 QUICK = ["--layers", "10", "--pretrain-iter", "1", "--softmax-iter", "2", "--finetune-iter", "2"]
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (60, 6)), np.arange(60) % 3
@@ -390,8 +393,14 @@ class Unpickled:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"X": np.array([[Unpickled()]] * 60)}, "not an .npz file with X and y: Object arrays"),
-        ({"y": np.array([Unpickled()] * 60)}, "not an .npz file with X and y: Object arrays"),
+        (
+            {"X": np.array([[Unpickled()]] * 60)},
+            "not an .npz file with X and y: . has objects, which are not read",
+        ),
+        (
+            {"y": np.array([Unpickled()] * 60)},
+            "not an .npz file with X and y: . has objects, which are not read",
+        ),
         ({"X": X[:, 0]}, r"X has shape (60,)"),
         ({"X": X.astype(str)}, "must be a matrix of numbers"),
         ({"X": np.empty((0, 6)), "y": np.empty(0, int)}, "X has shape (0, 6)"),
@@ -441,10 +450,10 @@ def npy(array, shape=None):
         (gzip.compress(npy(X)), "it is no zip archive"),
         (npz_of(npy(X))[:-100], "it is no zip archive"),
         (npz_of(npy(X), "Z.npy"), "it has no array X"),
-        (npz_of(b"text", "X"), "X has shape () and type |S4"),
+        (npz_of(b"text", "X"), "it has no array X"),
         (npz_of(npy(X)[:-1]), "not an .npz file with X and y"),
         (npz_of(npy(X, (10**15, 6))), "not an .npz file with X and y"),
-        (npz_of(npy(X, (59, 6))), "y has shape (60,)"),
+        (npz_of(npy(X, (59, 6))), "would take"),
         (npz_of(npy(X).replace(b"}", b"(")), "not an .npz file with X and y"),
     ],
 )

@@ -8,6 +8,7 @@ from skdbn import DBNClassifier, RBMTransformer
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skdbn.DataRangeWarning",
+    "ignore::skdbn.GrowingWeightsWarning",
     "ignore::skdbn.HiddenUnitsWarning",
     "ignore::skdbn.NotConvergedWarning",
 )

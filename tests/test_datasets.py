@@ -151,7 +151,7 @@ DAMAGES = [
     (
         "train-images-idx3-ubyte",
         idx(TRAIN, dimensions=(2**32 - 1, 2**32 - 1, 2**32 - 1)),
-        "but there are only 240",
+        "at most 2147483648 are read",
     ),
     ("train-images-idx3-ubyte", idx(TRAIN, dimensions=(0, 4, 5)), "nothing inside"),
     ("train-images-idx3-ubyte", idx(TRAIN, dimensions=(12, 4, 0)), "nothing inside"),

@@ -12,6 +12,9 @@ from scipy.sparse import csr_matrix
 
 from skdbn import DBNClassifier, RBMTransformer
 
+pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
 N_ROWS, N_FEATURES = 40_000, 50  # 8 MB in float32
 DATA = N_ROWS * N_FEATURES * 4
 BOUND = 2_000_000
