@@ -395,11 +395,11 @@ class Unpickled:
     [
         (
             {"X": np.array([[Unpickled()]] * 60)},
-            "not an .npz file with X and y: . has objects, which are not read",
+            "has objects, which are not read",
         ),
         (
             {"y": np.array([Unpickled()] * 60)},
-            "not an .npz file with X and y: . has objects, which are not read",
+            "has objects, which are not read",
         ),
         ({"X": X[:, 0]}, r"X has shape (60,)"),
         ({"X": X.astype(str)}, "must be a matrix of numbers"),
