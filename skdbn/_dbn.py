@@ -31,6 +31,7 @@ from skdbn._validation import (
     blocks,
     check_batch_size,
     check_choice,
+    check_finite,
     check_integer,
     check_real,
     resolve_batch_size,
@@ -419,7 +420,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             unknown = np.setdiff1d(y_val, self.classes_)
             if len(unknown):
                 raise ValueError(
-                    f"y_val has {unknown[0]!r}, which is none of the classes in y: {self.classes_}."
+                    f"y_val has {unknown[0]}, which is none of the classes in y: {self.classes_}."
                 )
             return X, labels, (X_val, np.searchsorted(self.classes_, y_val))
         if not self.early_stopping:
@@ -704,11 +705,11 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Apply a function of network and rows to blocks of rows."""
         engine = network.engine
         result = engine.zeros(X.shape[0], n_columns)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             for block in blocks(X.shape[0]):
                 rows = engine.buffer("rows", block.stop - block.start, X.shape[1])
                 result[block] = function(network, engine.rows(X, block, rows))
-        return result
+        return check_finite(result, "output of the network")
 
     def _probabilities(self, X):
         """Return `predict_proba` of validated X."""

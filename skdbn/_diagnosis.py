@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+FROM_FIT, FROM_CLASSIFIER = 6, 10  # calls from a warning up to the line of the user
 MANY = 0.5  # share of hidden units that may be dead or saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
@@ -53,7 +54,9 @@ def warn_of_idle_units(dead, saturated, where=""):
         )
     else:
         return
-    warnings.warn(where + finding, HiddenUnitsWarning, stacklevel=6)
+    warnings.warn(
+        where + finding, HiddenUnitsWarning, stacklevel=FROM_CLASSIFIER if where else FROM_FIT
+    )
 
 
 def warn_of_growing_weights(largest, n_passes, where=""):
@@ -77,7 +80,7 @@ def warn_of_growing_weights(largest, n_passes, where=""):
         f"{where}The largest weight is {largest:.3g} after {n_passes} passes and the weights still "
         "grow: training runs away. Lower learning_rate, raise weight_decay, or scale X.",
         GrowingWeightsWarning,
-        stacklevel=6,
+        stacklevel=FROM_CLASSIFIER if where else FROM_FIT,
     )
 
 
@@ -114,4 +117,4 @@ def warn_unless_converged(losses, labels):
         )
     else:
         return
-    warnings.warn(finding, NotConvergedWarning, stacklevel=6)
+    warnings.warn(finding, NotConvergedWarning, stacklevel=FROM_FIT)

@@ -22,11 +22,21 @@ from skdbn._boltzmann import (
     visible_mean,
 )
 from skdbn._callbacks import CallbackSupportMixin, PassTasks, with_callbacks
-from skdbn._diagnosis import warn_of_growing_weights, warn_of_idle_units
+from skdbn._diagnosis import (
+    FROM_CLASSIFIER,
+    FROM_FIT,
+    warn_of_growing_weights,
+    warn_of_idle_units,
+)
 from skdbn._engines import ENGINES
 from skdbn._gradients import GRADIENTS, likelihood_gradient, reserve_phases
 from skdbn._optimizers import OPTIMIZERS
-from skdbn._training import BestParameters, InterruptedTrainingWarning, minimize
+from skdbn._training import (
+    BestParameters,
+    DivergenceError,
+    InterruptedTrainingWarning,
+    minimize,
+)
 from skdbn._units import UNITS, DataRangeWarning
 from skdbn._validation import (
     FLOATS,
@@ -34,6 +44,7 @@ from skdbn._validation import (
     blocks,
     check_batch_size,
     check_choice,
+    check_finite,
     check_integer,
     check_real,
     resolve_batch_size,
@@ -331,7 +342,8 @@ class RBMTransformer(
         A classifier hands in its own `tasks`, to tell of each pass, and `where` in it the machine
         is, for messages.
         """
-        X = self._prepare(X, go_on)
+        stacklevel = FROM_CLASSIFIER if where else FROM_FIT
+        X = self._prepare(X, go_on, stacklevel)
         split_seed = self._split_seed() if state is None else state["split_seed"]
         X, X_val, y = self._hold_out(X, X_val, y, split_seed)
         n_passes = self.n_iter if n_passes is None else n_passes
@@ -349,7 +361,7 @@ class RBMTransformer(
         task.call_on_fit_task_end(**what)
         self._warn_of_outcome(where)
 
-    def _prepare(self, X, go_on, stacklevel=6):
+    def _prepare(self, X, go_on, stacklevel):
         """Check the parameters and the data."""
         self._check_parameters()
         X = self._validate(X, self.components_.dtype if go_on else FLOATS, reset=not go_on)
@@ -529,6 +541,11 @@ class RBMTransformer(
             self._run["n_passes"] = n_made
             optimizer.momentum = self._momentum()
             self._look(rbm, watched, X_val)
+            if not np.isfinite(self.loss_curve_[-1]):
+                raise DivergenceError(
+                    f"Training diverged in pass {n_made}: the reconstruction error is not finite. "
+                    "Lower learning_rate or scale the data."
+                )
             self._report(time.perf_counter() - start)
             if X_val is not None:
                 best.watch(self.validation_loss_curve_[-1])
@@ -732,7 +749,7 @@ class RBMTransformer(
         n_samples, n_features = X.shape
         shape = (n_samples,) if n_columns is None else (n_samples, n_columns)
         result = engine.zeros(*shape)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             for block in blocks(n_samples):
                 n_rows = block.stop - block.start
                 rows = engine.rows(X, block, engine.buffer("rows", n_rows, n_features))
@@ -740,7 +757,7 @@ class RBMTransformer(
                     result[block] = function(rbm, rows)
                 else:
                     function(rbm, rows, out=result[block])
-        return result
+        return check_finite(result, function.__name__.replace("_", " "))
 
     # -- sampling
 
@@ -777,7 +794,8 @@ class RBMTransformer(
         rbm = self._machine(engine)
         shape = (n_samples, self.components_.shape[1])
         if start is None:
-            mean = rbm.visible_units.mean(engine.zeros(*shape) + rbm.intercept_visible)
+            with np.errstate(over="ignore"):
+                mean = rbm.visible_units.mean(engine.zeros(*shape) + rbm.intercept_visible)
             v = rbm.visible_units.sample(mean)
         else:
             v = self._validate(start, engine.dtype)
@@ -786,10 +804,10 @@ class RBMTransformer(
                     f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
                 )
             v = engine.rows(v, slice(None), engine.zeros(*shape))
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(n_gibbs_steps):
                 v = gibbs_step(rbm, v)
-        return v
+        return check_finite(v, "chain")
 
     def gibbs(self, v):
         """Make one Gibbs step, as `BernoulliRBM.gibbs` does.
@@ -810,8 +828,8 @@ class RBMTransformer(
         engine = self._engine
         v = self._validate(v, engine.dtype)
         v = engine.rows(v, slice(None), engine.zeros(*v.shape))
-        with np.errstate(over="ignore"):
-            return gibbs_step(self._machine(engine), v)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return check_finite(gibbs_step(self._machine(engine), v), "chain")
 
     def __getstate__(self):
         return {**super().__getstate__(), "_skdbn_version": __version__}

@@ -166,6 +166,34 @@ def blocks(n_samples, size=BLOCK_SIZE):
         yield slice(start, min(start + size, n_samples))
 
 
+def check_finite(result, what):
+    """Raise unless every value of a result is finite.
+
+    Parameters
+    ----------
+    result : ndarray
+        What was computed from data of a user.
+    what : str
+        What it is, for the message.
+
+    Returns
+    -------
+    ndarray
+        The result.
+
+    Raises
+    ------
+    ValueError
+        When a value is infinite or not a number.
+    """
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"The {what} overflows: values or weights are too large for {result.dtype}. Scale X as "
+            "the training data were scaled; if it is, train with a lower learning_rate."
+        )
+    return result
+
+
 @contextmanager
 def unchanged_on_error(estimator):
     """Give an estimator its attributes back when the block raises.

@@ -1,0 +1,294 @@
+"""Hostile input: a documented error, or results that are finite and valid."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from scipy import sparse
+
+from skdbn import DBNClassifier, RBMTransformer
+
+N_EXAMPLES = 700  # of each of three properties
+PROFILE = settings(
+    max_examples=N_EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+EXTREMES = [0.0, -0.0, 1.0, 0.5, 1e-300, 5e-324, 1e300, -1e300, 1e-40, 1e30, 255.0, -3.0]
+BROKEN = [np.nan, np.inf, -np.inf]
+DTYPES = ["f8", "f4", "f2", "i8", "i4", "u1", "?", "O"]
+FORMATS = ["csr_matrix", "csc_matrix", "coo_matrix", "lil_matrix", "dok_matrix", "csr_array"]
+
+
+@st.composite
+def tables(draw):
+    """Tables of every kind, most of them sane."""
+    n_rows = draw(st.sampled_from([0, 1, 2, 3, 8, 12]))
+    n_columns = draw(st.sampled_from([0, 1, 2, 6]))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    X = rng.random((n_rows, n_columns))
+    for _ in range(draw(st.sampled_from([0, 0, 1, 3]))):
+        if X.size:
+            values = EXTREMES + (BROKEN if draw(st.booleans()) else [])
+            X.flat[rng.integers(X.size)] = draw(st.sampled_from(values))
+    kind = draw(st.sampled_from(["as it is", "equal rows", "constant columns", "binary"]))
+    if kind == "equal rows" and n_rows:
+        X[:] = X[0]
+    elif kind == "constant columns" and n_columns:
+        X[:, 0] = 1.0
+    elif kind == "binary":
+        X = (X > 0.5).astype(float)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        X = X.astype(draw(st.sampled_from(DTYPES)))
+    layout = draw(st.sampled_from(["C", "F", "reversed", "strided", "sparse", "list"]))
+    if layout == "F":
+        X = np.asfortranarray(X)
+    elif layout == "reversed":
+        X = X[::-1]
+    elif layout == "strided":
+        X = np.repeat(X, 2, axis=0)[::2]
+    elif layout == "sparse" and X.dtype.kind in "fiu" and X.dtype != np.float16:
+        X = getattr(sparse, draw(st.sampled_from(FORMATS)))(X)
+    elif layout == "list":
+        X = X.tolist()
+    return X
+
+
+@st.composite
+def labels(draw, n_rows):
+    """Labels of every kind."""
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    y = rng.integers(0, draw(st.sampled_from([1, 2, 3])), n_rows)
+    kind = draw(
+        st.sampled_from(
+            ["int", "int", "negative", "float", "bool", "str", "object", "continuous", "column"]
+            + ["nan", "none", "short", "mixed"]
+        )
+    )
+    return {
+        "int": lambda: y,
+        "negative": lambda: -y,
+        "float": lambda: y.astype(float),
+        "bool": lambda: y > 0,
+        "str": lambda: y.astype(str),
+        "object": lambda: y.astype(str).astype(object),
+        "continuous": lambda: y + rng.random(n_rows),
+        "column": lambda: y[:, None],
+        "nan": lambda: np.where(y == 0, np.nan, y),
+        "none": lambda: None,
+        "short": lambda: y[:-1],
+        "mixed": lambda: np.array([int(v) if v else "none" for v in y], object),
+    }[kind]()
+
+
+def options(sane, hostile):
+    """Parameters of an estimator: sane ones, now and then with a hostile one."""
+    return st.tuples(
+        st.fixed_dictionaries({name: st.sampled_from(values) for name, values in sane.items()}),
+        st.sampled_from([{}] * (2 * len(hostile)) + hostile),
+    ).map(lambda pair: {**pair[0], **pair[1]})
+
+
+RBMS = options(
+    {
+        "n_components": [1, 3, 7],
+        "visible_units": ["binary", "gaussian"],
+        "hidden_units": ["binary", "gaussian"],
+        "gradient": ["cd", "pcd"],
+        "n_gibbs_steps": [1, 2],
+        "learning_rate": [0.1, 1e-3],
+        "momentum": [0.9, 0.0, 0.999],
+        "weight_decay": [0.0, 2e-4],
+        "batch_size": ["auto", 1, 100],
+        "n_iter": [0, 1, 2],
+        "early_stopping": [False, False, True],
+        "random_state": [0, 1],
+    },
+    [
+        {"learning_rate": 1e300},
+        {"learning_rate": 10.0},
+        {"learning_rate": "high"},
+        {"learning_rate": -1.0},
+        {"momentum": 1.0},
+        {"weight_decay": 1e300},
+        {"batch_size": 0},
+        {"n_iter": -1},
+        {"n_components": 2.5},
+        {"gradient": None},
+        {"random_state": "seed"},
+    ],
+)
+NETS = options(
+    {
+        "hidden_layer_sizes": [3, (3,), (4, 2)],
+        "pretrain": [True, False],
+        "softmax_iter": [0, 1],
+        "finetune_iter": [0, 1, 2],
+        "solver": ["adam", "sgd"],
+        "learning_rate_init": ["auto", 0.01],
+        "learning_rate": ["cosine", "constant"],
+        "alpha": [0.0, 1e-3],
+        "dropout": [0.0, 0.5],
+        "input_dropout": [0.0, 0.3],
+        "batch_size": ["auto", 1, 5],
+        "early_stopping": [False, False, True],
+        "random_state": [0, 1],
+    },
+    [
+        {"hidden_layer_sizes": ()},
+        {"hidden_layer_sizes": (3, 0)},
+        {"learning_rate_init": 1e300},
+        {"learning_rate_init": 0.0},
+        {"solver": "newton"},
+        {"dropout": 1.0},
+        {"alpha": -1.0},
+        {"finetune_iter": 1.5},
+        {"validation_fraction": 1.0},
+    ],
+)
+
+
+def fingerprint(X):
+    """Content of a table, to see that it was not changed."""
+    if sparse.issparse(X):
+        return X.tocoo().toarray().tobytes(), X.dtype, X.format
+    return np.asarray(X).tobytes() if not isinstance(X, list) else repr(X)
+
+
+def outcome(function, *arguments):
+    """Return the result, or None after a documented error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", UserWarning)  # those of the library; not numpy's
+        try:
+            return function(*arguments)
+        except (ValueError, TypeError):
+            return None
+
+
+def assert_finite(*arrays):
+    for array in arrays:
+        assert np.isfinite(array).all()
+
+
+def check_machine(options, X):
+    """Fit a machine and ask it everything; return whether it could be fitted."""
+    rbm, before = RBMTransformer(**options), fingerprint(X)
+    fitted = outcome(rbm.fit, X)
+    assert fingerprint(X) == before
+    if fitted is None:
+        assert not hasattr(rbm, "components_")
+        return False
+    assert_finite(rbm.components_, rbm.intercept_visible_, rbm.intercept_hidden_)
+    h = outcome(rbm.transform, X)
+    assert_in_support(h, options["hidden_units"])
+    if h is not None:
+        assert_in_support(outcome(rbm.inverse_transform, h), options["visible_units"])
+    for method in (rbm.free_energy, rbm.score_samples):
+        values = outcome(method, X)
+        assert values is None or np.isfinite(values).all()
+    assert_finite(rbm.loss_curve_)
+    assert_in_support(outcome(rbm.sample, 2, 2), options["visible_units"])
+    components = rbm.components_.copy()
+    if outcome(rbm.partial_fit, X) is None:
+        np.testing.assert_array_equal(rbm.components_, components)
+    assert_finite(rbm.components_)
+    assert fingerprint(X) == before
+    return True
+
+
+def assert_in_support(values, units):
+    if values is None:
+        return
+    assert_finite(values)
+    if units == "binary":
+        assert (values >= 0.0).all()
+        assert (values <= 1.0).all()
+
+
+def check_classifier(options, rbm, X, y):
+    """Fit a classifier and predict; return whether it could be fitted."""
+    template = outcome(lambda: RBMTransformer(**{**rbm, "early_stopping": False}))
+    net, before = DBNClassifier(rbm=template, **options), fingerprint(X)
+    fitted = outcome(net.fit, X, y)
+    assert fingerprint(X) == before
+    if fitted is None:
+        assert not hasattr(net, "coefs_")
+        return False
+    assert_finite(*net.coefs_, *net.intercepts_)
+    p = outcome(net.predict_proba, X)
+    if p is not None:
+        assert_finite(p)
+        assert (p >= 0.0).all()
+        np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-4)
+        assert set(net.predict(X)) <= set(net.classes_)
+    return True
+
+
+@PROFILE
+@given(RBMS, tables())
+def test_machine_raises_a_documented_error_or_is_valid(options, X):
+    check_machine(options, X)
+
+
+@PROFILE
+@given(NETS, RBMS, tables(), st.data())
+def test_classifier_raises_a_documented_error_or_is_valid(options, rbm, X, data):
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    check_classifier(options, rbm, X, data.draw(labels(n_rows)))
+
+
+GOOD = np.random.default_rng(0).random((12, 6))
+GOOD_LABELS = np.arange(12) % 3
+
+
+@PROFILE
+@given(NETS, RBMS, tables(), st.data())
+def test_failing_fit_leaves_a_fitted_estimator_as_it_was(options, rbm_options, X, data):
+    rbm = RBMTransformer(3, n_iter=1, random_state=0)
+    net = DBNClassifier((3,), rbm=RBMTransformer(n_iter=1), random_state=0)
+    outcome(rbm.fit, GOOD)
+    outcome(net.fit, GOOD, GOOD_LABELS)
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    warm = data.draw(st.booleans())
+    for estimator, parameters, arguments in (
+        (rbm, rbm_options, (X,)),
+        (net, {**options, "rbm": RBMTransformer(**rbm_options)}, (X, data.draw(labels(n_rows)))),
+    ):
+        expected = estimator.transform(GOOD) if estimator is rbm else estimator.predict_proba(GOOD)
+        kept = estimator.get_params(deep=False)
+        estimator.set_params(**{**parameters, "warm_start": warm})
+        if outcome(estimator.fit, *arguments) is None:
+            estimator.set_params(**kept)
+            given_back = (
+                estimator.transform(GOOD) if estimator is rbm else estimator.predict_proba(GOOD)
+            )
+            np.testing.assert_array_equal(given_back, expected)
+
+
+def test_properties_are_tried_often_enough():
+    assert 3 * N_EXAMPLES >= 2000
+
+
+def test_many_examples_can_be_fitted_and_many_can_not():
+    machines, nets = [], []
+
+    @settings(PROFILE, max_examples=200)
+    @given(NETS, RBMS, tables(), st.data())
+    def fit(options, rbm, X, data):
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        machines.append(check_machine(rbm, X))
+        nets.append(check_classifier(options, rbm, X, data.draw(labels(n_rows))))
+
+    fit()
+    assert 0.2 < np.mean(machines) < 0.8
+    assert 0.1 < np.mean(nets) < 0.8
+
+
+def test_outcome_lets_other_errors_pass():
+    with pytest.raises(ZeroDivisionError):
+        outcome(lambda: 1 / 0)
