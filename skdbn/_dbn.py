@@ -708,8 +708,9 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore"):
             for block in blocks(X.shape[0]):
                 rows = engine.buffer("rows", block.stop - block.start, X.shape[1])
-                result[block] = function(network, engine.rows(X, block, rows))
-        return check_finite(result, "output of the network")
+                block_result = function(network, engine.rows(X, block, rows))
+                result[block] = check_finite(block_result, "output of the network")
+        return result
 
     def _probabilities(self, X):
         """Return `predict_proba` of validated X."""

@@ -344,7 +344,9 @@ class RBMTransformer(
         """
         stacklevel = FROM_CLASSIFIER if where else FROM_FIT
         X = self._prepare(X, go_on, stacklevel)
-        split_seed = self._split_seed() if state is None else state["split_seed"]
+        # beside the seed of training, which a split leaves as it is
+        split_seed = int(check_random_state(self.random_state).randint(MAX_SEED, size=2)[1])
+        split_seed = split_seed if state is None else state["split_seed"]
         X, X_val, y = self._hold_out(X, X_val, y, split_seed)
         n_passes = self.n_iter if n_passes is None else n_passes
         n_made = 0 if state is None else state["n_passes"]
@@ -390,10 +392,6 @@ class RBMTransformer(
         engine = ENGINES["numpy"](X.dtype, seed)
         drawn = engine.permutation(X_val.shape[0])[:N_MONITORED]
         return X, engine.rows(X_val, drawn, engine.zeros(len(drawn), X.shape[1])), y
-
-    def _split_seed(self):
-        """Return the seed of the split: beside the one of training, which it leaves as it is."""
-        return int(check_random_state(self.random_state).randint(MAX_SEED, size=2)[1])
 
     def _start_or_continue(self, X, go_on):
         """Set or copy what training changes."""
@@ -757,7 +755,8 @@ class RBMTransformer(
                     result[block] = function(rbm, rows)
                 else:
                     function(rbm, rows, out=result[block])
-        return check_finite(result, function.__name__.replace("_", " "))
+                check_finite(result[block], function.__name__.replace("_", " "))
+        return result
 
     # -- sampling
 

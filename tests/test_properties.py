@@ -26,8 +26,8 @@ FORMATS = ["csr_matrix", "csc_matrix", "coo_matrix", "lil_matrix", "dok_matrix",
 @st.composite
 def tables(draw):
     """Tables of every kind, most of them sane."""
-    n_rows = draw(st.sampled_from([0, 1, 2, 3, 8, 12]))
-    n_columns = draw(st.sampled_from([0, 1, 2, 6]))
+    n_rows = draw(st.sampled_from([0, 1, 2, 3, 8, 12, 12, 12]))
+    n_columns = draw(st.sampled_from([0, 1, 2, 6, 6, 6]))
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     X = rng.random((n_rows, n_columns))
     for _ in range(draw(st.sampled_from([0, 0, 1, 3]))):
@@ -285,7 +285,7 @@ def test_many_examples_can_be_fitted_and_many_can_not():
         nets.append(check_classifier(options, rbm, X, data.draw(labels(n_rows))))
 
     fit()
-    assert 0.2 < np.mean(machines) < 0.8
+    assert 0.15 < np.mean(machines) < 0.85
     assert 0.1 < np.mean(nets) < 0.8
 
 
