@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -35,6 +34,7 @@ from skdbn._validation import (
     check_integer,
     check_real,
     resolve_batch_size,
+    split_rows,
     unchanged_on_error,
 )
 from skdbn._version import __version__, warn_of_other_version
@@ -310,8 +310,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _seeds(self, n_layers):
         """Draw a seed for each use."""
-        seeds = check_random_state(self.random_state).randint(MAX_SEED, size=n_layers + 4)
-        return seeds.tolist()
+        return check_random_state(self.random_state).randint(MAX_SEED, size=n_layers + 4).tolist()
 
     def _what_callbacks_see(self, X, labels):
         """Return what a callback is told at the begin and the end of a task."""
@@ -398,7 +397,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
-                f"y has one class, {classes[0]!r}; {type(self).__name__} needs at least two "
+                f"y has one class, {classes.tolist()[0]!r}; {type(self).__name__} needs at least two "
                 "classes."
             )
         if go_on and not np.array_equal(classes, self.classes_):
@@ -425,10 +424,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return X, labels, (X_val, np.searchsorted(self.classes_, y_val))
         if not self.early_stopping:
             return X, labels, None
-        X, X_held_out, labels, labels_held_out = train_test_split(
-            X, labels, test_size=self.validation_fraction, stratify=labels, random_state=seed
-        )
-        return X, labels, (X_held_out, labels_held_out)
+        rows, held_out = split_rows(X.shape[0], self.validation_fraction, seed, labels)
+        return X[rows], labels[rows], (X[held_out], labels[held_out])
 
     def _start(self, X, templates, seed):
         """Make a network of random weights (Glorot and Bengio 2010)."""
@@ -707,9 +704,9 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         result = engine.zeros(X.shape[0], n_columns)
         with np.errstate(over="ignore", invalid="ignore"):
             for block in blocks(X.shape[0]):
-                rows = engine.buffer("rows", block.stop - block.start, X.shape[1])
-                block_result = function(network, engine.rows(X, block, rows))
-                result[block] = check_finite(block_result, "output of the network")
+                memory = engine.buffer("rows", block.stop - block.start, X.shape[1])
+                values = function(network, engine.rows(X, block, memory))
+                result[block] = check_finite(values, "output of the network")
         return result
 
     def _probabilities(self, X):

@@ -1,13 +1,11 @@
 """The restricted Boltzmann machine as a scikit-learn transformer."""
 
 import copy
-import math
 import time
 import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -48,6 +46,7 @@ from skdbn._validation import (
     check_integer,
     check_real,
     resolve_batch_size,
+    split_rows,
     unchanged_on_error,
     value_range,
 )
@@ -377,16 +376,7 @@ class RBMTransformer(
         if X_val is not None:
             X_val = self._validate(X_val, X.dtype)
         else:
-            n_held_out = math.ceil(self.validation_fraction * X.shape[0])
-            if n_held_out >= X.shape[0]:
-                raise ValueError(
-                    f"early_stopping == True and validation_fraction == "
-                    f"{self.validation_fraction} hold out {n_held_out} of {X.shape[0]} rows, which "
-                    "leaves none to train on. Give more rows, or set early_stopping=False."
-                )
-            rows, held_out = train_test_split(
-                np.arange(X.shape[0]), test_size=n_held_out, random_state=seed
-            )
+            rows, held_out = split_rows(X.shape[0], self.validation_fraction, seed)
             y = y if y is None else _safe_indexing(y, rows)
             X, X_val = X[rows], X[held_out]
         engine = ENGINES["numpy"](X.dtype, seed)

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_scalar
 
 FLOATS = (np.float64, np.float32)  # what is computed in; other types become the first
@@ -192,6 +193,42 @@ def check_finite(result, what):
             "the training data were scaled; if it is, train with a lower learning_rate."
         )
     return result
+
+
+def split_rows(n_samples, fraction, seed, labels=None):
+    """Draw the rows that early stopping holds out.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows.
+    fraction : float
+        Share of them that is held out.
+    seed : int
+        Seed.
+    labels : ndarray of shape (n_samples,), default=None
+        Classes, whose shares are kept.
+
+    Returns
+    -------
+    rows, held_out : ndarray of int
+        Indices.
+
+    Raises
+    ------
+    ValueError
+        When there are too few rows.
+    """
+    try:
+        return train_test_split(
+            np.arange(n_samples), test_size=fraction, stratify=labels, random_state=seed
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping == True and validation_fraction == {fraction} can not hold out some "
+            f"of {n_samples} rows: {error} Give more rows, change validation_fraction, hand fit "
+            "the held-out rows as X_val, or set early_stopping=False."
+        ) from error
 
 
 @contextmanager

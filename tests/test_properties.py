@@ -26,8 +26,8 @@ FORMATS = ["csr_matrix", "csc_matrix", "coo_matrix", "lil_matrix", "dok_matrix",
 @st.composite
 def tables(draw):
     """Tables of every kind, most of them sane."""
-    n_rows = draw(st.sampled_from([0, 1, 2, 3, 8, 12, 12, 12]))
-    n_columns = draw(st.sampled_from([0, 1, 2, 6, 6, 6]))
+    n_rows = draw(st.sampled_from([24, 24, 24, 12, 8, 3, 2, 1, 0]))
+    n_columns = draw(st.sampled_from([6, 6, 6, 2, 1, 0]))
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     X = rng.random((n_rows, n_columns))
     for _ in range(draw(st.sampled_from([0, 0, 1, 3]))):
@@ -62,10 +62,11 @@ def tables(draw):
 def labels(draw, n_rows):
     """Labels of every kind."""
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
-    y = rng.integers(0, draw(st.sampled_from([1, 2, 3])), n_rows)
+    y = rng.integers(0, draw(st.sampled_from([2, 2, 2, 3, 1])), n_rows)
     kind = draw(
         st.sampled_from(
-            ["int", "int", "negative", "float", "bool", "str", "object", "continuous", "column"]
+            ["int"] * 8
+            + ["negative", "float", "bool", "str", "object", "continuous", "column"]
             + ["nan", "none", "short", "mixed"]
         )
     )
@@ -164,6 +165,8 @@ def outcome(function, *arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", UserWarning)  # those of the library; not numpy's
+        # scikit-learn's own sum over float16 that are not finite, before it refuses them
+        warnings.filterwarnings("ignore", "invalid value encountered in reduce")
         try:
             return function(*arguments)
         except (ValueError, TypeError):
@@ -286,7 +289,7 @@ def test_many_examples_can_be_fitted_and_many_can_not():
 
     fit()
     assert 0.15 < np.mean(machines) < 0.85
-    assert 0.1 < np.mean(nets) < 0.8
+    assert 0.05 < np.mean(nets) < 0.85
 
 
 def test_outcome_lets_other_errors_pass():
