@@ -397,8 +397,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
-                f"y has one class, {classes.tolist()[0]!r}; {type(self).__name__} needs at least two "
-                "classes."
+                f"y has one class, {classes.tolist()[0]!r}; {type(self).__name__} needs at least "
+                "two classes."
             )
         if go_on and not np.array_equal(classes, self.classes_):
             raise ValueError(
