@@ -308,16 +308,17 @@ def _prepare(options, data):
 def _run(options, data):
     """Train, print the table, write the files; return the exit status."""
     n_classes = len(np.unique(data.y_train))
+    net = _load_net(options, data) if options.load is not None else _new_net(options)
+    partial = _load_partial(options, net)
     print(
         f"{options.data}: {len(data.X_train)} training rows, {len(data.X_test)} test rows, "
         f"{data.X_train.shape[1]} features, {n_classes} classes",
         flush=True,
     )
-    net = _load_net(options, data) if options.load is not None else _new_net(options)
     asked_for = net.get_params(deep=False)
     rows = []
     try:
-        net, finished = _compare(options, net, data, rows)
+        net, finished = _compare(options, net, partial, data, rows)
     except KeyboardInterrupt:
         finished = False
     for model in (net, *getattr(net, "rbms_", [])):
@@ -356,7 +357,7 @@ def _load_net(options, data):
     return net
 
 
-def _compare(options, net, data, rows):
+def _compare(options, net, partial, data, rows):
     """Append the rows of nearest neighbours and the net; return the net, and if all was done."""
     neighbors, name = KNeighborsClassifier(N_NEIGHBORS), f"KNeighborsClassifier({N_NEIGHBORS})"
     print(f"[{name}] classifying {len(data.X_test)} rows", file=sys.stderr)
@@ -365,18 +366,18 @@ def _compare(options, net, data, rows):
     if options.load is not None:
         rows.append(_evaluate("DBNClassifier", net, data, 0.0))
         return net, True
-    return _train(options, net, data, rows)
+    return _train(options, net, partial, data, rows)
 
 
-def _train(options, net, data, rows):
+def _train(options, net, partial, data, rows):
     """Train the net and append its rows.
 
     Two fits instead of one, which end at the same weights, show the error between them.
     """
     finetune_iter, seconds, fine_tuning = net.finetune_iter, 0.0, False
     progress = Progress(net, data.X_train.shape[1], len(np.unique(data.y_train)))
-    if options.checkpoint is not None and options.checkpoint.exists():
-        partial = _load_partial(options, net)
+    if partial is not None:
+        print(f"going on from {options.checkpoint}", file=sys.stderr)
         fine_tuning = partial.warm_start
         net, seconds, finished = _fit(options, partial, data, progress, go_on=True)
     else:
@@ -395,7 +396,9 @@ def _train(options, net, data, rows):
 
 
 def _load_partial(options, net):
-    """Return the net of the checkpoint when it was made with the same options."""
+    """Return the net of the checkpoint, where there is one, made with the same options."""
+    if options.checkpoint is None or not options.checkpoint.exists():
+        return None
     partial = load_checkpoint(options.checkpoint)
     if isinstance(partial, DBNClassifier):
         stage = (
@@ -405,7 +408,6 @@ def _load_partial(options, net):
         given = partial.get_params()
         other = [name for name in expected if name != "rbm" and expected[name] != given.get(name)]
         if not other:
-            print(f"going on from {options.checkpoint}", file=sys.stderr)
             return partial
         options_differ = f"made with other options ({', '.join(other)})"
     else:

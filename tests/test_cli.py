@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, write_folder
 from threadpoolctl import threadpool_limits
 
-from skdbn import DBNClassifier, RBMTransformer, _cli, load_model
+from skdbn import DBNClassifier, RBMTransformer, _cli, load_model, save_model
 from skdbn._cli import main
 from skdbn.datasets import load_digits
 
@@ -576,3 +577,94 @@ def test_wrong_options_are_refused(arguments, capsys):
         main(arguments)
     assert caught.value.code == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+# -- saved models and checkpoints
+
+
+def test_loaded_model_is_evaluated_and_not_trained(tmp_path, capsys):
+    assert main([*QUICK, "--out", "out"]) == 0
+    first = capsys.readouterr()
+    assert main(["--load", "out/model.npz"]) == 0
+    second = capsys.readouterr()
+    assert "pass" not in second.err
+    row_before, row_after = (shown.out.splitlines()[-1].split() for shown in (first, second))
+    assert row_before[:2] == row_after[:2]  # the same error
+
+
+def test_loaded_model_must_fit_the_data(tmp_path, capsys):
+    rbm = RBMTransformer(3, n_iter=1).fit(load_digits()[0])
+    save_model(rbm, "rbm.npz")
+    assert "holds a RBMTransformer for 64 features; there" in refusal(["--load", "rbm.npz"], capsys)
+    Path("text.npz").write_text("text")
+    assert "text.npz is damaged or no file of skdbn" in refusal(["--load", "text.npz"], capsys)
+    assert "nothing.npz" in refusal(["--load", "nothing.npz"], capsys)
+    with pytest.raises(SystemExit):
+        main(["--load", "rbm.npz", "--checkpoint", "file"])
+
+
+needs_callbacks = pytest.mark.skipif(
+    not hasattr(DBNClassifier, "set_callbacks"), reason="scikit-learn 1.9 brought callbacks"
+)
+
+
+@needs_callbacks
+@pytest.mark.parametrize(
+    ("moment", "n_rows"),
+    [("pretrain layer 2: pass 1", 3), ("softmax: pass 1", 3), ("finetune: pass 1", 2)],
+)
+def test_checkpoint_goes_on_to_the_same_model(tmp_path, capsys, monkeypatch, moment, n_rows):
+    job = [*QUICK, "--layers", "12", "8"]
+    assert main([*job, "--out", "whole"]) == 0
+    job += ["--checkpoint", "checkpoint"]
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", InterruptingStream(moment))
+        assert main(job) == 130
+    capsys.readouterr()
+    assert main([*job, "--out", "resumed"]) == 0
+    shown = capsys.readouterr()
+    assert "going on from checkpoint" in shown.err
+    assert len(read_report(tmp_path / "resumed")["results"]) == n_rows
+    whole, resumed = (load_model(tmp_path / f"{name}/model.npz") for name in ("whole", "resumed"))
+    X = load_digits()[1]
+    np.testing.assert_array_equal(whole.predict_proba(X), resumed.predict_proba(X))
+    assert whole.get_params(deep=False).keys() == resumed.get_params(deep=False).keys()
+    assert (resumed.warm_start, resumed.softmax_iter) == (False, 2)
+
+
+@needs_callbacks
+def test_checkpoint_of_other_options_is_refused(tmp_path, capsys):
+    assert main([*QUICK, "--checkpoint", "checkpoint"]) == 0
+    capsys.readouterr()
+    line = refusal([*QUICK, "--seed", "1", "--checkpoint", "checkpoint"], capsys)
+    assert "made with other options (random_state): remove it to start anew" in line
+
+
+@needs_callbacks
+def test_progress_is_one_line_on_a_terminal(monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(QUICK) == 0
+    shown = sys.stderr.getvalue()
+    assert shown.count("\r\033[K") == 5
+    assert shown.count("left\n") == 2  # where each of the two fits ends
+    assert "finetune: pass 2 of 2" in shown.rpartition("\r")[2]
+
+
+def test_npz_bomb_is_refused_before_it_takes_memory(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("skdbn._readers.MAX_BYTES", 10**6)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, X=np.zeros((5_000, 1_000), np.uint8), y=np.zeros(5_000, int))
+    assert path.stat().st_size < 10**5
+    assert "X takes 5000128 bytes unpacked, at most 1000000 are" in refusal(
+        ["--data", str(path)], capsys
+    )
+
+
+def test_npz_member_that_lies_about_its_size_is_refused(tmp_path, capsys):
+    path = tmp_path / "lie.npz"
+    path.write_bytes(npz_of(npy(X, (10**6, 10**6))))
+    assert "would take" in refusal(["--data", str(path)], capsys)
