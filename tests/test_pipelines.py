@@ -120,7 +120,7 @@ def test_features_beat_raw_pixels_on_shifted_digits():
         RBMTransformer(100, random_state=0), LogisticRegression(C=10.0, max_iter=200, tol=1e-2)
     )
     raw_score, score = (cross_val_score(m, data, labels, cv=folds).mean() for m in (raw, features))
-    assert score > raw_score + 0.05
+    assert score > raw_score + 0.03
 
 
 # -- the same results, whoever does the work
