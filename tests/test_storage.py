@@ -78,6 +78,42 @@ def test_failed_writing_leaves_the_older_file_and_nothing_else(path, monkeypatch
     assert_same(read(path, "model"), {**TREE, "scalar": 0.5})
 
 
+def test_file_is_replaced_at_once_when_the_new_one_is_complete(path, monkeypatch):
+    replace, replaced = os.replace, []
+
+    def look_and_replace(new, old):
+        assert read(new, "model") == {"value": 1}
+        assert_same(read(old, "model"), {**TREE, "scalar": 0.5})
+        replaced.append(old)
+        replace(new, old)
+
+    monkeypatch.setattr(os, "replace", look_and_replace)
+    write(path, "model", {"value": 1})
+    assert replaced == [path]
+    assert read(path, "model") == {"value": 1}
+
+
+def test_error_of_the_last_step_is_raised_and_leaves_no_file(path, monkeypatch):
+    def fail(new, old):
+        raise PermissionError("not allowed")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(PermissionError, match="not allowed"):
+        write(path, "model", {"value": 1})
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_array_that_was_exchanged_is_refused(path):
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    name = next(name for name, array in arrays.items() if array.dtype == np.float32)
+    arrays[name] = arrays[name] + 1  # in an archive that is whole in itself
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    with pytest.raises(ValueError, match="its content does not match its checksum"):
+        read(path, "model")
+
+
 def test_every_truncation_is_refused(path):
     content = path.read_bytes()
     for length in [*range(0, len(content), 37), len(content) - 1]:
