@@ -282,10 +282,7 @@ class RBMTransformer(
             When training was interrupted from the keyboard.
         """
         with unchanged_on_error(self):
-            try:
-                self._fit(X, y, X_val, go_on=self.warm_start and hasattr(self, "components_"))
-            except KeyboardInterrupt:
-                self._warn_of_interruption()
+            self._fit(X, y, X_val, go_on=self.warm_start and hasattr(self, "components_"))
         return self
 
     def partial_fit(self, X, y=None):
@@ -321,15 +318,15 @@ class RBMTransformer(
             When training was interrupted from the keyboard.
         """
         with unchanged_on_error(self):
+            X = self._prepare(X, go_on := hasattr(self, "components_"), stacklevel=4)
+            self._start_or_continue(X, go_on)
+            self._run = {}
             try:
-                X = self._prepare(X, go_on := hasattr(self, "components_"), stacklevel=4)
-                self._start_or_continue(X, go_on)
-                self._run = {}
                 self._make_passes(X, None, 1, [])
             except KeyboardInterrupt:
-                self._warn_of_interruption()
+                self._warn_of_interruption(stacklevel=3)
             finally:
-                vars(self).pop("_run", None)
+                del self._run
         return self
 
     @with_callbacks
@@ -357,10 +354,14 @@ class RBMTransformer(
         self._run = {"split_seed": split_seed, "of": n_passes}
         try:
             self._make_passes(X, X_val, n_passes, tasks, state)
+            self._warn_of_outcome(where)
+        except KeyboardInterrupt:
+            if where:
+                raise  # for the classifier to warn of
+            self._warn_of_interruption(stacklevel=5)
         finally:
             del self._run
         task.call_on_fit_task_end(**what)
-        self._warn_of_outcome(where)
 
     def _prepare(self, X, go_on, stacklevel):
         """Check the parameters and the data."""
@@ -391,13 +392,13 @@ class RBMTransformer(
         else:
             self._start(X, batch_size)
 
-    def _warn_of_interruption(self):
+    def _warn_of_interruption(self, stacklevel):
         warnings.warn(
             f"Training was interrupted after {self.n_iter_} passes: the machine is the one of the "
             "last finished pass. To go on, set warm_start=True, n_iter to the passes that are "
             "missing, and call fit again.",
             InterruptedTrainingWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
     def _warn_of_outcome(self, where):
@@ -409,10 +410,7 @@ class RBMTransformer(
 
     def _resume(self, X, y, X_val, _, state):
         """Go on from the state of a checkpoint."""
-        try:
-            self._fit(X, y, X_val, go_on=True, n_passes=state["of"], state=state)
-        except KeyboardInterrupt:
-            self._warn_of_interruption()
+        self._fit(X, y, X_val, go_on=True, n_passes=state["of"], state=state)
         return self
 
     def _snapshot(self):

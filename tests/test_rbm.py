@@ -369,6 +369,17 @@ def test_interruption_keeps_the_machine_of_the_last_finished_pass():
     np.testing.assert_array_equal(rbm.components_, expected.components_)
 
 
+def test_interruption_before_the_first_pass_leaves_the_machine_as_it_was():
+    class Interrupting(RBMTransformer):
+        def _start(self, *arguments):
+            raise KeyboardInterrupt
+
+    rbm = Interrupting(n_components=12)
+    with pytest.raises(KeyboardInterrupt):
+        rbm.fit(X)
+    assert vars(rbm) == vars(Interrupting(n_components=12))
+
+
 def test_verbose_prints_a_line_for_each_pass(capsys):
     make_rbm(verbose=1).fit(X)
     lines = capsys.readouterr().out.splitlines()
