@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import platform
+import reprlib
 import sys
 import tempfile
 import time
@@ -242,12 +243,14 @@ def _load_kaggle(folder, seed):
     test_columns, test = read_csv(folder / "test.csv")
     if train_columns[0] != "label":
         raise ValueError(
-            f"{folder / 'train.csv'}: the first column is {train_columns[0]!r}, must be 'label'."
+            f"{folder / 'train.csv'}: the first column is "
+            f"{reprlib.repr(train_columns[0])}, must be 'label'."
         )
     for given, expected in zip(test_columns, train_columns[1:], strict=False):
         if given != expected:
             raise ValueError(
-                f"{folder / 'test.csv'}: column {given!r} where train.csv has {expected!r}."
+                f"{folder / 'test.csv'}: column {reprlib.repr(given)} where train.csv has "
+                f"{reprlib.repr(expected)}."
             )
     if len(test_columns) != len(train_columns) - 1:
         raise ValueError(

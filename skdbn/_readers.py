@@ -9,7 +9,11 @@ import zipfile
 
 import numpy as np
 
+from skdbn._storage import read_array
 from skdbn.datasets import MAX_BYTES
+
+MAX_LINE = 2**20  # characters of a line of CSV, which a list of its values takes many times
+TOO_LONG = f"more than {MAX_LINE} characters; hand over such data as an .npz file"
 
 
 def read_npz(path):
@@ -33,52 +37,35 @@ def read_npz(path):
         When the file is something else.
     """
     try:
-        with path.open("rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise ValueError("it is no zip archive")
-            file.seek(0)
-            with zipfile.ZipFile(file) as archive:
-                names = archive.namelist()
-                missing = [name for name in ("X", "y") if f"{name}.npy" not in names]
-                if missing:
-                    raise ValueError(f"it has no array {' and no array '.join(missing)}")
-                return _member(archive, "X"), _member(archive, "y")
+        if not (path.is_file() and zipfile.is_zipfile(path)):
+            raise ValueError("it is no zip archive")
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            missing = [name for name in ("X", "y") if f"{name}.npy" not in names]
+            if missing:
+                raise ValueError(f"it has no array {' and no array '.join(missing)}")
+            return _read_member(archive, "X"), _read_member(archive, "y")
     except Exception as error:  # ten types came up when random bytes of a file were changed
         raise ValueError(
             f"{path} is not an .npz file with X and y: {error or type(error).__name__}."
         ) from error
 
 
-def _member(archive, name):
-    """Return an array of a zip archive whose sizes agree with each other."""
-    size = archive.getinfo(f"{name}.npy").file_size
-    if size > MAX_BYTES:
-        raise ValueError(
-            f"{name} takes {size} bytes unpacked, at most {MAX_BYTES} are read; hand larger data "
-            "to the estimators as an array or a memory map"
+def _read_member(archive, name):
+    """Return an array of a zip archive, which takes no more memory than it says."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(  # zipfile unpacks other kinds without bound
+            f"{name} is compressed by method {member.compress_type}; numpy.savez and "
+            "numpy.savez_compressed write what is read"
         )
-    with archive.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran_order, dtype = read_header(file)
-        if dtype.hasobject:
-            raise ValueError(f"{name} has objects, which are not read: they could be anything")
-        n_bytes = dtype.itemsize
-        for length in shape:
-            n_bytes *= length
-        if n_bytes != size - file.tell():
-            raise ValueError(
-                f"{name} of shape {shape} and type {dtype} would take {n_bytes} bytes, and "
-                f"{size - file.tell()} are there"
-            )
-        data = file.read()
-        if len(data) != n_bytes:
-            raise ValueError(f"{name} ends after {len(data)} of {n_bytes} bytes")
-    array = np.frombuffer(data, dtype) if data else np.empty(0, dtype)
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    if member.file_size > MAX_BYTES:
+        raise ValueError(
+            f"{name} takes {member.file_size} bytes unpacked, at most {MAX_BYTES} are read; hand "
+            "larger data to the estimators as an array or a memory map"
+        )
+    with archive.open(member) as file:
+        return read_array(file, member.file_size)
 
 
 def read_csv(path):
@@ -103,9 +90,18 @@ def read_csv(path):
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist; train.csv and test.csv must be there.")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"{path} takes {size} bytes, at most {MAX_BYTES} are read; hand larger data to the "
+            "estimators as an array or a memory map."
+        )
     # A byte that is no text becomes a sign that is no number, and is reported with its line.
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        columns = [name.strip().strip('"') for name in file.readline().split(",")]
+        header = file.readline(MAX_LINE + 1)
+        if len(header) > MAX_LINE:
+            raise ValueError(f"{path}, line 1: {TOO_LONG}.")
+        columns = [name.strip().strip('"') for name in header.split(",")]
         start = file.tell()
         try:
             try:  # whole numbers are read several times faster
@@ -126,11 +122,14 @@ def _read_rows(file, n_columns, dtype):
 
     def lines():
         nonlocal n_lines
-        for line in file:
+        following = iter(lambda: file.readline(MAX_LINE + 1), "")
+        for line in following:
             n_lines += 1
+            if len(line) > MAX_LINE:
+                raise ValueError(TOO_LONG)
             n_values = line.count(",") + 1
             if n_values != n_columns:
-                if not (line + file.read()).strip():
+                if not line.strip() and not any(map(str.strip, following)):
                     return  # empty lines at the end
                 raise ValueError(f"{n_values} values, the header has {n_columns} names")
             yield line

@@ -4,9 +4,10 @@ The rule: a file is untrusted. Nothing in it is executed, no size in it is belie
 compared with the size of the file, and whatever is wrong with it is a ValueError of one sentence.
 """
 
+import ast
 import hashlib
-import io
 import json
+import math
 import os
 import tempfile
 import zipfile
@@ -107,6 +108,43 @@ def read(path, kind):
         raise ValueError(f"{path} is damaged: its header does not fit its arrays.") from error
 
 
+def read_array(file, size):
+    """Read the array of an .npy file.
+
+    Parameters
+    ----------
+    file : binary file
+        The file, at its start.
+    size : int
+        Its size in bytes; no more are read.
+
+    Returns
+    -------
+    ndarray
+        The array.
+
+    Raises
+    ------
+    Exception
+        Of many types, when the file is something else; no memory is taken for what its header
+        claims and its size does not hold.
+    """
+    shape, fortran_order, dtype, header_size = _read_npy_header(file)
+    if dtype.hasobject:
+        raise ValueError("an array has objects, which are not read: they could be anything")
+    n_bytes, n_there = dtype.itemsize * math.prod(shape), size - header_size
+    if n_bytes != n_there:
+        raise ValueError(
+            f"an array of shape {shape} and type {dtype} would take {n_bytes} bytes, and "
+            f"{n_there} are there"
+        )
+    data = file.read(n_bytes)  # read() alone unpacks all that there is, whatever the size says
+    if len(data) != n_bytes:
+        raise ValueError(f"an array ends after {len(data)} of {n_bytes} bytes")
+    array = np.frombuffer(bytearray(data), dtype) if data else np.empty(0, dtype)
+    return array.reshape(shape, order="F" if fortran_order else "C")
+
+
 def _encode(value, arrays):
     """Return a value as JSON knows it; put its arrays into a dict."""
     if isinstance(value, dict):
@@ -160,54 +198,58 @@ def _checksum(arrays):
 
 def _read_arrays(path):
     """Return the arrays of a file."""
-    content = path.read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            if sum(member.file_size for member in members) > len(content):
-                raise ValueError("it claims to hold more than its size")
-            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-                raise ValueError("it is compressed")
-            return {
-                member.filename.removesuffix(".npy"): _array(archive.read(member))
-                for member in members
-            }
-    except (
-        zipfile.BadZipFile,
-        ValueError,
-        EOFError,
-        NotImplementedError,
-        OverflowError,
-        RuntimeError,
-        SyntaxError,
-        TypeError,
-        LookupError,
-        MemoryError,
-    ) as error:
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no file of skdbn: it is a folder or a device.")
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+                if sum(member.file_size for member in members) > size:
+                    raise ValueError("it claims to hold more than its size")
+                if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                    raise ValueError("it is compressed")
+                return {
+                    member.filename.removesuffix(".npy"): _read_member(archive, member)
+                    for member in members
+                }
+        except Exception as error:  # a dozen types come up when a file is made to deceive
+            raise ValueError(
+                f"{path} is damaged or no file of skdbn ({type(error).__name__}: {error})."
+            ) from error
+
+
+def _read_member(archive, member):
+    """Return an array of an archive."""
+    with archive.open(member) as file:
+        array = read_array(file, member.file_size)
+    if array.dtype.kind not in KINDS:
+        raise ValueError(f"an array has type {array.dtype}")
+    return array
+
+
+def _read_npy_header(file):
+    """Return the shape, the order and the type in the header of an .npy file, and its length."""
+    start = file.read(8)
+    n_digits = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}.get(start)
+    if n_digits is None:
+        raise ValueError("it has something that is no .npy array")
+    length = int.from_bytes(file.read(n_digits), "little")
+    if length > MAX_NPY_HEADER:
         raise ValueError(
-            f"{path} is damaged or no file of skdbn ({type(error).__name__}: {error})."
-        ) from error
-
-
-def _array(content):
-    """Return the array in the bytes of an .npy file."""
-    file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    shape, fortran_order, dtype = read_header(file, max_header_size=MAX_NPY_HEADER)
-    if dtype.kind not in KINDS:
-        raise ValueError(f"an array of type {dtype}")
-    data = content[file.tell() :]
-    n_bytes = dtype.itemsize
-    for length in shape:
-        n_bytes *= length
-    if n_bytes != len(data) or any(length < 0 for length in shape):
-        raise ValueError(f"an array of shape {shape} in {len(data)} bytes")
-    array = np.frombuffer(bytearray(data), dtype) if data else np.empty(0, dtype)
-    return array.reshape(shape, order="F" if fortran_order else "C")
+            f"the header of an array takes {length} bytes, at most {MAX_NPY_HEADER} are read"
+        )
+    # numpy.lib.format would read a header of any length first, and run a tokenizer over it.
+    header = ast.literal_eval(file.read(length).decode("latin1"))
+    shape, fortran_order, descr = (header[name] for name in ("shape", "fortran_order", "descr"))
+    if (
+        not isinstance(shape, tuple)
+        or any(type(n) is not int or n < 0 for n in shape)
+        or not isinstance(fortran_order, bool)
+        or not isinstance(descr, str)
+    ):
+        raise ValueError("the header of an array is none that numpy.save writes for numbers")
+    return shape, fortran_order, np.dtype(descr), len(start) + n_digits + length
 
 
 def _umask():

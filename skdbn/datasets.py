@@ -75,7 +75,7 @@ def load_mnist(path=None):
     OSError
         When the data are nowhere to be found.
     ValueError
-        When a file is not what it should be.
+        When a file is not what it should be, or would take more than 2 GiB unpacked.
 
     References
     ----------
@@ -188,7 +188,8 @@ def _read_idx(path, magic, n_dimensions):
             size = int(np.prod(dimensions, dtype=object))
             if size > MAX_BYTES:
                 raise ValueError(
-                    f"{path}: the header says {size} bytes, at most {MAX_BYTES} are read."
+                    f"{path}: the header says {size} bytes, at most {MAX_BYTES} are read; hand "
+                    "larger data to the estimators as an array or a memory map."
                 )
             if size == 0:
                 raise ValueError(f"{path}: the header says that there is nothing inside.")

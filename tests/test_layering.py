@@ -30,7 +30,7 @@ ALLOWED = {
     "_dbn": ROOMS | SHARED | {"_rbm", "_network"},
     "_models": {"_dbn", "_engines", "_optimizers", "_rbm", "_storage", "_version"},
     "_checkpoint": {"_dbn", "_models", "_storage", "_version"},
-    "_readers": {"datasets"},
+    "_readers": {"_storage", "datasets"},
     "_progress": set(),
     "_cli": PUBLIC | {"_progress", "_readers"},
     "__init__": {"_checkpoint", "_models", "_rbm", "_dbn", "_training", "_units", "_diagnosis"}
