@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_scalar
 
 from skdbn._dbn import PHASES, DBNClassifier
-from skdbn._models import CLASSES, describe, rebuild
+from skdbn._models import CLASSES, DAMAGES, describe, rebuild
 from skdbn._storage import read, write
 from skdbn._version import __version__, warn_of_other_version
 
@@ -234,8 +234,11 @@ def _load(path):
             state["rebuilt"] = rebuild(state["machine"])
             estimator.rbms_[state["layer"] : state["layer"] + 1] = [state["rebuilt"]]
         return estimator, content
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"{path} is damaged: a part of the state is missing.") from error
+    except DAMAGES as error:
+        raise ValueError(
+            f"{path} is damaged: a part of the state is missing or does not fit the others "
+            f"({type(error).__name__}: {error})."
+        ) from error
 
 
 def _training(estimator):

@@ -161,7 +161,8 @@ def _parse(arguments):
         "--load",
         type=Path,
         metavar="FILE",
-        help="evaluate the model.npz of an earlier --out instead of training",
+        help="evaluate the model.npz of an earlier --out instead of training; layers, passes and "
+        "batch size do not matter then, but give the same --seed, which says what is held out",
     )
     options = parser.parse_args(arguments)
     if options.load is not None and options.checkpoint is not None:
@@ -350,7 +351,11 @@ def _new_net(options):
 
 def _load_net(options, data):
     """Return a fitted net of a file that fits the data."""
-    net = load_model(options.load)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net = load_model(options.load)
+    for warning in caught:
+        print(f"skdbn: warning: {warning.message}", file=sys.stderr)
     n_features = data.X_train.shape[1]
     if not isinstance(net, DBNClassifier) or net.n_features_in_ != n_features:
         raise ValueError(
@@ -535,15 +540,16 @@ def _displays(net, data):
 
 def _report(options, data, net, rows, finished):
     """Return what report.json holds."""
+    names = ("layers", "pretrain_iter", "softmax_iter", "finetune_iter", "batch_size")
+    if options.load is not None:
+        training = {"load": str(options.load)}
+    else:
+        training = {name: getattr(options, name) for name in names}
     return {
         "data": options.data,
         "n_train": len(data.X_train),
         "n_test": len(data.X_test),
-        "layers": options.layers,
-        "pretrain_iter": options.pretrain_iter,
-        "softmax_iter": options.softmax_iter,
-        "finetune_iter": options.finetune_iter,
-        "batch_size": options.batch_size,
+        **training,
         "seed": options.seed,
         "finished": finished,
         "results": [row._asdict() for row in rows],

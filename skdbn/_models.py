@@ -5,6 +5,11 @@ them by calling the constructor of one of two classes that are named here. Check
 description.
 """
 
+from itertools import pairwise
+from numbers import Integral
+
+import numpy as np
+
 from skdbn._dbn import FITTED, DBNClassifier
 from skdbn._engines import ENGINES
 from skdbn._optimizers import OPTIMIZERS
@@ -13,6 +18,8 @@ from skdbn._storage import read, write
 from skdbn._version import __version__, warn_of_other_version
 
 CLASSES = {"RBMTransformer": RBMTransformer, "DBNClassifier": DBNClassifier}
+# What a description that is wrong leads to.
+DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def save_model(model, path):
@@ -31,7 +38,7 @@ def save_model(model, path):
         When the model is something else, or has a parameter or class labels that such a file can
         not hold: a `random_state` that is a RandomState instance is left out, and loads as None.
     ValueError
-        When the model is not fitted.
+        When the model is not fitted, or a parameter was set to what `fit` would refuse.
     OSError
         When the file can not be written.
 
@@ -58,6 +65,7 @@ def save_model(model, path):
             f"{type(model).__name__} can not be saved: hand in a fitted {' or '.join(CLASSES)}; "
             "of a Pipeline save the last step, and scikit-learn's own steps with skops."
         )
+    model._check_parameters()
     write(path, "model", {"version": __version__, "model": describe(model)})
 
 
@@ -95,8 +103,11 @@ def load_model(path):
     try:
         warn_of_other_version(content["version"], str(path))
         return rebuild(content["model"])
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"{path} is damaged: a part of the model is missing.") from error
+    except DAMAGES as error:
+        raise ValueError(
+            f"{path} is damaged: a part of the model is missing or does not fit the others "
+            f"({type(error).__name__}: {error})."
+        ) from error
 
 
 def describe(model):
@@ -114,9 +125,7 @@ def describe(model):
     """
     if not hasattr(model, "n_iter_"):
         raise ValueError(f"This {type(model).__name__} is not fitted: call fit first.")
-    names = STATE if isinstance(model, RBMTransformer) else FITTED
-    names = [*names, "n_features_in_", "feature_names_in_"]
-    attributes = {name: getattr(model, name) for name in names if hasattr(model, name)}
+    attributes = {name: getattr(model, name) for name in _names(model) if hasattr(model, name)}
     description = {**_describe_parameters(model), "attributes": attributes}
     if isinstance(model, RBMTransformer):
         return {
@@ -140,29 +149,107 @@ def rebuild(description):
     -------
     RBMTransformer or DBNClassifier
         The model.
+
+    Raises
+    ------
+    Exception
+        One of `DAMAGES`, when the description is none of a model that works.
     """
     model = _rebuild_unfitted(description)
+    model._check_parameters()
     attributes = dict(description["attributes"])
+    unknown = sorted(set(attributes) - {"rbms_", *_names(model)})
+    if unknown:
+        raise ValueError(f"{type(model).__name__} has no attributes {', '.join(unknown)}")
     if isinstance(model, RBMTransformer):
         vars(model).update(attributes)
         model._engine = engine = ENGINES["numpy"](model.components_.dtype, 0)
         engine.set_state(description["engine"])
         model._optimizer = OPTIMIZERS["sgd"](engine, model.components_.size, model.learning_rate)
         model._optimizer.set_state(description["optimizer"])
+        _check_machine(model)
         return model
     attributes["rbms_"] = [rebuild(rbm) for rbm in attributes["rbms_"]]
     vars(model).update(attributes)
+    _check_net(model)
     return model
+
+
+def _names(model):
+    """Return the names of the fitted attributes that are saved."""
+    names = STATE if isinstance(model, RBMTransformer) else FITTED
+    return {**dict.fromkeys(names), "n_features_in_": None, "feature_names_in_": None}
+
+
+def _check_machine(model):
+    """Raise when a machine would fail in use."""
+    n_components, n_features = model.components_.shape
+    shapes = {
+        "components_": (n_components, n_features),
+        "intercept_visible_": (n_features,),
+        "intercept_hidden_": (n_components,),
+        "h_samples_": (len(model.h_samples_), n_components),
+    }
+    arrays = [(getattr(model, name), shape) for name, shape in shapes.items()]
+    if model._optimizer.velocity is not None:
+        n_parameters = n_components * n_features + n_components + n_features
+        arrays.append((model._optimizer.velocity, (n_parameters,)))
+    _check_arrays(arrays, model.components_.dtype)
+    if model._n_features_out != n_components or not isinstance(model._largest_weight, float):
+        raise ValueError("a number does not fit the arrays")
+    _check_rest(model, n_features)
+
+
+def _check_net(model):
+    """Raise when a network would fail in use."""
+    sizes = [model.n_features_in_, *map(len, model.intercepts_)]
+    arrays = [*zip(model.coefs_, pairwise(sizes), strict=True)]
+    arrays += [(intercept, (len(intercept),)) for intercept in model.intercepts_]
+    _check_arrays(arrays, model.coefs_[0].dtype)
+    _check_arrays([(model.classes_, (sizes[-1],))], model.classes_.dtype, "biufUO")
+    for rbm, shape in zip(model.rbms_, pairwise(sizes), strict=False):
+        if rbm.components_.shape[::-1] != shape:
+            raise ValueError("a machine does not fit the layer that it is below")
+    if len(model._hidden_units) != len(sizes) - 2 or model.n_layers_ != len(sizes):
+        raise ValueError("a layer is missing")
+    for units in model._hidden_units:
+        RBMTransformer(hidden_units=units)._check_parameters()
+    _check_rest(model, sizes[0])
+
+
+def _check_arrays(arrays, dtype, kinds="f"):
+    """Raise when pairs of an array and its shape are not that, or of other types."""
+    if dtype.kind not in kinds or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
+        raise TypeError(f"an array has type {dtype}")
+    for array, shape in arrays:
+        if not isinstance(array, np.ndarray) or (array.dtype, array.shape) != (dtype, shape):
+            raise ValueError(f"there is no array of shape {shape} and type {dtype}")
+
+
+def _check_rest(model, n_features):
+    """Raise when what every model has does not fit."""
+    names = getattr(model, "feature_names_in_", None)
+    if model.n_features_in_ != n_features or type(model.n_iter_) is not int:
+        raise ValueError("a number does not fit the arrays")
+    if names is not None:
+        _check_arrays([(names, (n_features,))], names.dtype, "O")
+    for name, value in vars(model).items():
+        if name.endswith(("_curve_", "_scores_")):
+            np.array(value, float).reshape(len(value))
 
 
 def _describe_parameters(model):
     """Return class and parameters; templates are described too."""
+    if type(model) not in CLASSES.values():
+        raise TypeError(
+            f"A model file can not hold a {type(model).__name__}, only {' and '.join(CLASSES)}: "
+            "save the model with skops."
+        )
     parameters = model.get_params(deep=False)
-    if not isinstance(parameters["random_state"], int):
-        parameters["random_state"] = None
-    templates = parameters.get("rbm")
+    seed, templates = parameters["random_state"], parameters.get("rbm")
+    parameters["random_state"] = int(seed) if isinstance(seed, Integral) else None
     if isinstance(templates, list | tuple):
-        parameters["rbm"] = [_describe_parameters(template) for template in templates]
+        parameters["rbm"] = type(templates)(map(_describe_parameters, templates))
     elif templates is not None:
         parameters["rbm"] = _describe_parameters(templates)
     return {"class": type(model).__name__, "parameters": parameters}
@@ -172,8 +259,8 @@ def _rebuild_unfitted(description):
     """Return the model with its parameters alone."""
     parameters = dict(description["parameters"])
     templates = parameters.get("rbm")
-    if isinstance(templates, list):
-        parameters["rbm"] = [_rebuild_unfitted(template) for template in templates]
+    if isinstance(templates, list | tuple):
+        parameters["rbm"] = type(templates)(map(_rebuild_unfitted, templates))
     elif templates is not None:
         parameters["rbm"] = _rebuild_unfitted(templates)
     return CLASSES[description["class"]](**parameters)

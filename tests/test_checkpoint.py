@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from skdbn import DBNClassifier, RBMTransformer
-from skdbn._storage import read
+from skdbn._storage import read, write
 from skdbn.datasets import load_digits
 
 pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")
@@ -158,6 +158,16 @@ def test_damaged_file_and_other_kinds_are_refused(tmp_path):
         resume(path, X)
     with pytest.raises(FileNotFoundError):
         resume(tmp_path / "nothing", X)
+
+
+def test_impossible_random_numbers_are_refused(tmp_path):
+    path = tmp_path / "checkpoint"
+    RBMTransformer(5, n_iter=1).set_callbacks(Checkpoint(path)).fit(X)
+    content = read(path, "checkpoint")
+    content["model"]["engine"]["state"]["state"][0] = -1
+    write(path, "checkpoint", content)
+    with pytest.raises(ValueError, match=r"is damaged: a part of the state .* \(OverflowError"):
+        load_checkpoint(path)
 
 
 def test_checkpoint_belongs_on_the_estimator_itself(tmp_path):

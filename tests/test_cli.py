@@ -16,7 +16,7 @@ import pytest
 from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, write_folder
 from threadpoolctl import threadpool_limits
 
-from skdbn import DBNClassifier, RBMTransformer, _cli, load_model, save_model
+from skdbn import DBNClassifier, RBMTransformer, __version__, _cli, load_model, save_model
 from skdbn._cli import main
 from skdbn.datasets import load_digits
 
@@ -593,6 +593,28 @@ def test_loaded_model_is_evaluated_and_not_trained(tmp_path, capsys):
     assert "pass" not in second.err
     row_before, row_after = (shown.out.splitlines()[-1].split() for shown in (first, second))
     assert row_before[:2] == row_after[:2]  # the same error
+
+
+def test_report_of_a_loaded_model_names_its_file_and_claims_no_training(tmp_path):
+    assert main([*QUICK, "--out", "out"]) == 0
+    assert main(["--load", "out/model.npz", "--out", "again"]) == 0
+    report = read_report(tmp_path / "again")
+    assert report["load"] == "out/model.npz"
+    assert "layers" not in report
+    assert "pretrain_iter" not in report
+    assert "load" not in read_report(tmp_path / "out")
+
+
+def test_loaded_model_of_another_version_is_a_warning_of_one_line(tmp_path, capsys, monkeypatch):
+    assert main([*QUICK, "--out", "out"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("skdbn._version.__version__", "9.9")
+    assert main(["--load", "out/model.npz"]) == 0
+    line = capsys.readouterr().err.splitlines()[0]
+    expected = (
+        f"skdbn: warning: out/model.npz was saved by skdbn {__version__}, and this is skdbn 9.9"
+    )
+    assert line.startswith(expected)
 
 
 def test_loaded_model_must_fit_the_data(tmp_path, capsys):

@@ -84,11 +84,15 @@ def test_labels_of_every_kind_come_back(labels, tmp_path):
     np.testing.assert_array_equal(loaded.predict(X), net.predict(X), strict=True)
 
 
-@pytest.mark.parametrize("rbm", [None, RBM, [RBM, clone(RBM).set_params(gradient="pcd")]])
+TWO = RBM, clone(RBM).set_params(gradient="pcd")
+
+
+@pytest.mark.parametrize("rbm", [None, RBM, list(TWO), TWO])
 def test_parameters_come_back_with_their_templates(rbm, tmp_path):
     net = make_net(rbm=rbm, learning_rate_init=0.01)
     loaded = through_own_file(net.fit(X, Y), tmp_path)
     assert repr(loaded) == repr(net)
+    assert type(loaded.rbm) is type(rbm)
     assert clone(loaded).hidden_layer_sizes == (12, 8)
 
 
@@ -100,6 +104,11 @@ def test_names_of_features_come_back(tmp_path):
     np.testing.assert_array_equal(loaded.transform(frame), rbm.transform(frame))
     with pytest.raises(ValueError, match="feature names"):
         loaded.transform(frame[frame.columns[::-1]])
+
+
+def test_seed_that_is_a_numpy_integer_comes_back(tmp_path):
+    rbm = clone(RBM).set_params(random_state=np.int64(3)).fit(X)
+    assert through_own_file(rbm, tmp_path).random_state == 3
 
 
 def test_random_state_instance_is_left_out(tmp_path):
@@ -158,3 +167,72 @@ def test_files_that_lack_parts_or_name_other_classes_are_refused(tmp_path):
         write(path, "model", broken)
         with pytest.raises(ValueError, match="a part of the model is missing"):
             load_model(path)
+
+
+class OtherMachine(RBMTransformer):
+    """A machine of which the package knows nothing."""
+
+
+def test_templates_of_other_classes_are_refused_when_the_model_is_saved(tmp_path):
+    net = make_net(rbm=OtherMachine(n_iter=1)).fit(X, Y)
+    with pytest.raises(TypeError, match="can not hold a OtherMachine, only RBMTransformer and"):
+        save_model(net, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_parameter_that_fit_would_refuse_is_refused_when_the_model_is_saved(tmp_path):
+    rbm = clone(RBM).fit(X).set_params(n_iter=-1)
+    with pytest.raises(ValueError, match="n_iter == -1"):
+        save_model(rbm, tmp_path / "model")
+
+
+def places(tree, path=()):
+    """Yield the way to every part of nested dicts, lists and tuples."""
+    if isinstance(tree, dict | list | tuple):
+        for key in tree if isinstance(tree, dict) else range(len(tree)):
+            yield (*path, key)
+            yield from places(tree[key], (*path, key))
+
+
+def replaced(tree, path, value):
+    """Return a tree with another part."""
+    if not path:
+        return value
+    key, *rest = path
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    new = {k: replaced(item, rest, value) if k == key else item for k, item in items}
+    return new if isinstance(tree, dict) else type(tree)(new.values())
+
+
+WRONG = [None, -1, 10**30, "x", [], {}, float("nan"), np.zeros(0), np.zeros((3, 3)), np.array("a")]
+
+
+@pytest.mark.parametrize("model", [RBM, make_net(hidden_layer_sizes=(5, 4))])
+def test_model_with_a_wrong_part_is_refused_or_works(model, tmp_path):
+    path = tmp_path / "model"
+    save_model(clone(model).fit(X[:60], Y[:60]), path)
+    whole = read(path, "model")
+    n_refused = 0
+    for place in places(whole["model"]):
+        for value in WRONG:
+            # The checksum is right: who wants to deceive can compute it.
+            write(path, "model", {**whole, "model": replaced(whole["model"], place, value)})
+            try:
+                loaded = load_model(path)
+            except ValueError:
+                n_refused += 1
+            else:
+                predict = getattr(loaded, "predict_proba", None) or loaded.transform
+                assert np.isfinite(predict(X_TEST[:2])).all()
+    assert n_refused > 300
+
+
+@pytest.mark.parametrize("name", ["predict", "transform", "__class__", "fit"])
+def test_file_can_not_replace_methods(tmp_path, name):
+    path = tmp_path / "model"
+    save_model(clone(RBM).fit(X), path)
+    whole = read(path, "model")
+    whole["model"]["attributes"][name] = "text"
+    write(path, "model", whole)
+    with pytest.raises(ValueError, match=f"RBMTransformer has no attributes {name}"):
+        load_model(path)
