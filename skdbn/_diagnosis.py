@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 FROM_FIT, FROM_CLASSIFIER = 6, 10  # calls from a warning up to the line of the user
-MANY = 0.5  # share of hidden units that may be dead or saturated
+MANY = 0.5  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
 
@@ -27,7 +27,10 @@ class NotConvergedWarning(ConvergenceWarning):
 
 
 def warn_of_idle_units(dead, saturated, where=""):
-    """Warn when more than half of the hidden units are dead or saturated.
+    """Warn when most hidden units are stuck, or all of them say the same of every row.
+
+    Units that are always off or always on count as saturated. Units that hardly move from where
+    they began are no fault while others do move: a large layer on a small table has many.
 
     Parameters
     ----------
@@ -39,7 +42,7 @@ def warn_of_idle_units(dead, saturated, where=""):
     Warns
     -----
     HiddenUnitsWarning
-        When either share is above a half.
+        When more than half of the units are saturated, or all are dead.
     """
     if saturated > MANY:
         finding = (
@@ -47,10 +50,10 @@ def warn_of_idle_units(dead, saturated, where=""):
             f"row) and {dead:.0%} are dead (the same in every row). Lower learning_rate, by ten "
             "say, or raise weight_decay."
         )
-    elif dead > MANY:
+    elif dead == 1.0:
         finding = (
-            f"{dead:.0%} of the hidden units are dead: over the rows they change by less than "
-            "0.05. Raise n_iter or learning_rate, or look whether X varies."
+            "The hidden layer is constant: all units are dead, over the rows they change by less "
+            "than 0.05. Raise n_iter or learning_rate, or look whether X varies."
         )
     else:
         return

@@ -275,7 +275,8 @@ class RBMTransformer(
         DataRangeWarning
             When X has values outside of what the visible units stand for.
         HiddenUnitsWarning
-            When more than half of the hidden units are dead or saturated after training.
+            When more than half of the hidden units are saturated after training, or all of them
+            dead.
         GrowingWeightsWarning
             When weights are large and still grow.
         InterruptedTrainingWarning

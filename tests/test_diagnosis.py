@@ -5,7 +5,9 @@ import warnings
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import (
     DBNClassifier,
@@ -34,18 +36,24 @@ def test_defaults_on_the_digits_warn_of_nothing():
     DBNClassifier((60, 60), rbm=RBMTransformer(n_iter=15), random_state=0).fit(X, Y)
 
 
+@pytest.mark.parametrize("load", [load_iris, load_wine])
+def test_defaults_on_small_tables_warn_of_nothing(load):
+    data, labels = load(return_X_y=True)
+    DBNClassifier(random_state=0).fit(MinMaxScaler().fit_transform(data), labels)
+
+
 def test_rate_that_saturates_the_hidden_units_warns():
     with pytest.warns(HiddenUnitsWarning, match=r"\d+% of the hidden units are saturated .* Lower"):
         RBMTransformer(50, learning_rate=3.0, n_iter=5, random_state=0).fit(X)
 
 
 def test_rate_or_passes_too_few_to_move_the_hidden_units_warn():
-    with pytest.warns(HiddenUnitsWarning, match=r"\d+% .* dead: .* Raise n_iter or learning_rate"):
-        RBMTransformer(50, learning_rate=1e-5, n_iter=1, random_state=0).fit(X)
+    with pytest.warns(HiddenUnitsWarning, match=r"layer is constant: .* Raise n_iter or learning"):
+        RBMTransformer(50, learning_rate=1e-5, n_iter=1, random_state=0).fit(0.1 * X)
 
 
 def test_data_that_do_not_vary_warn():
-    with pytest.warns(HiddenUnitsWarning, match="100% .* dead"):
+    with pytest.warns(HiddenUnitsWarning, match="hidden layer is constant"):
         RBMTransformer(5, random_state=0).fit(np.full((50, 4), 0.5))
 
 
