@@ -195,8 +195,9 @@ def _check_machine(model):
         n_parameters = n_components * n_features + n_components + n_features
         arrays.append((model._optimizer.velocity, (n_parameters,)))
     _check_arrays(arrays, model.components_.dtype)
-    if model._n_features_out != n_components or not isinstance(model._largest_weight, float):
-        raise ValueError("a number does not fit the arrays")
+    _check_number(model._n_features_out, n_components)
+    if not isinstance(model._largest_weight, float):
+        raise TypeError("a number is none")
     _check_rest(model, n_features)
 
 
@@ -210,8 +211,8 @@ def _check_net(model):
     for rbm, shape in zip(model.rbms_, pairwise(sizes), strict=False):
         if rbm.components_.shape[::-1] != shape:
             raise ValueError("a machine does not fit the layer that it is below")
-    if len(model._hidden_units) != len(sizes) - 2 or model.n_layers_ != len(sizes):
-        raise ValueError("a layer is missing")
+    _check_number(len(model._hidden_units), len(sizes) - 2)
+    _check_number(model.n_layers_, len(sizes))
     for units in model._hidden_units:
         RBMTransformer(hidden_units=units)._check_parameters()
     _check_rest(model, sizes[0])
@@ -226,11 +227,17 @@ def _check_arrays(arrays, dtype, kinds="f"):
             raise ValueError(f"there is no array of shape {shape} and type {dtype}")
 
 
+def _check_number(number, expected):
+    """Raise unless a number is an integer and the expected one."""
+    if type(number) is not int or number != expected:
+        raise ValueError(f"{number!r} in place of a number that fits the arrays")
+
+
 def _check_rest(model, n_features):
     """Raise when what every model has does not fit."""
     names = getattr(model, "feature_names_in_", None)
-    if model.n_features_in_ != n_features or type(model.n_iter_) is not int:
-        raise ValueError("a number does not fit the arrays")
+    _check_number(model.n_features_in_, n_features)
+    _check_number(model.n_iter_, model.n_iter_)
     if names is not None:
         _check_arrays([(names, (n_features,))], names.dtype, "O")
     for name, value in vars(model).items():
