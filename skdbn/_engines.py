@@ -402,8 +402,12 @@ class NumpyEngine:
         state : dict
             What `get_state` returned.
         """
-        words = np.array(state["state"]["state"], np.uint64)
-        self._generator.bit_generator.state = {**state, "state": {"state": words}}
+        self._generator.bit_generator.state = {
+            "bit_generator": str(state["bit_generator"]),
+            "state": {"state": np.array(state["state"]["state"], np.uint64)},
+            "has_uint32": int(state["has_uint32"]),
+            "uinteger": int(state["uinteger"]),
+        }
 
     def permutation(self, n):
         """Return the numbers below n in random order.

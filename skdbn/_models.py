@@ -203,6 +203,7 @@ def _check_machine(model):
 
 def _check_net(model):
     """Raise when a network would fail in use."""
+    _check_number(model.n_features_in_)
     sizes = [model.n_features_in_, *map(len, model.intercepts_)]
     arrays = [*zip(model.coefs_, pairwise(sizes), strict=True)]
     arrays += [(intercept, (len(intercept),)) for intercept in model.intercepts_]
@@ -227,9 +228,9 @@ def _check_arrays(arrays, dtype, kinds="f"):
             raise ValueError(f"there is no array of shape {shape} and type {dtype}")
 
 
-def _check_number(number, expected):
-    """Raise unless a number is an integer and the expected one."""
-    if type(number) is not int or number != expected:
+def _check_number(number, expected=None):
+    """Raise unless a number is an integer, and the expected one where one is."""
+    if type(number) is not int or expected not in (None, number):
         raise ValueError(f"{number!r} in place of a number that fits the arrays")
 
 
@@ -237,7 +238,7 @@ def _check_rest(model, n_features):
     """Raise when what every model has does not fit."""
     names = getattr(model, "feature_names_in_", None)
     _check_number(model.n_features_in_, n_features)
-    _check_number(model.n_iter_, model.n_iter_)
+    _check_number(model.n_iter_)
     if names is not None:
         _check_arrays([(names, (n_features,))], names.dtype, "O")
     for name, value in vars(model).items():
