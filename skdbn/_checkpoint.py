@@ -14,8 +14,10 @@ from scipy.sparse import issparse
 from sklearn.utils import check_scalar
 
 from skdbn._dbn import PHASES, DBNClassifier
+from skdbn._engines import ENGINES
 from skdbn._models import CLASSES, DAMAGES, describe, rebuild
 from skdbn._storage import read, write
+from skdbn._validation import MAX_SEED
 from skdbn._version import __version__, warn_of_other_version
 
 
@@ -233,12 +235,90 @@ def _load(path):
         if state.get("machine") is not None:
             state["rebuilt"] = rebuild(state["machine"])
             estimator.rbms_[state["layer"] : state["layer"] + 1] = [state["rebuilt"]]
+        _check_content(estimator, content)
         return estimator, content
     except DAMAGES as error:
         raise ValueError(
             f"{path} is damaged: a part of the state is missing or does not fit the others "
             f"({type(error).__name__}: {error})."
         ) from error
+
+
+def _check_content(estimator, content):
+    """Raise when a training could not go on from what a file says, whoever wrote the file."""
+    state = content["state"]
+    _check_integer(content["every"], 1)
+    if not isinstance(content["data"], str):
+        raise TypeError("what is said of the data is no text")
+    if not isinstance(estimator, DBNClassifier):
+        _check_run_of_machine(estimator, state)
+        return
+    n_layers = len(estimator.intercepts_) - 1
+    if len(state["seeds"]) != n_layers + 4:
+        raise ValueError("a seed is missing")
+    for seed in state["seeds"]:
+        _check_integer(seed, 0, MAX_SEED)
+    if PHASES.index(state["phase"]) == 0:
+        _check_integer(state["layer"], 0, n_layers - 1)
+        machine = state["rebuilt"]
+        if len(machine.components_) != len(estimator.intercepts_[state["layer"]]):
+            raise ValueError("a machine is not of its layer")
+        _check_run_of_machine(machine, state["machine"])
+    else:
+        _check_run_of_network(estimator, state)
+
+
+def _check_run_of_machine(machine, state):
+    """Raise when the training of a machine could not go on."""
+    _check_integer(state["of"], 0, machine.n_iter)
+    _check_integer(state["n_passes"], 0, state["of"])
+    _check_integer(state["split_seed"], 0, MAX_SEED)
+    watched = state["watched"]
+    if watched.ndim != 1 or watched.dtype.kind != "i" or watched.min() < 0:
+        raise ValueError("the rows that are watched are none")
+    n_parameters = machine.components_.size + sum(machine.components_.shape)
+    _check_best(state["best"], n_parameters, machine.components_.dtype)
+
+
+def _check_run_of_network(net, state):
+    """Raise when the softmax phase or fine-tuning could not go on."""
+    first, of = (-1, net.softmax_iter) if state["phase"] == "softmax" else (0, net.finetune_iter)
+    arrays = [*net.coefs_[first:], *net.intercepts_[first:]]
+    n_parameters, dtype = sum(array.size for array in arrays), arrays[0].dtype
+    _check_integer(state["n_passes"], 0, of)
+    ENGINES["numpy"](dtype, 0).set_state(state["engine"])
+    n_steps = state["optimizer"].get("n_steps", 0)
+    _check_integer(n_steps, 0)
+    names = {"sgd": ("velocity",), "adam": ("means", "squares")}[net.solver]
+    vectors = [state["optimizer"][name] for name in names]
+    if len({vector is None for vector in vectors}) > 1:
+        raise ValueError("a part of the state of the optimizer is missing")
+    for vector in vectors:
+        _check_vector(vector, n_parameters, dtype)
+    if state["phase"] == "fine-tuning":
+        _check_best(state["best"], n_parameters, dtype)
+
+
+def _check_best(best, n_parameters, dtype):
+    """Raise when what early stopping keeps is not that."""
+    _check_integer(best["n_passes"], 0)
+    if not isinstance(best["loss"], float):
+        raise TypeError("a loss is no number")
+    _check_vector(best["best"], n_parameters, dtype)
+
+
+def _check_vector(vector, size, dtype):
+    """Raise when something is neither None nor a vector of parameters."""
+    if vector is not None and (vector.shape, vector.dtype) != ((size,), dtype):
+        raise ValueError(f"there is no vector of {size} parameters of type {dtype}")
+
+
+def _check_integer(value, minimum, maximum=None):
+    """Raise when something is no integer in a range."""
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no integer")
+    if value < minimum or (maximum is not None and value > maximum):
+        raise ValueError(f"{value} is out of range")
 
 
 def _training(estimator):

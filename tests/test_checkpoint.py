@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from test_models import WRONG, places, replaced
 
 from skdbn import DBNClassifier, RBMTransformer
 from skdbn._storage import read, write
@@ -250,3 +251,24 @@ def test_checkpoint_can_be_looked_at(tmp_path):
     early, last = load_checkpoint(files[0]), load_checkpoint(files[-1])
     assert [rbm.n_iter_ for rbm in early.rbms_] == [1]
     assert_same_net(last, net)
+
+
+@pytest.mark.parametrize("pass_number", [0, 2, 4])  # of the first machine, softmax, fine-tuning
+@pytest.mark.parametrize("kind", [np.asarray, csr_matrix])
+def test_checkpoint_with_a_wrong_part_is_refused_or_goes_on(pass_number, kind, tmp_path):
+    quick = {"rbm": RBMTransformer(n_iter=2), "softmax_iter": 2, "finetune_iter": 2}
+    net = DBNClassifier((5,), random_state=0, **quick)
+    data = kind(X[:60])
+    file = fit_with_copies(net, tmp_path, data, Y[:60])[pass_number]
+    whole, n_refused = read(file, "checkpoint"), 0
+    parts = {name: whole[name] for name in ("every", "data", "state")}
+    for place in places(parts):
+        for value in WRONG:
+            write(file, "checkpoint", {**whole, **replaced(parts, place, value)})
+            try:
+                resumed = resume(file, data, Y[:60])
+            except ValueError:
+                n_refused += 1
+            else:
+                assert np.isfinite(resumed.predict_proba(X_TEST[:2])).all()
+    assert n_refused > 50

@@ -29,7 +29,7 @@ ALLOWED = {
     "_rbm": ROOMS | SHARED | {"_boltzmann", "_gradients"},
     "_dbn": ROOMS | SHARED | {"_rbm", "_network"},
     "_models": {"_dbn", "_engines", "_optimizers", "_rbm", "_storage", "_version"},
-    "_checkpoint": {"_dbn", "_models", "_storage", "_version"},
+    "_checkpoint": {"_dbn", "_engines", "_models", "_storage", "_validation", "_version"},
     "_readers": {"_storage", "datasets"},
     "_progress": set(),
     "_cli": PUBLIC | {"_progress", "_readers"},
