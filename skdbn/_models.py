@@ -9,6 +9,7 @@ from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from skdbn._dbn import FITTED, DBNClassifier
 from skdbn._engines import ENGINES
@@ -18,6 +19,7 @@ from skdbn._storage import read, write
 from skdbn._version import __version__, warn_of_other_version
 
 CLASSES = {"RBMTransformer": RBMTransformer, "DBNClassifier": DBNClassifier}
+FROZEN = "FrozenEstimator"
 # What a description that is wrong leads to.
 DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -254,21 +256,37 @@ def _describe_parameters(model):
             "save the model with skops."
         )
     parameters = model.get_params(deep=False)
-    seed, templates = parameters["random_state"], parameters.get("rbm")
+    seed = parameters["random_state"]
     parameters["random_state"] = int(seed) if isinstance(seed, Integral) else None
-    if isinstance(templates, list | tuple):
-        parameters["rbm"] = type(templates)(map(_describe_parameters, templates))
-    elif templates is not None:
-        parameters["rbm"] = _describe_parameters(templates)
+    if "rbm" in parameters:
+        parameters["rbm"] = _each(parameters["rbm"], _describe_template)
     return {"class": type(model).__name__, "parameters": parameters}
+
+
+def _describe_template(template):
+    """Return what a layer of a classifier was to start from; a frozen machine is described whole."""
+    if isinstance(template, FrozenEstimator):
+        return {"class": FROZEN, "model": describe(template.estimator)}
+    return _describe_parameters(template)
 
 
 def _rebuild_unfitted(description):
     """Return the model with its parameters alone."""
     parameters = dict(description["parameters"])
-    templates = parameters.get("rbm")
-    if isinstance(templates, list | tuple):
-        parameters["rbm"] = type(templates)(map(_rebuild_unfitted, templates))
-    elif templates is not None:
-        parameters["rbm"] = _rebuild_unfitted(templates)
+    if "rbm" in parameters:
+        parameters["rbm"] = _each(parameters["rbm"], _rebuild_template)
     return CLASSES[description["class"]](**parameters)
+
+
+def _rebuild_template(description):
+    """Return what a layer of a classifier was to start from."""
+    if description["class"] == FROZEN:
+        return FrozenEstimator(rebuild(description["model"]))
+    return _rebuild_unfitted(description)
+
+
+def _each(templates, function):
+    """Apply a function to a template, or to each of a sequence of them."""
+    if isinstance(templates, list | tuple):
+        return type(templates)(map(function, templates))
+    return None if templates is None else function(templates)

@@ -71,8 +71,8 @@ def forward(network, x):
     return engine.softmax(scores)
 
 
-def _forward_with_slopes(network, x, dropout):
-    """Return the input of each layer with its slopes, dropout applied, and the probabilities."""
+def _forward_with_slopes(network, x, dropout, noise):
+    """Return the input of each layer with its slopes, perturbed, and the probabilities."""
     engine = network.engine
     inputs, slopes = [x], []
     for i, units in enumerate(network.hidden_units):
@@ -80,10 +80,14 @@ def _forward_with_slopes(network, x, dropout):
         h = engine.affine(inputs[-1], network.weights[i], network.intercepts[i], out=h)
         h = units.mean(h, out=h)
         slope = units.variance(h, out=engine.buffer(("slope", i), *h.shape))
+        factors = []
         if dropout > 0.0:
-            mask = _dropout_mask(engine, h.shape, dropout)
-            h *= mask
-            slope *= mask
+            factors.append(_dropout_mask(engine, h.shape, dropout))
+        if noise > 0.0:
+            factors.append(1.0 + _noise(engine, h.shape, noise))
+        for factor in factors:
+            h *= factor
+            slope *= factor
         inputs.append(h)
         slopes.append(slope)
     scores = engine.buffer("scores", len(x), network.weights[-1].shape[1])
@@ -97,13 +101,30 @@ def _dropout_mask(engine, shape, rate):
     return mask.astype(engine.dtype) / (1.0 - rate)
 
 
+def _noise(engine, shape, deviation):
+    """Draw normal numbers of mean 0 and a standard deviation."""
+    noise = engine.normal(shape)
+    noise *= deviation
+    return noise
+
+
 def _cross_entropy(engine, probabilities, target):
     """Return the mean of ``-log p(label)``; a probability that underflowed counts as tiny."""
     p = (probabilities * target).sum(axis=1) + engine.tiny
     return -float(engine.log(p).mean())
 
 
-def cross_entropy_gradient(network, x, labels, out, scale=1.0, dropout=0.0, input_dropout=0.0):
+def cross_entropy_gradient(
+    network,
+    x,
+    labels,
+    out,
+    scale=1.0,
+    dropout=0.0,
+    input_dropout=0.0,
+    noise=0.0,
+    input_noise=0.0,
+):
     """Return the mean cross-entropy of a minibatch and its gradients, by backpropagation.
 
     Parameters
@@ -111,7 +132,7 @@ def cross_entropy_gradient(network, x, labels, out, scale=1.0, dropout=0.0, inpu
     network : Network
         The network.
     x : ndarray of shape (n_rows, n_in)
-        Inputs, overwritten where input dropout strikes.
+        Inputs, overwritten when they are perturbed.
     labels : ndarray of int of shape (n_rows,)
         Index of each row's class.
     out : sequence of ndarray
@@ -120,6 +141,10 @@ def cross_entropy_gradient(network, x, labels, out, scale=1.0, dropout=0.0, inpu
         Factor of the gradients, which costs nothing here.
     dropout, input_dropout : float, default=0.0
         Probability that a hidden unit, or an input, is silenced.
+    noise : float, default=0.0
+        Standard deviation of the normal noise of mean 1 that hidden activations are multiplied by.
+    input_noise : float, default=0.0
+        Standard deviation of the normal noise of mean 0 that is added to the inputs.
 
     Returns
     -------
@@ -132,12 +157,14 @@ def cross_entropy_gradient(network, x, labels, out, scale=1.0, dropout=0.0, inpu
     ----------
     Rumelhart, Hinton and Williams (1986), "Learning representations by back-propagating
     errors"; Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from
-    overfitting".
+    overfitting", section 10 for the noise that multiplies.
     """
     engine, n_layers = network.engine, len(network.weights)
     if input_dropout > 0.0:
         x *= _dropout_mask(engine, x.shape, input_dropout)
-    inputs, slopes, delta = _forward_with_slopes(network, x, dropout)
+    if input_noise > 0.0:
+        x += _noise(engine, x.shape, input_noise)
+    inputs, slopes, delta = _forward_with_slopes(network, x, dropout, noise)
     target = engine.one_hot(labels, delta.shape[1])
     loss = _cross_entropy(engine, delta, target)
     delta -= target

@@ -12,7 +12,11 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import (
     DataRangeWarning,
@@ -171,12 +175,14 @@ def test_gaussian_hidden_units_are_linear_units_of_the_network():
 @pytest.mark.parametrize(
     ("rbm", "message"),
     [
-        (MLPClassifier(), r"rbm == MLPClassifier\(\), must be an RBMTransformer, a sequence"),
+        (MLPClassifier(), r"rbm == MLPClassifier\(\), must be an RBMTransformer, a fitted"),
         ("rbm", r"rbm == 'rbm', must be an RBMTransformer"),
         ([RBMTransformer(), None], r"rbm == None, must be an RBMTransformer"),
         (RBMTransformer, r"must be an RBMTransformer"),
-        ([RBMTransformer()], r"rbm has 1 templates, but .* has 2 layers"),
-        ([], r"rbm has 0 templates"),
+        ([RBMTransformer()], r"rbm has 1 machines, but .* has 2 layers"),
+        ([], r"rbm has 0 machines"),
+        (FrozenEstimator(MLPClassifier()), r"must be an RBMTransformer, a fitted one in"),
+        ([QUICK, FrozenEstimator(RBMTransformer(10))], r"not fitted yet"),
     ],
 )
 def test_wrong_template_is_refused(rbm, message):
@@ -187,6 +193,93 @@ def test_wrong_template_is_refused(rbm, message):
 def test_wrong_parameter_of_a_template_is_refused():
     with pytest.raises(ValueError, match=r"gradient == 'exact'"):
         make_net(rbm=RBMTransformer(gradient="exact")).fit(X, Y)
+
+
+# -- machines that were trained before
+
+
+def frozen_stack(data=X, sizes=(15, 10)):
+    machines = []
+    for n_components in sizes:
+        machine = RBMTransformer(n_components, n_iter=2, random_state=1).fit(data)
+        data = machine.transform(data)
+        machines.append(FrozenEstimator(machine))
+    return machines
+
+
+def test_frozen_machines_of_a_net_give_the_same_bits_as_its_own_pretraining():
+    net = make_net().fit(X, Y)
+    again = make_net(rbm=[FrozenEstimator(machine) for machine in net.rbms_]).fit(X, Y)
+    assert_same_network(net, again)
+
+
+def test_frozen_machines_are_used_as_they_are_and_never_trained():
+    machines = frozen_stack()
+    net = make_net(rbm=machines, finetune_iter=0).fit(X[FEW], Y[FEW])
+    for machine, used, coef in zip(machines, net.rbms_, net.coefs_, strict=False):
+        np.testing.assert_array_equal(used.components_, machine.components_)
+        np.testing.assert_array_equal(coef, machine.components_.T)
+        assert used is not machine.estimator
+    before = [machine.components_.copy() for machine in machines]
+    net.set_params(finetune_iter=2).fit(X[FEW], Y[FEW])
+    for machine, components in zip(machines, before, strict=True):
+        np.testing.assert_array_equal(machine.components_, components)
+
+
+def test_templates_are_trained_on_the_output_of_frozen_machines():
+    first = frozen_stack(sizes=(15,))[0]
+    net = make_net(rbm=[first, QUICK]).fit(X[FEW], Y[FEW])
+    seed = net.rbms_[1].random_state
+    second = RBMTransformer(10, n_iter=2, random_state=seed).fit(first.transform(X[FEW]))
+    np.testing.assert_array_equal(net.rbms_[1].components_, second.components_)
+
+
+def test_warm_start_does_not_start_frozen_machines_again():
+    net = make_net(rbm=frozen_stack(), warm_start=True).fit(X[FEW], Y[FEW])
+    net.rbm[0].estimator.set_params(n_iter=50)  # more than it made
+    coefs = [coef.copy() for coef in net.coefs_]
+    net.set_params(softmax_iter=0, finetune_iter=0).fit(X[FEW], Y[FEW])
+    assert [machine.n_iter_ for machine in net.rbms_] == [2, 2]
+    for coef, kept in zip(net.coefs_, coefs, strict=True):
+        np.testing.assert_array_equal(coef, kept)
+
+
+def test_frozen_machines_pass_through_clone_pipeline_and_grid_search():
+    machines = frozen_stack()
+    assert clone(make_net(rbm=machines)).rbm == machines
+    pipeline = make_pipeline(MinMaxScaler(), make_net(rbm=machines))
+    grid = {"dbnclassifier__finetune_iter": [0, 3]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X[FEW], Y[FEW])
+    net = search.best_estimator_["dbnclassifier"]
+    np.testing.assert_array_equal(net.rbms_[0].components_, machines[0].components_)
+
+
+def test_grid_search_trains_on_the_rows_of_the_training_folds_alone(monkeypatch):
+    # Machines come from other data; what happens to the labelled rows must stay in their fold.
+    seen = []
+    fit = DBNClassifier.fit
+
+    def watched_fit(self, data, labels):
+        seen.append((len(data), self.rbm))
+        return fit(self, data, labels)
+
+    monkeypatch.setattr(DBNClassifier, "fit", watched_fit)
+    machines = frozen_stack(X_TEST)
+    search = GridSearchCV(make_net(rbm=machines), {"alpha": [0.0]}, cv=3, refit=False)
+    search.fit(X[FEW], Y[FEW])
+    assert [n_rows for n_rows, _ in seen] == [200, 200, 200]
+    for _, given in seen:
+        for machine, first in zip(given, frozen_stack(X_TEST), strict=True):
+            np.testing.assert_array_equal(machine.components_, first.components_)
+
+
+def test_machines_that_do_not_fit_are_refused_with_both_numbers():
+    with pytest.raises(ValueError, match=r"layer 2 has 10 hidden units, but .* has 12 there"):
+        make_net(rbm=frozen_stack(), hidden_layer_sizes=(15, 12)).fit(X, Y)
+    with pytest.raises(ValueError, match=r"layer 1 was trained on 64 features, .* has 63"):
+        make_net(rbm=frozen_stack()).fit(X[:, 1:], Y)
+    with pytest.raises(ValueError, match=r"layer 2 was trained on 15 features, .* has 9"):
+        make_net(rbm=[QUICK, frozen_stack()[1]], hidden_layer_sizes=(9, 10)).fit(X, Y)
 
 
 # -- early stopping, warm start, dropout
@@ -247,9 +340,9 @@ def test_warm_start_refuses_other_classes_and_layers():
         net.set_params(hidden_layer_sizes=(9,)).fit(X, Y)
 
 
-def test_dropout_changes_training_and_not_prediction():
+def test_dropout_and_noise_change_training_and_not_prediction():
     plain = make_net().fit(X, Y)
-    for options in ({"dropout": 0.5}, {"input_dropout": 0.2}):
+    for options in ({"dropout": 0.5}, {"input_dropout": 0.2}, {"noise": 0.5}, {"input_noise": 0.2}):
         net = make_net(**options).fit(X, Y)
         assert (net.coefs_[0] != plain.coefs_[0]).any()
         np.testing.assert_array_equal(net.predict_proba(X), net.predict_proba(X))
@@ -368,6 +461,8 @@ def test_wrong_width_is_refused_with_both_numbers():
         ({"alpha": -0.1}, r"alpha == -0.1, must be >= 0"),
         ({"dropout": 1.0}, r"dropout == 1.0, must be < 1"),
         ({"input_dropout": -0.1}, r"input_dropout == -0.1, must be >= 0"),
+        ({"noise": -0.1}, r"noise == -0.1, must be >= 0"),
+        ({"input_noise": float("nan")}, r"input_noise == nan, must be finite"),
         ({"batch_size": -2}, r"batch_size == -2, must be >= 1"),
         ({"validation_fraction": 0.0}, r"validation_fraction == 0.0, must be > 0"),
         ({"n_iter_no_change": 0}, r"n_iter_no_change == 0, must be >= 1"),

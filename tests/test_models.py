@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import skops.io
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
 from skdbn import DBNClassifier, RBMTransformer, VersionWarning, load_model, save_model
 from skdbn._storage import read, write
@@ -57,6 +58,17 @@ def test_loaded_classifier_predicts_the_same_bits(way, dtype, tmp_path):
         np.testing.assert_array_equal(result, expected, strict=True)
     assert loaded.loss_curve_ == net.loss_curve_
     assert [rbm.n_iter_ for rbm in loaded.rbms_] == [2, 2]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_loaded_classifier_keeps_its_frozen_machines(way, tmp_path):
+    machine = clone(RBM).set_params(n_components=12).fit(X)
+    net = make_net(rbm=[FrozenEstimator(machine), RBM]).fit(X, Y)
+    loaded = way(net, tmp_path)
+    np.testing.assert_array_equal(loaded.predict_proba(X_TEST), net.predict_proba(X_TEST))
+    np.testing.assert_array_equal(loaded.rbm[0].transform(X_TEST), machine.transform(X_TEST))
+    again = clone(loaded).fit(X, Y)
+    np.testing.assert_array_equal(again.coefs_[0], net.coefs_[0])
 
 
 @pytest.mark.parametrize("way", WAYS)

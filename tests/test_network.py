@@ -27,7 +27,7 @@ def data(n_rows=7):
 
 
 def loss_and_gradients(network, x, labels, seed, **options):
-    """Restart the random numbers, so that dropout strikes the same units again."""
+    """Restart the random numbers, so that the same units are struck by the same numbers."""
     engine = NumpyEngine(np.float64, seed)
     units = [type(units)(engine) for units in network.hidden_units]
     network = network._replace(engine=engine, hidden_units=units)
@@ -35,19 +35,27 @@ def loss_and_gradients(network, x, labels, seed, **options):
     return cross_entropy_gradient(network, x.copy(), labels, out, **options)
 
 
-@pytest.mark.parametrize("dropout", [{}, {"dropout": 0.4, "input_dropout": 0.3}])
+@pytest.mark.parametrize(
+    "perturbations",
+    [
+        {},
+        {"dropout": 0.4, "input_dropout": 0.3},
+        {"noise": 0.7, "input_noise": 0.3},
+        {"dropout": 0.2, "noise": 0.5},
+    ],
+)
 @pytest.mark.parametrize("kinds", list(product(UNITS, UNITS)))
-def test_backpropagation_agrees_with_finite_differences(kinds, dropout):
+def test_backpropagation_agrees_with_finite_differences(kinds, perturbations):
     network, (x, labels), step = make_network(kinds), data(), 1e-6
-    _, gradients = loss_and_gradients(network, x, labels, 0, **dropout)
+    _, gradients = loss_and_gradients(network, x, labels, 0, **perturbations)
     parameters = [*network.weights, *network.intercepts]
     for parameter, gradient in zip(parameters, gradients, strict=True):
         for index in np.ndindex(parameter.shape):
             kept = parameter[index]
             parameter[index] = kept + step
-            above, _ = loss_and_gradients(network, x, labels, 0, **dropout)
+            above, _ = loss_and_gradients(network, x, labels, 0, **perturbations)
             parameter[index] = kept - step
-            below, _ = loss_and_gradients(network, x, labels, 0, **dropout)
+            below, _ = loss_and_gradients(network, x, labels, 0, **perturbations)
             parameter[index] = kept
             assert abs((above - below) / (2 * step) - gradient[index]) < 1e-7
 
@@ -72,6 +80,40 @@ def test_dropout_keeps_the_expected_activation():
     _, once = loss_and_gradients(network, x[:1], labels[:1], 0, dropout=0.4)
     ratio = once[1] / plain[1]
     assert ((abs(ratio) < 1e-9) | (abs(ratio - 1 / 0.6) < 1e-9)).all()
+
+
+def activations(network, x, **options):
+    """Activations of the one hidden layer, from the gradient of weights of zero above."""
+    network.weights[1][...] = 0.0
+    labels = np.zeros(len(x), int)
+    for i in range(len(x)):
+        _, gradients = loss_and_gradients(network, x[i : i + 1], labels[:1], i, **options)
+        yield -gradients[1][:, 0] / (1 - 1 / SIZES[-1])
+
+
+def test_noise_multiplies_each_activation_by_numbers_of_mean_one_and_its_deviation():
+    network, n = make_network(("binary",), (4, 5, 3)), 4000
+    x = np.repeat(data(1)[0], n, axis=0)
+    plain = next(activations(network, x))
+    factors = np.array(list(activations(network, x, noise=0.5))) / plain
+    assert abs(factors.mean() - 1.0) < 5 * 0.5 / np.sqrt(factors.size)
+    assert abs(factors.std() - 0.5) < 5 * 0.5 / np.sqrt(2 * factors.size)
+    correlation = np.corrcoef(factors.T) - np.eye(5)  # each unit has its own noise
+    assert abs(correlation).max() < 5 / np.sqrt(n)
+
+
+def test_noise_on_the_inputs_is_added_and_has_mean_zero_and_its_deviation():
+    network, n = make_network((), (4, 3)), 4000
+    network.weights[0][...] = 0.0
+    x, labels = data(1)[0], np.zeros(1, int)
+    noise = []
+    for seed in range(n):
+        _, gradients = loss_and_gradients(network, x, labels, seed, input_noise=0.3)
+        _, plain = loss_and_gradients(network, x, labels, seed)
+        noise.append((gradients[0] - plain[0])[:, 0] / (plain[0][:, 0] / x[0]))
+    noise = np.array(noise)
+    assert abs(noise.mean()) < 5 * 0.3 / np.sqrt(noise.size)
+    assert abs(noise.std() - 0.3) < 5 * 0.3 / np.sqrt(2 * noise.size)
 
 
 def test_forward_agrees_with_the_network_of_scikit_learn():

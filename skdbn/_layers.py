@@ -1,0 +1,109 @@
+"""What the layers of a deep belief net start from: templates to train, or machines that are given.
+
+The rule: a machine in scikit-learn's `FrozenEstimator` was trained before, perhaps on other data,
+and is used as it is.
+"""
+
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skdbn._rbm import RBMTransformer
+
+
+def is_frozen(machine):
+    """Tell whether a machine is given, and not to be trained.
+
+    Parameters
+    ----------
+    machine : RBMTransformer or FrozenEstimator
+        One of those that `machines_of_layers` returns.
+
+    Returns
+    -------
+    bool
+        Whether it is frozen.
+    """
+    return isinstance(machine, FrozenEstimator)
+
+
+def machines_of_layers(rbm, sizes):
+    """Return the machine that each layer begins with.
+
+    Parameters
+    ----------
+    rbm : RBMTransformer, FrozenEstimator, sequence of them or None
+        Parameter of the classifier.
+    sizes : list of int
+        Units of each hidden layer.
+
+    Returns
+    -------
+    list of RBMTransformer or FrozenEstimator
+        Unfitted clones of the templates with their number of hidden units, and the frozen machines
+        themselves.
+
+    Raises
+    ------
+    TypeError
+        When there is something else in `rbm`.
+    ValueError
+        When there is another number of machines than of layers, or a frozen one is not fitted or
+        has another number of hidden units than its layer.
+    """
+    if rbm is None:
+        return [RBMTransformer(n_components=size) for size in sizes]
+    given = rbm if isinstance(rbm, list | tuple) else [rbm] * len(sizes)
+    if len(given) != len(sizes):
+        raise ValueError(
+            f"rbm has {len(given)} machines, but hidden_layer_sizes has {len(sizes)} layers: hand "
+            "in one for each layer, or a single template for all."
+        )
+    return [
+        _machine_of_layer(machine, i, size)
+        for i, (machine, size) in enumerate(zip(given, sizes, strict=True), 1)
+    ]
+
+
+def _machine_of_layer(given, number, size):
+    """Return what one layer begins with."""
+    machine = given.estimator if is_frozen(given) else given
+    if not isinstance(machine, RBMTransformer):
+        raise TypeError(
+            f"rbm == {given!r}, must be an RBMTransformer, a fitted one in a FrozenEstimator, a "
+            "sequence of them (one for each layer) or None."
+        )
+    if not is_frozen(given):
+        return clone(given).set_params(n_components=size)
+    check_is_fitted(machine)
+    if len(machine.components_) != size:
+        raise ValueError(
+            f"the frozen machine of layer {number} has {len(machine.components_)} hidden units, "
+            f"but hidden_layer_sizes has {size} there."
+        )
+    return given
+
+
+def check_fit_together(machines, n_features):
+    """Raise when a frozen machine was trained on another number of features than it is to get.
+
+    Parameters
+    ----------
+    machines : list of RBMTransformer or FrozenEstimator
+        What `machines_of_layers` returned.
+    n_features : int
+        Features of the data.
+
+    Raises
+    ------
+    ValueError
+        When it was.
+    """
+    for number, machine in enumerate(machines, 1):
+        if is_frozen(machine) and machine.n_features_in_ != n_features:
+            raise ValueError(
+                f"the frozen machine of layer {number} was trained on {machine.n_features_in_} "
+                f"features, but the layer below has {n_features}. Hand in the machines of all "
+                "layers in their order, each trained on the output of the one below."
+            )
+        n_features = machine.components_.shape[0] if is_frozen(machine) else machine.n_components
