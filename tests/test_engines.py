@@ -100,6 +100,19 @@ def test_uniform_numbers_stay_below_one_and_fill_the_memory_given(engine):
     assert len(np.unique(out)) > 0.95 * out.size
 
 
+def test_noise_has_the_moments_of_the_normal_distribution(engine):
+    out = engine.zeros(1001, 301)  # an odd number in all
+    noise = engine.noise(1.0, 0.7, out=out)
+    assert noise is out
+    z, n = (noise.ravel().astype(float) - 1.0) / 0.7, noise.size
+    assert abs(z.mean()) < 5 / np.sqrt(n)
+    assert abs((z**2).mean() - 1.0) < 5 * np.sqrt(2 / n)
+    assert abs((z**3).mean()) < 5 * np.sqrt(15 / n)
+    # 32 coins fall short of the normal kurtosis of 3 by 2 / 32.
+    assert abs((z**4).mean() - (3 - 2 / 32)) < 5 * np.sqrt(96 / n)
+    assert abs(np.corrcoef(z[:-1], z[1:])[0, 1]) < 5 / np.sqrt(n)
+
+
 @pytest.mark.parametrize("where", ["apart", "in place", "overlapping"])
 def test_bernoulli_draws_go_where_they_are_told(engine, where):
     p = np.repeat(np.array([0.0, 1.0, 0.0, 1.0], engine.dtype), 500)
