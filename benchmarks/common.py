@@ -115,7 +115,7 @@ def backpropagation_products(sizes, batch_size, n_batches):
 # -- what a reader needs beside the figures
 
 
-def _cpu():
+def cpu():
     """Return the name of the processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -132,7 +132,7 @@ def print_setting():
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]
-    print(f"{_cpu()}, {os.cpu_count()} cores; Python {platform.python_version()}")
+    print(f"{cpu()}, {os.cpu_count()} cores; Python {platform.python_version()}")
     print(
         f"skdbn {skdbn.__version__}, numpy {np.__version__}, scipy {scipy.__version__}, "
         f"scikit-learn {sklearn.__version__}; {', '.join(sorted(set(pools)))}"

@@ -1,0 +1,504 @@
+"""Question: how low is the error on MNIST, how sure is that, and what is pretraining worth.
+
+    python benchmarks/mnist_error.py A            # makes the runs of table A that are missing
+    python benchmarks/mnist_error.py report       # writes results/README.rst from the runs
+
+Every row of a table has candidates. Where there are several, each is fitted to the first 50,000
+training rows with seed 0, and the one with the lowest error on the other 10,000 is chosen (the
+lower cross-entropy decides between equals). The choice is fitted to all 60,000 rows, once for
+each seed, and each fit is tested once.
+
+Runs are lines of ``results/mnist_error.jsonl``; a run that has its line is not made again, so the
+command goes on where it was killed. Pretrained machines, which several rows share, are kept in
+``cache/``; their seconds are counted in each of these rows. Two processes may work side by side
+with ``--part 0/2`` and ``--part 1/2`` and one thread each (``OPENBLAS_NUM_THREADS=1``). Needs
+``SKDBN_MNIST``.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+import sklearn
+from common import cpu
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import BernoulliRBM, MLPClassifier
+from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_info
+
+from skdbn import DBNClassifier, NotConvergedWarning, RBMTransformer
+from skdbn.datasets import load_mnist
+
+HERE = Path(__file__).parent
+RUNS, CACHE = HERE / "results" / "mnist_error.jsonl", HERE / "cache"
+SIZES, PRETRAIN_ITER = (500, 500, 2000), 30
+N_TRAIN, N_CHOICE = (
+    60_000,
+    50_000,
+)  # training rows while candidates are compared; the other 10,000 decide
+N_BINS = 15  # of the expected calibration error
+
+
+# -- estimators: (X, seed, **parameters) -> estimator, seconds that went into it before
+
+
+def pretrained(X, seed):
+    """Return the machines of SIZES trained on X, from the cache if there, and their seconds.
+
+    Machines of `fit` with the same seed have the same bits: each phase has its own seed.
+    """
+    path = CACHE / f"{'-'.join(map(str, SIZES))}_{PRETRAIN_ITER}_{len(X)}_{seed}.joblib"
+    if not path.exists():
+        net = DBNClassifier(
+            SIZES,
+            rbm=RBMTransformer(n_iter=PRETRAIN_ITER),
+            softmax_iter=0,
+            finetune_iter=0,
+            random_state=seed,
+        )
+        start = time.perf_counter()
+        net.fit(X, np.arange(len(X)) % 2)  # the machines see no labels
+        content = {"machines": net.rbms_, "seconds": time.perf_counter() - start}
+        CACHE.mkdir(exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        joblib.dump(content, part)
+        part.replace(path)
+    content = joblib.load(path)
+    return content["machines"], content["seconds"]
+
+
+def frozen_machines(X, seed):
+    machines, seconds = pretrained(X, seed)
+    return [FrozenEstimator(machine) for machine in machines], seconds
+
+
+def net(X, seed, **parameters):
+    machines, seconds = frozen_machines(X, seed)
+    return DBNClassifier(SIZES, rbm=machines, random_state=seed, **parameters), seconds
+
+
+def control(X, seed, **parameters):
+    return DBNClassifier(SIZES, pretrain=False, random_state=seed, **parameters), 0.0
+
+
+def logistic_regression(C):
+    return LogisticRegression(C=C, max_iter=300)
+
+
+def machine_features(X, seed, C):
+    machines, seconds = frozen_machines(X, seed)
+    return make_pipeline(machines[0], logistic_regression(C)), seconds
+
+
+def stack_features(X, seed, C):
+    machines, seconds = frozen_machines(X, seed)
+    return make_pipeline(*machines, logistic_regression(C)), seconds
+
+
+def bernoulli_features(X, seed, C, learning_rate):
+    machine = BernoulliRBM(
+        SIZES[0],
+        learning_rate=learning_rate,
+        batch_size=100,
+        n_iter=PRETRAIN_ITER,
+        random_state=seed,
+    )
+    return make_pipeline(machine, logistic_regression(C)), 0.0
+
+
+def neighbors(X, seed, k):
+    return KNeighborsClassifier(k), 0.0
+
+
+def perceptron(X, seed, **parameters):
+    return MLPClassifier(SIZES, batch_size=100, random_state=seed, **parameters), 0.0
+
+
+# -- tables
+
+
+class Row(NamedTuple):
+    """A row of a table: what is fitted, in which versions, to how many labels."""
+
+    name: str
+    make: object
+    candidates: list
+    n_labels: int = N_TRAIN
+    seeds: object = range(5)
+    choice_seeds: object = (0,)  # draws of the labels, and starts of the fit, of each candidate
+
+
+def noisy(noise, input_noise, finetune_iter, learning_rate_init=2e-3, **others):
+    return {
+        "softmax_iter": 2,
+        "finetune_iter": finetune_iter,
+        "learning_rate_init": learning_rate_init,
+        "noise": noise,
+        "input_noise": input_noise,
+        **others,
+    }
+
+
+def few(n_labels, batch_size, n_steps, choice_seeds):
+    """Return the rows of table D for a number of labels."""
+    n_passes = n_steps * batch_size // n_labels
+    candidates = [
+        noisy(noise, input_noise, n_passes, 1e-3, batch_size=batch_size)
+        for noise, input_noise in [(0.0, 0.0), (0.5, 0.2), (0.7, 0.3), (0.7, 0.5), (1.0, 0.5)]
+    ]
+    return [
+        Row(name, make, candidates, n_labels, choice_seeds=choice_seeds)
+        for name, make in [("DBNClassifier", net), ("DBNClassifier, pretrain=False", control)]
+    ]
+
+
+RECIPE = {"softmax_iter": 10, "finetune_iter": 10}
+BEST = Row(
+    "DBNClassifier, best recipe",
+    net,
+    [
+        RECIPE,
+        noisy(0.0, 0.0, 40, dropout=0.5, input_dropout=0.2),
+        noisy(0.7, 0.3, 10),
+        noisy(0.7, 0.3, 20),
+        noisy(0.7, 0.3, 40),
+    ],
+)
+CONTROL = Row(
+    "DBNClassifier, pretrain=False",
+    control,
+    [RECIPE, noisy(0.5, 0.2, 40, 1e-3), noisy(0.7, 0.3, 40)],
+)
+TABLES = {
+    "A": [Row("DBNClassifier, 30/10/10 passes", net, [RECIPE])],
+    "B": [BEST],
+    "C": [
+        Row("KNeighborsClassifier", neighbors, [{"k": k} for k in (1, 3, 5)], seeds=(0,)),
+        Row(
+            "BernoulliRBM + LogisticRegression",
+            bernoulli_features,
+            [{"C": 1.0, "learning_rate": rate} for rate in (0.01, 0.05)],
+        ),
+        Row(
+            "RBMTransformer + LogisticRegression",
+            machine_features,
+            [{"C": C} for C in (0.1, 1.0, 10.0)],
+        ),
+        Row(
+            "3 x RBMTransformer + LogisticRegression",
+            stack_features,
+            [{"C": C} for C in (0.01, 0.1, 1.0)],
+        ),
+        Row(
+            "MLPClassifier",
+            perceptron,
+            [{"max_iter": 20, "alpha": alpha} for alpha in (1e-4, 1e-2)],
+        ),
+        CONTROL,
+        BEST,
+    ],
+    "D": [
+        *few(100, 10, 1000, range(3)),
+        *few(1000, 20, 3000, range(3)),
+        *few(10_000, 100, 5000, (0,)),
+        CONTROL,
+        BEST,
+    ],
+}
+
+
+def labelled(y, n_labels, seed):
+    """Return the rows whose labels are used: n_labels with the shares of the classes, or all."""
+    if n_labels >= len(y):
+        return np.arange(len(y))
+    split = StratifiedShuffleSplit(1, train_size=n_labels, random_state=seed)
+    return np.sort(next(split.split(y, y))[0])
+
+
+# -- runs
+
+
+def calibration_error(p, y):
+    """Return the expected calibration error: bins of equal width, gaps weighted by their rows."""
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == y
+    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
+    gaps = np.bincount(bins, right - confidence.astype(float), N_BINS)
+    return float(np.abs(gaps).sum() / len(y))
+
+
+def measure(row, parameters, stage, seed):
+    """Fit a candidate and return its line."""
+    X, X_test, y, y_test = load_mnist(os.environ["SKDBN_MNIST"])
+    if stage == "choose":
+        X, X_test, y, y_test = X[:N_CHOICE], X[N_CHOICE:], y[:N_CHOICE], y[N_CHOICE:]
+    estimator, seconds_before = row.make(X, 0 if stage == "choose" else seed, **parameters)
+    rows = labelled(y, row.n_labels, seed)
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        # of passes that are counted out on purpose
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        estimator.fit(X[rows], y[rows])
+    fit_seconds = time.perf_counter() - start
+    p = estimator.predict_proba(X_test)
+    likelihood = np.maximum(p[np.arange(len(p)), y_test], np.finfo(np.float32).eps)
+    return {
+        "error": float((p.argmax(axis=1) != y_test).mean()),
+        "cross_entropy": float(-np.log(likelihood).mean()),
+        "calibration_error": calibration_error(p, y_test),
+        "pretraining_seconds": round(seconds_before, 1),
+        "fit_seconds": round(fit_seconds, 1),
+        "predict_seconds": round(time.perf_counter() - start - fit_seconds, 1),
+        "threads": max(pool["num_threads"] for pool in threadpool_info()),
+        "machine": f"{cpu()}, {os.cpu_count()} cores",
+        "versions": f"numpy {np.__version__}, scikit-learn {sklearn.__version__}",
+        "python": platform.python_version(),
+    }
+
+
+def key(row, parameters, stage, seed):
+    """Return what tells a run from every other."""
+    return {
+        "row": row.name,
+        "n_labels": row.n_labels,
+        "parameters": parameters,
+        "stage": stage,
+        "seed": seed,
+    }
+
+
+def read_runs():
+    """Return the lines of all runs that were made."""
+    if not RUNS.exists():
+        return []
+    return [json.loads(line) for line in RUNS.read_text().splitlines()]
+
+
+def find(runs, wanted):
+    """Return the run with a key, or None."""
+    matching = (run for run in runs if all(run[name] == value for name, value in wanted.items()))
+    return next(matching, None)
+
+
+def make_run(wanted, row):
+    """Return the run with a key, made now unless it has its line."""
+    run = find(read_runs(), wanted)
+    if run is None:
+        run = {**wanted, **measure(row, wanted["parameters"], wanted["stage"], wanted["seed"])}
+        RUNS.parent.mkdir(exist_ok=True)
+        with RUNS.open("a") as file:
+            file.write(json.dumps(run) + "\n")
+        print(
+            f"{run['row']}, {run['parameters']}, {run['stage']}, seed {run['seed']}: "
+            f"{100 * run['error']:.2f} %, {run['fit_seconds']:.0f} s",
+            flush=True,
+        )
+    return run
+
+
+def found(row, parameters, stage, runs):
+    """Return the runs of a row that were made, of one candidate."""
+    seeds = row.choice_seeds if stage == "choose" else row.seeds
+    keys = (key(row, parameters, stage, seed) for seed in seeds)
+    return [run for run in (find(runs, wanted) for wanted in keys) if run is not None]
+
+
+def mean(runs, name):
+    return statistics.mean(run[name] for run in runs)
+
+
+def chosen(row, runs):
+    """Return the parameters of the best candidate; None while a run of one is missing."""
+    if len(row.candidates) == 1:
+        return row.candidates[0]
+    compared = [found(row, parameters, "choose", runs) for parameters in row.candidates]
+    if any(len(made) < len(row.choice_seeds) for made in compared):
+        return None
+    return min(compared, key=lambda made: (mean(made, "error"), mean(made, "cross_entropy")))[0][
+        "parameters"
+    ]
+
+
+def make_runs(table, part, n_parts):
+    """Make the runs of a table that are missing: every n_parts-th of them."""
+    to_choose = [
+        (row, key(row, parameters, "choose", seed))
+        for row in TABLES[table]
+        for parameters in row.candidates
+        for seed in row.choice_seeds
+        if len(row.candidates) > 1
+    ]
+    for row, wanted in to_choose[part::n_parts]:
+        make_run(wanted, row)
+    while any(chosen(row, read_runs()) is None for row in TABLES[table]):
+        time.sleep(5)  # for the other processes
+    to_test = [
+        (row, key(row, chosen(row, read_runs()), "test", seed))
+        for row in TABLES[table]
+        for seed in row.seeds
+    ]
+    for row, wanted in to_test[part::n_parts]:
+        make_run(wanted, row)
+
+
+# -- report
+
+
+def table_of(header, rows):
+    """Return a table in reStructuredText."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    border = " ".join("=" * width for width in widths)
+    lines = [
+        " ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    ]
+    return "\n".join([border, lines[0], border, *lines[1:], border, ""])
+
+
+def said(parameters):
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in parameters.items()
+    )
+
+
+def mean_and_spread(values):
+    """Return the mean in percent, with the standard deviation over seeds and standard error."""
+    values = [100 * value for value in values]
+    if len(values) == 1:
+        return f"{values[0]:.3f}", "", ""
+    deviation = statistics.stdev(values)
+    return (
+        f"{statistics.mean(values):.3f}",
+        f"{deviation:.3f}",
+        f"{deviation / len(values) ** 0.5:.3f}",
+    )
+
+
+def costs(runs):
+    """Return the cells that tested rows and candidates share."""
+    return (
+        f"{mean(runs, 'cross_entropy'):.4f}",
+        f"{100 * mean(runs, 'calibration_error'):.2f}",
+        f"{mean(runs, 'pretraining_seconds'):.0f} + {mean(runs, 'fit_seconds'):.0f}",
+        "/".join(sorted({str(run["threads"]) for run in runs})),
+    )
+
+
+def tested(table, runs):
+    """Yield the cells of each row of a table of test results."""
+    for row in TABLES[table]:
+        parameters = chosen(row, runs)
+        made = [] if parameters is None else found(row, parameters, "test", runs)
+        if made:
+            yield (
+                row.name,
+                str(row.n_labels),
+                *mean_and_spread([run["error"] for run in made]),
+                str(len(made)),
+                *costs(made),
+                said(parameters),
+            )
+
+
+def choices(table, runs):
+    """Yield the cells of each candidate of a table."""
+    for row in TABLES[table]:
+        for parameters in row.candidates if len(row.candidates) > 1 else []:
+            made = found(row, parameters, "choose", runs)
+            if made:
+                yield (
+                    row.name,
+                    str(row.n_labels),
+                    said(parameters),
+                    f"{100 * mean(made, 'error'):.2f}",
+                    *costs(made),
+                    "chosen" if parameters == chosen(row, runs) else "",
+                )
+
+
+def draw_error_against_time(runs, path):
+    """Draw what the passes of the best recipe buy, on the split."""
+    import matplotlib.pyplot as plt
+
+    curves = {}
+    for parameters in BEST.candidates:
+        for run in found(BEST, parameters, "choose", runs):
+            rest = {name: value for name, value in parameters.items() if name != "finetune_iter"}
+            seconds = run["pretraining_seconds"] + run["fit_seconds"]
+            curves.setdefault(said(rest), []).append((seconds / 60, 100 * run["error"]))
+    figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    for label, points in curves.items():
+        ax.plot(*zip(*sorted(points), strict=True), marker="o", label=label)
+    ax.set(xlabel="minutes, pretraining included", ylabel="error on the split in %")
+    ax.legend(fontsize="small")
+    figure.savefig(path, dpi=120)
+
+
+def report():
+    """Write what the runs say into results/README.rst, and draw the error against time."""
+    runs = read_runs()
+    machines = {f"{run['machine']}, Python {run['python']}, {run['versions']}" for run in runs}
+    parts = [TEXT.format(machines="; ".join(sorted(machines)))]
+    for table, title in TITLES.items():
+        rows, candidates = list(tested(table, runs)), list(choices(table, runs))
+        if rows:
+            heading = f"Table {table}: {title}"
+            command = f"``python benchmarks/mnist_error.py {table}``"
+            parts += [f"{heading}\n{'-' * len(heading)}\n\n{command}\n", table_of(TESTED, rows)]
+        if rows and candidates:
+            parts += ["Candidates on the split:\n", table_of(COMPARED, candidates)]
+        if rows and table == "B":
+            draw_error_against_time(runs, RUNS.with_name("error_against_time.png"))
+            parts.append(".. image:: error_against_time.png\n")
+    text = "\n".join(parts)
+    RUNS.with_name("README.rst").write_text(text)
+    print(text)
+
+
+COSTS = ("cross-entropy", "ECE %", "seconds", "threads")
+TESTED = ("row", "labels", "error %", "spread", "std. error", "seeds", *COSTS, "parameters")
+COMPARED = ("row", "labels", "parameters", "error %", *COSTS, "")
+TITLES = {
+    "A": "the recipe of the project",
+    "B": "the best recipe found",
+    "C": "the honest comparison",
+    "D": "few labels",
+}
+TEXT = """The error on MNIST
+==================
+
+Written by ``python benchmarks/mnist_error.py report`` from the runs in ``mnist_error.jsonl``. Error
+on the 10,000 test digits in percent: mean over seeds, standard deviation over seeds ("spread"),
+standard error of the mean. What is chosen is chosen on the last 10,000 of the 60,000 training rows.
+"seconds" are those of pretraining and of the rest of the fit; where a run had one thread, another
+one went beside it on the second core. ECE is the expected calibration error with 15 bins.
+
+Machine: {machines}.
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=[*TITLES, "report"])
+    parser.add_argument("--part", default="0/1", help="which share of the runs, as in 0/2")
+    arguments = parser.parse_args()
+    if arguments.what != "report":
+        make_runs(arguments.what, *map(int, arguments.part.split("/")))
+    report()
+
+
+if __name__ == "__main__":
+    main()
