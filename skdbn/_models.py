@@ -264,7 +264,7 @@ def _describe_parameters(model):
 
 
 def _describe_template(template):
-    """Return what a layer of a classifier was to start from; a frozen machine is described whole."""
+    """Return what a layer of a classifier was to start from: a frozen machine as a whole."""
     if isinstance(template, FrozenEstimator):
         return {"class": FROZEN, "model": describe(template.estimator)}
     return _describe_parameters(template)

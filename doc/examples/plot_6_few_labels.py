@@ -2,9 +2,9 @@
 Few labels: does pretraining help
 =================================
 
-All digits are there, but only some have labels. The machines learn from all of them; the classifier
-starts from these machines and sees the labelled digits alone. ``pretrain=False`` is the control: the
-same network from random weights.
+All digits are there, but only some have labels. The machines learn from all of them; the
+classifier starts from these machines and sees the labelled digits alone. ``pretrain=False`` is the
+control: the same network from random weights.
 """
 
 # %%
