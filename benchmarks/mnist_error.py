@@ -170,10 +170,12 @@ BEST = Row(
     net,
     [
         RECIPE,
-        noisy(0.0, 0.0, 40, dropout=0.5, input_dropout=0.2),
-        noisy(0.7, 0.3, 10),
+        noisy(0.0, 0.0, 20, dropout=0.5, input_dropout=0.2),
         noisy(0.7, 0.3, 20),
-        noisy(0.7, 0.3, 40),
+        noisy(0.7, 0.3, 20, adversarial=1.0),
+        noisy(0.7, 0.3, 20, adversarial=2.0),
+        noisy(0.5, 0.2, 20, adversarial=1.5),
+        noisy(0.0, 0.0, 20, adversarial=1.5),
     ],
 )
 CONTROL = Row(

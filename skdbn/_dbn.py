@@ -97,12 +97,15 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     input_dropout : float, default=0.0
         Probability in [0, 1) that a feature is silenced during fine-tuning.
     noise : float, default=0.0
-        Standard deviation of the normal noise of mean 1 that each hidden activation is multiplied
-        by during fine-tuning ("Gaussian dropout"). On MNIST with many passes, 0.5 to 0.7 with an
-        `input_noise` of 0.2 to 0.3 does more than dropout.
+        Standard deviation of the nearly normal noise of mean 1 that each hidden activation is
+        multiplied by during fine-tuning ("Gaussian dropout"). On MNIST with many passes, 0.5 to
+        0.7 with an `input_noise` of 0.2 to 0.3 does more than dropout.
     input_noise : float, default=0.0
-        Standard deviation of the normal noise of mean 0 that is added to each feature during
-        fine-tuning.
+        Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning.
+    adversarial : float, default=0.0
+        Length of the step, in the Euclidean norm of the features, that moves each row to where
+        its loss grows the most before fine-tuning trains on it ("adversarial training"). On
+        MNIST 1 to 2; a pass takes about half as long again.
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the softmax and the fine-tuning phase. "auto" makes a hundred
         minibatches of a pass, of 2 to 100 rows.
@@ -205,6 +208,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         input_dropout=0.0,
         noise=0.0,
         input_noise=0.0,
+        adversarial=0.0,
         batch_size="auto",
         early_stopping=False,
         validation_fraction=0.1,
@@ -227,6 +231,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.input_dropout = input_dropout
         self.noise = noise
         self.input_noise = input_noise
+        self.adversarial = adversarial
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -368,6 +373,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_real(self.input_dropout, "input_dropout", maximum=1.0, boundaries="left")
         check_real(self.noise, "noise")
         check_real(self.input_noise, "input_noise")
+        check_real(self.adversarial, "adversarial")
         check_batch_size(self.batch_size)
         check_real(
             self.validation_fraction, "validation_fraction", maximum=1.0, boundaries="neither"
@@ -594,6 +600,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     input_dropout=self.input_dropout,
                     noise=self.noise,
                     input_noise=self.input_noise,
+                    adversarial=self.adversarial,
                 )
         finally:
             if held_out is not None:

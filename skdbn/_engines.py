@@ -264,6 +264,24 @@ class NumpyEngine:
         x /= x.sum(axis=1, keepdims=True)
         return x
 
+    def unit_rows(self, x):
+        """Scale each row to the Euclidean length 1, in place; rows of zeros stay what they are.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows, n_columns)
+            Rows, which are overwritten.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_columns)
+            Rows of length 1.
+        """
+        # The largest value first: squares of small numbers would be lost.
+        x /= np.abs(x).max(axis=1, keepdims=True) + self.tiny
+        x /= np.sqrt(np.einsum("ij,ij->i", x, x))[:, None] + self.tiny
+        return x
+
     def one_hot(self, labels, n_classes):
         """Return a one in the column of each row's label.
 

@@ -110,6 +110,48 @@ def _cross_entropy(engine, probabilities, target):
     return -float(engine.log(p).mean())
 
 
+def _from_the_top(network, slopes, delta):
+    """Yield the number of each layer and the gradient of its scores, the top layer first."""
+    engine = network.engine
+    for i in reversed(range(len(network.weights))):
+        yield i, delta
+        if i > 0:
+            below = engine.buffer(("delta", i), len(delta), len(network.weights[i]))
+            delta = engine.matmul(delta, network.weights[i].T, out=below)
+            delta *= slopes[i - 1]
+
+
+def adversarial_direction(network, x, labels):
+    """Return the directions in which the cross-entropy of each row grows the most.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    x : ndarray of shape (n_rows, n_in)
+        Inputs.
+    labels : ndarray of int of shape (n_rows,)
+        Index of each row's class.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_in)
+        Gradients with respect to the inputs, scaled to length 1; zeros where there is none.
+
+    References
+    ----------
+    Goodfellow, Shlens and Szegedy (2015), "Explaining and harnessing adversarial examples";
+    Miyato et al. (2016), "Distributional smoothing with virtual adversarial training", for the
+    Euclidean length.
+    """
+    engine = network.engine
+    _, slopes, delta = _forward_with_slopes(network, x, 0.0, 0.0)
+    delta -= engine.one_hot(labels, delta.shape[1])
+    *_, (_, delta) = _from_the_top(network, slopes, delta)
+    memory = engine.buffer("direction", *x.shape)
+    return engine.unit_rows(engine.matmul(delta, network.weights[0].T, out=memory))
+
+
 def cross_entropy_gradient(
     network,
     x,
@@ -120,6 +162,7 @@ def cross_entropy_gradient(
     input_dropout=0.0,
     noise=0.0,
     input_noise=0.0,
+    adversarial=0.0,
 ):
     """Return the mean cross-entropy of a minibatch and its gradients, by backpropagation.
 
@@ -142,6 +185,8 @@ def cross_entropy_gradient(
         multiplied by.
     input_noise : float, default=0.0
         Standard deviation of the nearly normal noise of mean 0 that is added to the inputs.
+    adversarial : float, default=0.0
+        Length of the step from each input in its adversarial direction, before any noise.
 
     Returns
     -------
@@ -157,6 +202,10 @@ def cross_entropy_gradient(
     overfitting", section 10 for the noise that multiplies.
     """
     engine, n_layers = network.engine, len(network.weights)
+    if adversarial > 0.0:
+        direction = adversarial_direction(network, x, labels)
+        direction *= adversarial
+        x += direction
     if input_dropout > 0.0:
         x *= _dropout_mask(engine, x.shape, input_dropout)
     if input_noise > 0.0:
@@ -168,11 +217,7 @@ def cross_entropy_gradient(
     delta -= target
     delta *= scale / len(x)
     gradients = [None] * (2 * n_layers)
-    for i in reversed(range(n_layers)):
-        gradients[i] = engine.matmul(inputs[i].T, delta, out=out[i])
-        gradients[n_layers + i] = engine.column_sums(delta, out=out[n_layers + i])
-        if i > 0:
-            below = engine.buffer(("delta", i), *inputs[i].shape)
-            delta = engine.matmul(delta, network.weights[i].T, out=below)
-            delta *= slopes[i - 1]
+    for i, below in _from_the_top(network, slopes, delta):
+        gradients[i] = engine.matmul(inputs[i].T, below, out=out[i])
+        gradients[n_layers + i] = engine.column_sums(below, out=out[n_layers + i])
     return loss, gradients

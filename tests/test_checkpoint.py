@@ -96,6 +96,7 @@ def test_machine_goes_on_with_the_same_bits_from_any_pass(options, tmp_path):
         {"solver": "sgd", "alpha": 1e-3, "random_state": None},
         {"early_stopping": True, "n_iter_no_change": 1, "finetune_iter": 6},
         {"pretrain": False, "dropout": 0.3, "input_dropout": 0.1},
+        {"noise": 0.5, "input_noise": 0.2, "adversarial": 0.5},
         {"rbm": [RBMTransformer(n_iter=2, gradient="pcd"), RBMTransformer(n_iter=0)]},
     ],
 )

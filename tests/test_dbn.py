@@ -340,10 +340,10 @@ def test_warm_start_refuses_other_classes_and_layers():
         net.set_params(hidden_layer_sizes=(9,)).fit(X, Y)
 
 
-def test_dropout_and_noise_change_training_and_not_prediction():
+def test_what_perturbs_the_rows_changes_training_and_not_prediction():
     plain = make_net().fit(X, Y)
-    for options in ({"dropout": 0.5}, {"input_dropout": 0.2}, {"noise": 0.5}, {"input_noise": 0.2}):
-        net = make_net(**options).fit(X, Y)
+    for name in ("dropout", "input_dropout", "noise", "input_noise", "adversarial"):
+        net = make_net(**{name: 0.3}).fit(X, Y)
         assert (net.coefs_[0] != plain.coefs_[0]).any()
         np.testing.assert_array_equal(net.predict_proba(X), net.predict_proba(X))
     np.testing.assert_array_equal(X, load_digits()[0])
@@ -462,6 +462,7 @@ def test_wrong_width_is_refused_with_both_numbers():
         ({"dropout": 1.0}, r"dropout == 1.0, must be < 1"),
         ({"input_dropout": -0.1}, r"input_dropout == -0.1, must be >= 0"),
         ({"noise": -0.1}, r"noise == -0.1, must be >= 0"),
+        ({"adversarial": -1}, r"adversarial == -1, must be >= 0"),
         ({"input_noise": float("nan")}, r"input_noise == nan, must be finite"),
         ({"batch_size": -2}, r"batch_size == -2, must be >= 1"),
         ({"validation_fraction": 0.0}, r"validation_fraction == 0.0, must be > 0"),

@@ -79,6 +79,14 @@ def test_softplus_is_accurate(engine):
     np.testing.assert_allclose(engine.softplus(x), expected, rtol=tolerance(engine), atol=1e-37)
 
 
+def test_unit_rows_have_length_one_however_small_they_were(engine):
+    x = np.array([[3, -4], [0, 0], [0, 2]], engine.dtype)
+    expected = [[0.6, -0.8], [0, 0], [0, 1]]
+    for scale in (1.0, 1e-25, 1e25):  # squares of which float32 can not hold
+        result = engine.unit_rows(x * engine.dtype.type(scale))
+        np.testing.assert_allclose(result, expected, rtol=tolerance(engine))
+
+
 def test_column_sums_add_the_rows(engine):
     given = X.astype(engine.dtype)
     np.testing.assert_allclose(engine.column_sums(given), given.sum(axis=0), rtol=tolerance(engine))

@@ -7,7 +7,13 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from skdbn._engines import NumpyEngine
-from skdbn._network import Network, cross_entropy_gradient, forward, hidden_layers
+from skdbn._network import (
+    Network,
+    adversarial_direction,
+    cross_entropy_gradient,
+    forward,
+    hidden_layers,
+)
 from skdbn._units import UNITS
 
 SIZES = (4, 5, 3, 3)
@@ -114,6 +120,38 @@ def test_noise_on_the_inputs_is_added_and_has_mean_zero_and_its_deviation():
     noise = np.array(noise)
     assert abs(noise.mean()) < 5 * 0.3 / np.sqrt(noise.size)
     assert abs(noise.std() - 0.3) < 5 * 0.3 / np.sqrt(2 * noise.size)
+
+
+@pytest.mark.parametrize("kinds", list(product(UNITS, UNITS)))
+def test_adversarial_direction_is_the_scaled_gradient_of_the_loss(kinds):
+    network, (x, labels), step = make_network(kinds), data(), 1e-6
+    direction = adversarial_direction(network, x, labels).copy()
+    gradient = np.empty_like(x)
+    for row, column in np.ndindex(x.shape):
+        moved = np.repeat(x[row : row + 1], 2, axis=0)
+        moved[:, column] += [step, -step]
+        p = forward(network, moved)[:, labels[row]]
+        gradient[row, column] = -np.log(p[0] / p[1]) / (2 * step)
+    gradient /= np.linalg.norm(gradient, axis=1, keepdims=True)
+    np.testing.assert_allclose(direction, gradient, atol=1e-7)
+
+
+def test_adversarial_step_has_its_length_and_raises_the_loss():
+    network, (x, labels) = make_network(), data()
+    losses = [
+        loss_and_gradients(network, x, labels, 0, adversarial=length)[0]
+        for length in (0.0, 0.01, 0.1)
+    ]
+    assert losses == sorted(losses)
+    moved = x + 0.1 * adversarial_direction(network, x, labels)
+    np.testing.assert_allclose(losses[2], loss_and_gradients(network, moved, labels, 0)[0])
+
+
+def test_row_that_is_certain_is_not_moved():
+    network, (x, labels) = make_network(dtype=np.float32), data()
+    network.intercepts[-1][:] = [1e4, 0, 0]  # the gradient is exactly zero
+    direction = adversarial_direction(network, x.astype(np.float32), np.zeros_like(labels))
+    np.testing.assert_array_equal(direction, np.zeros_like(x))
 
 
 def test_forward_agrees_with_the_network_of_scikit_learn():
