@@ -179,6 +179,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ----------
     Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
     Hinton and Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks".
+    Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
+    Goodfellow, Shlens and Szegedy (2015), "Explaining and harnessing adversarial examples".
 
     Examples
     --------
