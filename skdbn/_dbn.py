@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdbn._callbacks import CallbackSupportMixin, PassTasks, with_callbacks
-from skdbn._diagnosis import warn_unless_converged
+from skdbn._diagnosis import FROM_FIT, warn_unless_converged
 from skdbn._engines import ENGINES
 from skdbn._layers import check_fit_together, is_frozen, machines_of_layers
 from skdbn._network import Network, cross_entropy_gradient, forward, hidden_layers
@@ -42,6 +42,13 @@ from skdbn._version import __version__, warn_of_other_version
 SMALLEST_BATCH = 2  # of "auto"
 FEW_ROWS = 10_000  # below which "auto" takes the higher of its rates
 HIGH_RATE, LOW_RATE = 2e-3, 1e-3
+PERTURBATIONS = {  # of the rows in fine-tuning, with the limits they stay below
+    "dropout": 1.0,
+    "input_dropout": 1.0,
+    "noise": None,
+    "input_noise": None,
+    "adversarial": None,
+}
 PHASES = ("pretraining", "softmax", "fine-tuning")
 FITTED = (
     "classes_",
@@ -98,14 +105,12 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Probability in [0, 1) that a feature is silenced during fine-tuning.
     noise : float, default=0.0
         Standard deviation of the nearly normal noise of mean 1 that each hidden activation is
-        multiplied by during fine-tuning ("Gaussian dropout"). On MNIST with many passes, 0.5 to
-        0.7 with an `input_noise` of 0.2 to 0.3 does more than dropout.
+        multiplied by during fine-tuning ("Gaussian dropout").
     input_noise : float, default=0.0
         Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning.
     adversarial : float, default=0.0
         Length of the step, in the Euclidean norm of the features, that moves each row to where
-        its loss grows the most before fine-tuning trains on it ("adversarial training"). On
-        MNIST 1 to 2; a pass takes about half as long again.
+        its loss grows the most before fine-tuning trains on it ("adversarial training").
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the softmax and the fine-tuning phase. "auto" makes a hundred
         minibatches of a pass, of 2 to 100 rows.
@@ -144,7 +149,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     softmax_loss_curve_ : list of float
         Mean cross-entropy in nats over each pass of the softmax phase.
     loss_curve_ : list of float
-        Mean cross-entropy in nats over each pass of fine-tuning.
+        Mean cross-entropy in nats over each pass of fine-tuning, of the rows as they are trained
+        on: with noise, dropout and adversarial steps.
     validation_scores_ : list of float
         Accuracy on the held-out rows after each pass of fine-tuning, when there are any. The
         machines in `rbms_` watch the same rows.
@@ -371,11 +377,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             check_real(self.learning_rate_init, "learning_rate_init", boundaries="neither")
         check_choice(self.learning_rate, "learning_rate", SCHEDULES)
         check_real(self.alpha, "alpha")
-        check_real(self.dropout, "dropout", maximum=1.0, boundaries="left")
-        check_real(self.input_dropout, "input_dropout", maximum=1.0, boundaries="left")
-        check_real(self.noise, "noise")
-        check_real(self.input_noise, "input_noise")
-        check_real(self.adversarial, "adversarial")
+        for name, maximum in PERTURBATIONS.items():
+            check_real(getattr(self, name), name, maximum=maximum, boundaries="left")
         check_batch_size(self.batch_size)
         check_real(
             self.validation_fraction, "validation_fraction", maximum=1.0, boundaries="neither"
@@ -457,6 +460,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             layer_task = task.subcontext(task_name=f"pretrain layer {i + 1}", max_subtasks=n_left)
             layer_task.call_on_fit_task_begin(**what)
             if is_frozen(template):
+                if i == 0:
+                    machine._warn_of_range(X, FROM_FIT)
                 if i == len(self.rbms_):
                     self._report(f"{layer} is given: {X.shape[1]} to {template.n_components}")
                     self.rbms_.append(machine)
@@ -512,10 +517,12 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _starting_weights(self, rbms, name):
         """Return coefs_ or intercepts_ with the layers of machines taken from them."""
         of_machine = {
-            "coefs_": lambda rbm: rbm.components_.T.copy(),
-            "intercepts_": lambda rbm: rbm.intercept_hidden_.copy(),
+            "coefs_": lambda rbm: rbm.components_.T,
+            "intercepts_": lambda rbm: rbm.intercept_hidden_,
         }[name]
-        return [*map(of_machine, rbms), *getattr(self, name)[len(rbms) :]]
+        dtype = self.coefs_[-1].dtype  # a frozen machine may have another one
+        started = [np.array(of_machine(rbm), dtype, order="C") for rbm in rbms]
+        return [*started, *getattr(self, name)[len(rbms) :]]
 
     def _continue(self, templates):
         """Copy what training changes, beside the parameters, so that an error can give it back."""
@@ -598,11 +605,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     tasks=PassTasks(task, **what),
                     state=state,
                     best=best,
-                    dropout=self.dropout,
-                    input_dropout=self.input_dropout,
-                    noise=self.noise,
-                    input_noise=self.input_noise,
-                    adversarial=self.adversarial,
+                    # A NumPy scalar would make the arithmetic its own type.
+                    **{name: float(getattr(self, name)) for name in PERTURBATIONS},
                 )
         finally:
             if held_out is not None:
@@ -651,7 +655,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if rate == "auto":
             rate = HIGH_RATE if n_samples < FEW_ROWS else LOW_RATE
         optimizer = OPTIMIZERS[self.solver](
-            engine, n_weights, rate, schedule, weight_decay=self.alpha
+            engine, n_weights, float(rate), schedule, weight_decay=float(self.alpha)
         )
         if state is not None:
             engine.set_state(state["engine"])

@@ -110,8 +110,9 @@ def warn_unless_converged(losses, labels):
     if last > GUESSING * guessing:
         finding = (
             f"Fine-tuning ended with a loss of {last:.4g}, and {guessing:.4g} is that of guessing: "
-            "the network has learned next to nothing. Raise finetune_iter, try another "
-            "learning_rate_init, and scale X."
+            "the network has learned next to nothing, or noise, dropout and adversarial steps hide "
+            "what it learned. Raise finetune_iter, try another learning_rate_init, scale X, or "
+            "lower what perturbs the rows."
         )
     elif abs(last - before) > CONVERGED * guessing:
         finding = (

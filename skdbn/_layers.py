@@ -76,11 +76,12 @@ def _machine_of_layer(given, number, size):
     if not is_frozen(given):
         return clone(given).set_params(n_components=size)
     check_is_fitted(machine)
-    if len(machine.components_) != size:
-        raise ValueError(
-            f"the frozen machine of layer {number} has {len(machine.components_)} hidden units, "
-            f"but hidden_layer_sizes has {size} there."
-        )
+    for n_components in (len(machine.components_), machine.n_components):
+        if n_components != size:
+            raise ValueError(
+                f"the frozen machine of layer {number} has {n_components} hidden units, but "
+                f"hidden_layer_sizes has {size} there."
+            )
     return given
 
 

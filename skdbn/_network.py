@@ -146,7 +146,11 @@ def adversarial_direction(network, x, labels):
     """
     engine = network.engine
     _, slopes, delta = _forward_with_slopes(network, x, 0.0, 0.0)
-    delta -= engine.one_hot(labels, delta.shape[1])
+    # The gradient of the label's score, p - 1, as minus the sum of the others: of a row that is
+    # nearly certain p - 1 would keep no digit, and the direction counts, however small it is.
+    target = engine.one_hot(labels, delta.shape[1])
+    delta -= target * delta
+    delta -= target * delta.sum(axis=1, keepdims=True)
     *_, (_, delta) = _from_the_top(network, slopes, delta)
     memory = engine.buffer("direction", *x.shape)
     return engine.unit_rows(engine.matmul(delta, network.weights[0].T, out=memory))

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn.frozen import FrozenEstimator
 from test_models import WRONG, places, replaced
 
 from skdbn import DBNClassifier, RBMTransformer
@@ -96,7 +97,8 @@ def test_machine_goes_on_with_the_same_bits_from_any_pass(options, tmp_path):
         {"solver": "sgd", "alpha": 1e-3, "random_state": None},
         {"early_stopping": True, "n_iter_no_change": 1, "finetune_iter": 6},
         {"pretrain": False, "dropout": 0.3, "input_dropout": 0.1},
-        {"noise": 0.5, "input_noise": 0.2, "adversarial": 0.5},
+        {"noise": np.float64(0.5), "input_noise": 0.2, "adversarial": 0.5, "alpha": 1e-3},
+        {"rbm": [FrozenEstimator(RBMTransformer(9, n_iter=0).fit(X)), RBMTransformer(n_iter=2)]},
         {"rbm": [RBMTransformer(n_iter=2, gradient="pcd"), RBMTransformer(n_iter=0)]},
     ],
 )

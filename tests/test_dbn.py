@@ -25,6 +25,7 @@ from skdbn import (
     InterruptedTrainingWarning,
     RBMTransformer,
 )
+from skdbn._dbn import PERTURBATIONS
 from skdbn._optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._validation import resolve_batch_size
 from skdbn.datasets import load_digits
@@ -254,28 +255,35 @@ def test_frozen_machines_pass_through_clone_pipeline_and_grid_search():
     np.testing.assert_array_equal(net.rbms_[0].components_, machines[0].components_)
 
 
-def test_grid_search_trains_on_the_rows_of_the_training_folds_alone(monkeypatch):
-    # Machines come from other data; what happens to the labelled rows must stay in their fold.
-    seen = []
-    fit = DBNClassifier.fit
+@pytest.mark.parametrize("dtypes", [(np.float64, np.float32), (np.float32, np.float64)])
+def test_frozen_machine_of_another_type_starts_a_network_of_the_type_of_the_data(dtypes):
+    of_machine, of_net = dtypes
+    machines = frozen_stack(X.astype(of_machine))
+    net = make_net(rbm=machines, softmax_iter=1, finetune_iter=0).fit(X[FEW].astype(of_net), Y[FEW])
+    assert {array.dtype for array in net.coefs_ + net.intercepts_} == {np.dtype(of_net)}
+    np.testing.assert_allclose(net.coefs_[0], machines[0].components_.T, rtol=1e-6)
 
-    def watched_fit(self, data, labels):
-        seen.append((len(data), self.rbm))
-        return fit(self, data, labels)
 
-    monkeypatch.setattr(DBNClassifier, "fit", watched_fit)
-    machines = frozen_stack(X_TEST)
-    search = GridSearchCV(make_net(rbm=machines), {"alpha": [0.0]}, cv=3, refit=False)
-    search.fit(X[FEW], Y[FEW])
-    assert [n_rows for n_rows, _ in seen] == [200, 200, 200]
-    for _, given in seen:
-        for machine, first in zip(given, frozen_stack(X_TEST), strict=True):
-            np.testing.assert_array_equal(machine.components_, first.components_)
+def test_frozen_machine_warns_of_values_outside_its_range():
+    with pytest.warns(DataRangeWarning, match="MinMaxScaler") as caught:
+        make_net(rbm=frozen_stack()).fit(X[FEW] * 16, Y[FEW])
+    caught = [warning for warning in caught if warning.category is DataRangeWarning]
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize("name", ["dropout", "noise", "input_noise", "adversarial", "alpha"])
+def test_numpy_scalars_give_the_same_bits_as_python_floats(name):
+    nets = [make_net(**{name: kind(0.3)}).fit(X[FEW], Y[FEW]) for kind in (float, np.float64)]
+    assert_same_network(*nets)
 
 
 def test_machines_that_do_not_fit_are_refused_with_both_numbers():
     with pytest.raises(ValueError, match=r"layer 2 has 10 hidden units, but .* has 12 there"):
         make_net(rbm=frozen_stack(), hidden_layer_sizes=(15, 12)).fit(X, Y)
+    changed = frozen_stack()
+    changed[0].estimator.set_params(n_components=9)
+    with pytest.raises(ValueError, match=r"layer 1 has 9 hidden units, but .* has 15 there"):
+        make_net(rbm=changed).fit(X, Y)
     with pytest.raises(ValueError, match=r"layer 1 was trained on 64 features, .* has 63"):
         make_net(rbm=frozen_stack()).fit(X[:, 1:], Y)
     with pytest.raises(ValueError, match=r"layer 2 was trained on 15 features, .* has 9"):
@@ -340,12 +348,13 @@ def test_warm_start_refuses_other_classes_and_layers():
         net.set_params(hidden_layer_sizes=(9,)).fit(X, Y)
 
 
-def test_what_perturbs_the_rows_changes_training_and_not_prediction():
-    plain = make_net().fit(X, Y)
-    for name in ("dropout", "input_dropout", "noise", "input_noise", "adversarial"):
-        net = make_net(**{name: 0.3}).fit(X, Y)
-        assert (net.coefs_[0] != plain.coefs_[0]).any()
-        np.testing.assert_array_equal(net.predict_proba(X), net.predict_proba(X))
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_what_perturbs_the_rows_changes_training_and_not_prediction(name):
+    plain, net = make_net().fit(X, Y), make_net(**{name: 0.3}).fit(X, Y)
+    assert (net.coefs_[0] != plain.coefs_[0]).any()
+    plain.coefs_, plain.intercepts_ = net.coefs_, net.intercepts_
+    np.testing.assert_array_equal(net.predict_proba(X), plain.predict_proba(X))
+    np.testing.assert_array_equal(net.predict_proba(X)[5:7], net.predict_proba(X[5:7]))
     np.testing.assert_array_equal(X, load_digits()[0])
 
 

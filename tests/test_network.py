@@ -136,6 +136,17 @@ def test_adversarial_direction_is_the_scaled_gradient_of_the_loss(kinds):
     np.testing.assert_allclose(direction, gradient, atol=1e-7)
 
 
+def test_adversarial_direction_of_a_row_that_is_nearly_certain_is_right_in_float32():
+    # 1 - p is far below the spacing of float32 numbers near 1.
+    directions = []
+    for dtype in (np.float32, np.float64):
+        network, (x, _) = make_network(dtype=dtype), data()
+        network.intercepts[-1][:] = [18, 0, 1]
+        labels = np.zeros(len(x), int)
+        directions.append(adversarial_direction(network, x.astype(dtype), labels))
+    np.testing.assert_allclose(*directions, atol=1e-5)
+
+
 def test_adversarial_step_has_its_length_and_raises_the_loss():
     network, (x, labels) = make_network(), data()
     losses = [
@@ -149,7 +160,7 @@ def test_adversarial_step_has_its_length_and_raises_the_loss():
 
 def test_row_that_is_certain_is_not_moved():
     network, (x, labels) = make_network(dtype=np.float32), data()
-    network.intercepts[-1][:] = [1e4, 0, 0]  # the gradient is exactly zero
+    network.intercepts[-1][:] = [1e4, 0, 0]  # no other class has any probability left
     direction = adversarial_direction(network, x.astype(np.float32), np.zeros_like(labels))
     np.testing.assert_array_equal(direction, np.zeros_like(x))
 
