@@ -14,7 +14,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdbn._callbacks import CallbackSupportMixin, PassTasks, with_callbacks
 from skdbn._diagnosis import FROM_FIT, warn_unless_converged
 from skdbn._engines import ENGINES
-from skdbn._layers import check_fit_together, is_frozen, machines_of_layers
+from skdbn._layers import (
+    check_fit_together,
+    is_frozen,
+    machines_of_layers,
+    starting_arrays,
+)
 from skdbn._network import Network, cross_entropy_gradient, forward, hidden_layers
 from skdbn._optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._training import (
@@ -354,8 +359,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         machine = vars(self).get("_run", {}).get("machine")
         if machine is not None:
             attributes["rbms_"] = rbms = [*self.rbms_[: self._run["layer"]], machine]
-            attributes["coefs_"] = self._starting_weights(rbms, "coefs_")
-            attributes["intercepts_"] = self._starting_weights(rbms, "intercepts_")
+            attributes["coefs_"], attributes["intercepts_"] = self._started(rbms)
         return copy.deepcopy(attributes)
 
     def _check_parameters(self):
@@ -511,18 +515,13 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _start_from_machines(self):
         """Let the hidden layers that have a machine start from it."""
-        self.coefs_ = self._starting_weights(self.rbms_, "coefs_")
-        self.intercepts_ = self._starting_weights(self.rbms_, "intercepts_")
+        self.coefs_, self.intercepts_ = self._started(self.rbms_)
 
-    def _starting_weights(self, rbms, name):
-        """Return coefs_ or intercepts_ with the layers of machines taken from them."""
-        of_machine = {
-            "coefs_": lambda rbm: rbm.components_.T,
-            "intercepts_": lambda rbm: rbm.intercept_hidden_,
-        }[name]
-        dtype = self.coefs_[-1].dtype  # a frozen machine may have another one
-        started = [np.array(of_machine(rbm), dtype, order="C") for rbm in rbms]
-        return [*started, *getattr(self, name)[len(rbms) :]]
+    def _started(self, rbms):
+        """Return coefs_ and intercepts_ with the layers of machines taken from them."""
+        weights, intercepts = starting_arrays(rbms, self.coefs_[-1].dtype)
+        n = len(rbms)
+        return [*weights, *self.coefs_[n:]], [*intercepts, *self.intercepts_[n:]]
 
     def _continue(self, templates):
         """Copy what training changes, beside the parameters, so that an error can give it back."""

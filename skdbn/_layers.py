@@ -4,6 +4,7 @@ The rule: a machine in scikit-learn's `FrozenEstimator` was trained before, perh
 and is used as it is.
 """
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -108,3 +109,24 @@ def check_fit_together(machines, n_features):
                 "layers in their order, each trained on the output of the one below."
             )
         n_features = machine.components_.shape[0] if is_frozen(machine) else machine.n_components
+
+
+def starting_arrays(machines, dtype):
+    """Return what a network takes from machines: the way up, without the reverse intercepts.
+
+    Parameters
+    ----------
+    machines : list of RBMTransformer
+        Fitted machines, the first layer first.
+    dtype : dtype
+        Type of the network; a frozen machine may have another one.
+
+    Returns
+    -------
+    weights : list of ndarray of shape (n_in, n_out)
+        Copies of the weights.
+    intercepts : list of ndarray of shape (n_out,)
+        Copies of the intercepts of the hidden units.
+    """
+    weights = [np.array(machine.components_.T, dtype, order="C") for machine in machines]
+    return weights, [np.array(machine.intercept_hidden_, dtype) for machine in machines]
