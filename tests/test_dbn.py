@@ -255,15 +255,6 @@ def test_frozen_machines_pass_through_clone_pipeline_and_grid_search():
     np.testing.assert_array_equal(net.rbms_[0].components_, machines[0].components_)
 
 
-@pytest.mark.parametrize("dtypes", [(np.float64, np.float32), (np.float32, np.float64)])
-def test_frozen_machine_of_another_type_starts_a_network_of_the_type_of_the_data(dtypes):
-    of_machine, of_net = dtypes
-    machines = frozen_stack(X.astype(of_machine))
-    net = make_net(rbm=machines, softmax_iter=1, finetune_iter=0).fit(X[FEW].astype(of_net), Y[FEW])
-    assert {array.dtype for array in net.coefs_ + net.intercepts_} == {np.dtype(of_net)}
-    np.testing.assert_allclose(net.coefs_[0], machines[0].components_.T, rtol=1e-6)
-
-
 def test_frozen_machine_warns_of_values_outside_its_range():
     with pytest.warns(DataRangeWarning, match="MinMaxScaler") as caught:
         make_net(rbm=frozen_stack()).fit(X[FEW] * 16, Y[FEW])
