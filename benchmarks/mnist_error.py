@@ -183,7 +183,10 @@ BEST = Row(
 )
 CONTROL = Row("DBNClassifier, pretrain=False", control, BEST.candidates)
 TABLES = {
-    "A": [Row("DBNClassifier, 30/10/10 passes", net, [RECIPE])],
+    "A": [
+        Row("DBNClassifier, 30/10/10 passes", net, [RECIPE]),
+        Row("the same with adversarial steps", net, [{**RECIPE, "adversarial": 1.0}]),
+    ],
     "B": [BEST],
     "C": [
         Row("KNeighborsClassifier", neighbors, [{"k": k} for k in (1, 3, 5)], seeds=(0,)),
