@@ -181,12 +181,13 @@ BEST = Row(
         noisy(0.3, 0.1, 20, adversarial=1.0),
     ],
 )
-CONTROL = Row("DBNClassifier, pretrain=False", control, BEST.candidates)
+CONTROL = Row(
+    "DBNClassifier, pretrain=False",
+    control,
+    [BEST.candidates[i] for i in (0, 2, 3, 4, 6)],  # all but what did worst and a near double
+)
 TABLES = {
-    "A": [
-        Row("DBNClassifier, 30/10/10 passes", net, [RECIPE]),
-        Row("the same with adversarial steps", net, [{**RECIPE, "adversarial": 1.0}]),
-    ],
+    "A": [Row("DBNClassifier, 30/10/10 passes", net, [RECIPE])],
     "B": [BEST],
     "C": [
         Row("KNeighborsClassifier", neighbors, [{"k": k} for k in (1, 3, 5)], seeds=(0,)),
@@ -194,6 +195,7 @@ TABLES = {
             "BernoulliRBM + LogisticRegression",
             bernoulli_features,
             [{"C": 1.0, "learning_rate": rate} for rate in (0.01, 0.1)],
+            seeds=range(3),
         ),
         Row(
             "RBMTransformer + LogisticRegression",
@@ -209,6 +211,7 @@ TABLES = {
             "MLPClassifier",
             perceptron,
             [{"max_iter": 10, "alpha": alpha} for alpha in (1e-4, 1e-2)],
+            seeds=range(3),
         ),
         CONTROL,
         BEST,

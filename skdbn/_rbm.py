@@ -490,7 +490,9 @@ class RBMTransformer(
         """Train a copy of the parameters, which takes their place at once."""
         engine, optimizer = self._engine, self._optimizer
         batch_size = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
-        optimizer.learning_rate, optimizer.weight_decay = self.learning_rate, self.weight_decay
+        # A NumPy scalar, as from a grid of np.logspace, would make the arithmetic its own type.
+        optimizer.learning_rate = float(self.learning_rate)
+        optimizer.weight_decay = float(self.weight_decay)
         parameters, views = engine.packed(
             [self.components_.T, self.intercept_visible_, self.intercept_hidden_]
         )
@@ -597,8 +599,8 @@ class RBMTransformer(
     def _momentum(self):
         """Return the momentum of the next pass."""
         if self.n_iter_ < N_INITIAL_PASSES:
-            return min(self.momentum, INITIAL_MOMENTUM)
-        return self.momentum
+            return min(float(self.momentum), INITIAL_MOMENTUM)
+        return float(self.momentum)
 
     def _machine(self, engine):
         """Return the fitted arrays in the engine's type, without a copy when they have it."""

@@ -45,6 +45,21 @@ def test_training_raises_the_pseudo_likelihood_and_lowers_the_error(gradient):
     assert rbm.loss_curve_[-1] < rbm.loss_curve_[0]
 
 
+@pytest.mark.parametrize(("name", "value"), [("learning_rate", 0.05), ("momentum", 0.7)])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_numpy_scalars_train_the_same_machine_as_python_floats(name, value, kind):
+    value = float(kind(value))
+    data = X[:200].astype(np.float32)
+    rbms = [make_rbm(n_iter=7, **{name: given}).fit(data) for given in (value, kind(value))]
+    assert_same_machine(*rbms)
+
+
+def test_numpy_scalar_of_the_weight_decay_keeps_the_arithmetic_in_float32():
+    data = X[:200].astype(np.float32)
+    rbms = [make_rbm(weight_decay=kind(0.125)).fit(data) for kind in (float, np.float64)]
+    assert_same_machine(*rbms)
+
+
 def test_gaussian_visible_units_learn_the_direction_of_the_data():
     rng = np.random.default_rng(0)
     z = rng.choice([-2.0, 2.0], (2000, 1))
