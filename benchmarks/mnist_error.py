@@ -112,7 +112,6 @@ def bernoulli_features(X, seed, C, learning_rate):
         SIZES[0],
         learning_rate=learning_rate,
         batch_size=100,
-        n_iter=PRETRAIN_ITER,
         random_state=seed,
     )
     return make_pipeline(machine, logistic_regression(C)), 0.0
