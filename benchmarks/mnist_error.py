@@ -279,7 +279,7 @@ def measure(row, parameters, stage, seed):
         "machine": f"{cpu()}, {os.cpu_count()} cores",
         "versions": f"numpy {np.__version__}, scikit-learn {sklearn.__version__}",
         "python": platform.python_version(),
-        "errors": [1.0 - score for score in getattr(estimator, "validation_scores_", [])],
+        "errors": [1.0 - score for score in estimator.validation_scores_] if watched else [],
     }
 
 
