@@ -47,12 +47,13 @@ from skdbn._version import __version__, warn_of_other_version
 SMALLEST_BATCH = 2  # of "auto"
 FEW_ROWS = 10_000  # below which "auto" takes the higher of its rates
 HIGH_RATE, LOW_RATE = 2e-3, 1e-3
-PERTURBATIONS = {  # of the rows in fine-tuning, with the limits they stay below
+PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
     "dropout": 1.0,
     "input_dropout": 1.0,
     "noise": None,
     "input_noise": None,
     "adversarial": None,
+    "label_smoothing": 1.0,
 }
 PHASES = ("pretraining", "softmax", "fine-tuning")
 FITTED = (
@@ -116,6 +117,9 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     adversarial : float, default=0.0
         Length of the step, in the Euclidean norm of the features, that moves each row to where
         its loss grows the most before fine-tuning trains on it ("adversarial training").
+    label_smoothing : float, default=0.0
+        Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
+        all classes. It can lower the error; the probabilities become less certain than they should.
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the softmax and the fine-tuning phase. "auto" makes a hundred
         minibatches of a pass, of 2 to 100 rows.
@@ -154,8 +158,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     softmax_loss_curve_ : list of float
         Mean cross-entropy in nats over each pass of the softmax phase.
     loss_curve_ : list of float
-        Mean cross-entropy in nats over each pass of fine-tuning, of the rows as they are trained
-        on: with noise, dropout and adversarial steps.
+        Mean cross-entropy in nats over each pass of fine-tuning, of rows and labels as they are
+        trained on: with noise, dropout, adversarial steps and smoothed labels.
     validation_scores_ : list of float
         Accuracy on the held-out rows after each pass of fine-tuning, when there are any. The
         machines in `rbms_` watch the same rows.
@@ -192,6 +196,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     Hinton and Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks".
     Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
     Goodfellow, Shlens and Szegedy (2015), "Explaining and harnessing adversarial examples".
+    Szegedy et al. (2016), "Rethinking the Inception architecture for computer vision".
 
     Examples
     --------
@@ -222,6 +227,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         noise=0.0,
         input_noise=0.0,
         adversarial=0.0,
+        label_smoothing=0.0,
         batch_size="auto",
         early_stopping=False,
         validation_fraction=0.1,
@@ -245,6 +251,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.noise = noise
         self.input_noise = input_noise
         self.adversarial = adversarial
+        self.label_smoothing = label_smoothing
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -446,8 +453,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.coefs_.append(2.0 * bound * (engine.uniform((n_in, n_out)) - 0.5))
             self.intercepts_.append(engine.zeros(n_out))
         self._hidden_units = [rbm.hidden_units for rbm in templates]
-        self.rbms_ = []
-        self.softmax_loss_curve_, self.loss_curve_ = [], []
+        self.rbms_, self.softmax_loss_curve_, self.loss_curve_ = [], [], []
         self.n_iter_ = 0
         self.n_layers_ = len(sizes)
 

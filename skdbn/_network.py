@@ -104,10 +104,18 @@ def _factors(engine, shape, dropout, noise):
         yield engine.noise(1.0, noise, out=engine.buffer(("noise", shape[1]), *shape))
 
 
+def _smoothed(engine, labels, n_classes, label_smoothing):
+    """Return the target probabilities of the classes: one for the label, but for a share of it."""
+    target = engine.one_hot(labels, n_classes)
+    if label_smoothing > 0.0:
+        target *= 1.0 - label_smoothing
+        target += label_smoothing / n_classes
+    return target
+
+
 def _cross_entropy(engine, probabilities, target):
-    """Return the mean of ``-log p(label)``; a probability that underflowed counts as tiny."""
-    p = (probabilities * target).sum(axis=1) + engine.tiny
-    return -float(engine.log(p).mean())
+    """Return the mean of ``-log p``; a probability that underflowed counts as tiny."""
+    return -float((target * engine.log(probabilities + engine.tiny)).sum(axis=1).mean())
 
 
 def _from_the_top(network, slopes, delta):
@@ -167,6 +175,7 @@ def cross_entropy_gradient(
     noise=0.0,
     input_noise=0.0,
     adversarial=0.0,
+    label_smoothing=0.0,
 ):
     """Return the mean cross-entropy of a minibatch and its gradients, by backpropagation.
 
@@ -191,11 +200,13 @@ def cross_entropy_gradient(
         Standard deviation of the nearly normal noise of mean 0 that is added to the inputs.
     adversarial : float, default=0.0
         Length of the step from each input in its adversarial direction, before any noise.
+    label_smoothing : float, default=0.0
+        Share of each row's target probability that is spread evenly over all classes.
 
     Returns
     -------
     loss : float
-        Mean of ``-log p(label)``, in nats.
+        Mean over rows of ``-sum(target log p)``, in nats: ``-log p(label)`` without smoothing.
     gradients : list of ndarray
         Gradients of the weights, then of the intercepts, times `scale`.
 
@@ -203,7 +214,8 @@ def cross_entropy_gradient(
     ----------
     Rumelhart, Hinton and Williams (1986), "Learning representations by back-propagating
     errors"; Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from
-    overfitting", section 10 for the noise that multiplies.
+    overfitting", section 10 for the noise that multiplies; Szegedy et al. (2016), "Rethinking
+    the Inception architecture for computer vision", section 7 for label smoothing.
     """
     engine, n_layers = network.engine, len(network.weights)
     if adversarial > 0.0:
@@ -216,7 +228,7 @@ def cross_entropy_gradient(
         memory = engine.buffer(("noise", x.shape[1]), *x.shape)
         x += engine.noise(0.0, input_noise, out=memory)
     inputs, slopes, delta = _forward_with_slopes(network, x, dropout, noise)
-    target = engine.one_hot(labels, delta.shape[1])
+    target = _smoothed(engine, labels, delta.shape[1], label_smoothing)
     loss = _cross_entropy(engine, delta, target)
     delta -= target
     delta *= scale / len(x)

@@ -262,7 +262,7 @@ def test_frozen_machine_warns_of_values_outside_its_range():
     assert [warning.filename for warning in caught] == [__file__]
 
 
-@pytest.mark.parametrize("name", ["dropout", "noise", "input_noise", "adversarial", "alpha"])
+@pytest.mark.parametrize("name", [*PERTURBATIONS, "alpha"])
 def test_numpy_scalars_give_the_same_bits_as_python_floats(name):
     nets = [make_net(**{name: kind(0.3)}).fit(X[FEW], Y[FEW]) for kind in (float, np.float64)]
     assert_same_network(*nets)
@@ -463,6 +463,7 @@ def test_wrong_width_is_refused_with_both_numbers():
         ({"input_dropout": -0.1}, r"input_dropout == -0.1, must be >= 0"),
         ({"noise": -0.1}, r"noise == -0.1, must be >= 0"),
         ({"adversarial": -1}, r"adversarial == -1, must be >= 0"),
+        ({"label_smoothing": 1.0}, r"label_smoothing == 1.0, must be < 1"),
         ({"input_noise": float("nan")}, r"input_noise == nan, must be finite"),
         ({"batch_size": -2}, r"batch_size == -2, must be >= 1"),
         ({"validation_fraction": 0.0}, r"validation_fraction == 0.0, must be > 0"),

@@ -48,6 +48,7 @@ def loss_and_gradients(network, x, labels, seed, **options):
         {"dropout": 0.4, "input_dropout": 0.3},
         {"noise": 0.7, "input_noise": 0.3},
         {"dropout": 0.2, "noise": 0.5},
+        {"label_smoothing": 0.3},
     ],
 )
 @pytest.mark.parametrize("kinds", list(product(UNITS, UNITS)))
@@ -71,6 +72,14 @@ def test_loss_is_the_mean_negative_log_probability_of_the_labels():
     loss, _ = loss_and_gradients(network, x, labels, 0)
     p = forward(network, x)[np.arange(len(labels)), labels]
     np.testing.assert_allclose(loss, -np.log(p).mean(), rtol=1e-12)
+
+
+def test_label_smoothing_is_the_cross_entropy_with_the_labels_and_with_even_ones():
+    network, (x, labels) = make_network(), data()
+    loss, _ = loss_and_gradients(network, x, labels, 0, label_smoothing=0.3)
+    log_p = np.log(forward(network, x))
+    of_labels, of_all = log_p[np.arange(len(labels)), labels], log_p.mean(axis=1)
+    np.testing.assert_allclose(loss, -(0.7 * of_labels + 0.3 * of_all).mean(), rtol=1e-12)
 
 
 def test_dropout_keeps_the_expected_activation():
