@@ -158,8 +158,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     softmax_loss_curve_ : list of float
         Mean cross-entropy in nats over each pass of the softmax phase.
     loss_curve_ : list of float
-        Mean cross-entropy in nats over each pass of fine-tuning, of rows and labels as they are
-        trained on: with noise, dropout, adversarial steps and smoothed labels.
+        Mean cross-entropy in nats over each pass of fine-tuning, of the rows as they are trained
+        on: with noise, dropout and adversarial steps. Labels count in full, smoothed or not.
     validation_scores_ : list of float
         Accuracy on the held-out rows after each pass of fine-tuning, when there are any. The
         machines in `rbms_` watch the same rows.

@@ -104,18 +104,10 @@ def _factors(engine, shape, dropout, noise):
         yield engine.noise(1.0, noise, out=engine.buffer(("noise", shape[1]), *shape))
 
 
-def _smoothed(engine, labels, n_classes, label_smoothing):
-    """Return the target probabilities of the classes: one for the label, but for a share of it."""
-    target = engine.one_hot(labels, n_classes)
-    if label_smoothing > 0.0:
-        target *= 1.0 - label_smoothing
-        target += label_smoothing / n_classes
-    return target
-
-
 def _cross_entropy(engine, probabilities, target):
-    """Return the mean of ``-log p``; a probability that underflowed counts as tiny."""
-    return -float((target * engine.log(probabilities + engine.tiny)).sum(axis=1).mean())
+    """Return the mean of ``-log p(label)``; a probability that underflowed counts as tiny."""
+    p = (probabilities * target).sum(axis=1) + engine.tiny
+    return -float(engine.log(p).mean())
 
 
 def _from_the_top(network, slopes, delta):
@@ -201,12 +193,13 @@ def cross_entropy_gradient(
     adversarial : float, default=0.0
         Length of the step from each input in its adversarial direction, before any noise.
     label_smoothing : float, default=0.0
-        Share of each row's target probability that is spread evenly over all classes.
+        Share of each row's target probability that is spread evenly over all classes in what the
+        gradients are of.
 
     Returns
     -------
     loss : float
-        Mean over rows of ``-sum(target log p)``, in nats: ``-log p(label)`` without smoothing.
+        Mean of ``-log p(label)``, in nats, of labels that are not smoothed.
     gradients : list of ndarray
         Gradients of the weights, then of the intercepts, times `scale`.
 
@@ -228,8 +221,11 @@ def cross_entropy_gradient(
         memory = engine.buffer(("noise", x.shape[1]), *x.shape)
         x += engine.noise(0.0, input_noise, out=memory)
     inputs, slopes, delta = _forward_with_slopes(network, x, dropout, noise)
-    target = _smoothed(engine, labels, delta.shape[1], label_smoothing)
+    target = engine.one_hot(labels, delta.shape[1])
     loss = _cross_entropy(engine, delta, target)
+    if label_smoothing > 0.0:
+        target *= 1.0 - label_smoothing
+        target += label_smoothing / delta.shape[1]
     delta -= target
     delta *= scale / len(x)
     gradients = [None] * (2 * n_layers)
