@@ -97,6 +97,7 @@ def logistic_regression(C):
 
 
 def machine_features(X, seed, C, n_components=SIZES[0]):
+    # of the size of the first layer it is the stack's first, which other rows need as well
     sizes = SIZES if n_components == SIZES[0] else (n_components,)
     machines, seconds = frozen_machines(X, seed, sizes)
     return make_pipeline(machines[0], logistic_regression(C)), seconds
