@@ -500,7 +500,6 @@ class RBMTransformer(
         self.components_ = views[0].T
         self.intercept_visible_, self.intercept_hidden_ = views[1:]
         rbm = self._machine(engine)
-        complete, chains, reserved = GRADIENTS[self.gradient], self.h_samples_, {}
         n_samples, n_features = X.shape
         drawn = self._monitored_rows(n_samples, batch_size) if state is None else state["watched"]
         watched = engine.rows(X, drawn, engine.zeros(len(drawn), n_features))
@@ -510,16 +509,6 @@ class RBMTransformer(
             first_pass = state["n_passes"]
             best.set_state(state["best"])
         self._run.update(watched=drawn, best=best, n_passes=first_pass)
-
-        def gradient(indices, scale):
-            n = len(indices)
-            if n not in reserved:
-                reserved[n] = reserve_phases(rbm, n, n)
-            phases = reserved[n]
-            engine.rows(X, indices, phases.v_pos)
-            complete(rbm, phases, chains[:n], self.n_gibbs_steps)
-            likelihood_gradient(rbm, phases, gradient_views, scale)
-            return gradients
 
         def begin_of_pass():
             for task in tasks:
@@ -548,7 +537,7 @@ class RBMTransformer(
             n_passes = first_pass  # it had stopped when the checkpoint was written
         minimize(
             parameters,
-            gradient,
+            self._gradient_of_rows(rbm, X, gradients, gradient_views),
             optimizer,
             n_samples=n_samples,
             batch_size=batch_size,
@@ -562,6 +551,22 @@ class RBMTransformer(
         if self.early_stopping:
             best.restore()
         engine.release()
+
+    def _gradient_of_rows(self, rbm, X, gradients, gradient_views):
+        """Return what `minimize` calls with the rows of a minibatch and a factor."""
+        complete, chains, reserved = GRADIENTS[self.gradient], self.h_samples_, {}
+
+        def gradient(indices, scale):
+            n = len(indices)
+            if n not in reserved:
+                reserved[n] = reserve_phases(rbm, n, n)
+            phases = reserved[n]
+            rbm.engine.rows(X, indices, phases.v_pos)
+            complete(rbm, phases, chains[:n], self.n_gibbs_steps)
+            likelihood_gradient(rbm, phases, gradient_views, scale)
+            return gradients
+
+        return gradient
 
     def _shall_stop(self, best):
         """Tell whether early stopping ends training."""
