@@ -1,9 +1,7 @@
 """The deep belief net as a scikit-learn classifier."""
 
 import copy
-import math
 import warnings
-from itertools import pairwise
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -18,6 +16,8 @@ from skdbn._layers import (
     check_fit_together,
     is_frozen,
     machines_of_layers,
+    random_arrays,
+    sizes_of_layers,
     starting_arrays,
 )
 from skdbn._network import Network, cross_entropy_gradient, forward, hidden_layers
@@ -55,6 +55,7 @@ PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they sta
     "adversarial": None,
     "label_smoothing": 1.0,
 }
+RANDOM = ("dropout", "input_dropout", "noise", "input_noise")  # that follow noise_schedule
 PHASES = ("pretraining", "softmax", "fine-tuning")
 FITTED = (
     "classes_",
@@ -114,6 +115,9 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         multiplied by during fine-tuning ("Gaussian dropout").
     input_noise : float, default=0.0
         Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning.
+    noise_schedule : {"constant", "cosine"}, default="constant"
+        How `dropout`, `input_dropout`, `noise` and `input_noise` go on during fine-tuning: not at
+        all, or down to 0 along half a cosine, so that it ends on the rows as they are.
     adversarial : float, default=0.0
         Length of the step, in the Euclidean norm of the features, that moves each row to where
         its loss grows the most before fine-tuning trains on it ("adversarial training").
@@ -195,6 +199,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
     Hinton and Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks".
     Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
+    Rennie, Goel and Thomas (2014), "Annealed dropout training of deep networks".
     Goodfellow, Shlens and Szegedy (2015), "Explaining and harnessing adversarial examples".
     Szegedy et al. (2016), "Rethinking the Inception architecture for computer vision".
 
@@ -226,6 +231,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         input_dropout=0.0,
         noise=0.0,
         input_noise=0.0,
+        noise_schedule="constant",
         adversarial=0.0,
         label_smoothing=0.0,
         batch_size="auto",
@@ -250,6 +256,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.input_dropout = input_dropout
         self.noise = noise
         self.input_noise = input_noise
+        self.noise_schedule = noise_schedule
         self.adversarial = adversarial
         self.label_smoothing = label_smoothing
         self.batch_size = batch_size
@@ -371,14 +378,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _check_parameters(self):
         """Check all parameters; return an unfitted machine for each layer."""
-        sizes = self.hidden_layer_sizes
-        sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
-        if not sizes:
-            raise ValueError(
-                f"hidden_layer_sizes == {self.hidden_layer_sizes!r}, must have at least one layer."
-            )
-        for size in sizes:
-            check_integer(size, "each of hidden_layer_sizes", 1)
+        sizes = sizes_of_layers(self.hidden_layer_sizes)
         check_integer(self.softmax_iter, "softmax_iter", 0)
         check_integer(self.finetune_iter, "finetune_iter", 0)
         check_choice(self.solver, "solver", OPTIMIZERS)
@@ -387,6 +387,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         else:
             check_real(self.learning_rate_init, "learning_rate_init", boundaries="neither")
         check_choice(self.learning_rate, "learning_rate", SCHEDULES)
+        check_choice(self.noise_schedule, "noise_schedule", SCHEDULES)
         check_real(self.alpha, "alpha")
         for name, maximum in PERTURBATIONS.items():
             check_real(getattr(self, name), name, maximum=maximum, boundaries="left")
@@ -396,7 +397,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         check_integer(self.n_iter_no_change, "n_iter_no_change", 1)
         check_real(self.tol, "tol")
-        return machines_of_layers(self.rbm, [int(size) for size in sizes])
+        return machines_of_layers(self.rbm, sizes)
 
     def _validate(self, X, y, go_on):
         """Return X as rows of floats, and the index of the class of each row."""
@@ -444,14 +445,10 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return X[rows], labels[rows], (X[held_out], labels[held_out])
 
     def _start(self, X, templates, seed):
-        """Make a network of random weights (Glorot and Bengio 2010)."""
+        """Make a network of random weights."""
         engine = ENGINES["numpy"](X.dtype, seed)
         sizes = [X.shape[1], *(rbm.n_components for rbm in templates), len(self.classes_)]
-        self.coefs_, self.intercepts_ = [], []
-        for n_in, n_out in pairwise(sizes):
-            bound = math.sqrt(6.0 / (n_in + n_out))
-            self.coefs_.append(2.0 * bound * (engine.uniform((n_in, n_out)) - 0.5))
-            self.intercepts_.append(engine.zeros(n_out))
+        self.coefs_, self.intercepts_ = random_arrays(engine, sizes)
         self._hidden_units = [rbm.hidden_units for rbm in templates]
         self.rbms_, self.softmax_loss_curve_, self.loss_curve_ = [], [], []
         self.n_iter_ = 0
@@ -610,8 +607,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     tasks=PassTasks(task, **what),
                     state=state,
                     best=best,
-                    # A NumPy scalar would make the arithmetic its own type.
-                    **{name: float(getattr(self, name)) for name in PERTURBATIONS},
+                    perturbations=self._perturbations,
                 )
         finally:
             if held_out is not None:
@@ -621,6 +617,13 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         task.call_on_fit_task_end(**what)
         if min(self.finetune_iter, len(self.loss_curve_)) > 1 and not self._shall_stop(best):
             warn_unless_converged(self.loss_curve_[-2:], labels)
+
+    def _perturbations(self, progress):
+        """Return what fine-tuning does to rows and labels at a progress in [0, 1]."""
+        share = SCHEDULES[self.noise_schedule](progress)
+        # A NumPy scalar would make the arithmetic its own type.
+        values = {name: float(getattr(self, name)) for name in PERTURBATIONS}
+        return {**values, **{name: share * values[name] for name in RANDOM}}
 
     def _score_held_out(self, held_out, best):
         """Add the accuracy on held-out rows to its curve."""
@@ -648,7 +651,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tasks,
         state,
         best=None,
-        **perturbations,
+        perturbations=lambda progress: {},
     ):
         """Train a network whose arrays are views of the parameters."""
         engine = network.engine
@@ -670,10 +673,15 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             phase=phase, engine=engine, optimizer=optimizer, best=best, n_passes=first_pass
         )
 
-        def gradient(indices, scale):
+        def gradient(indices, progress):
             x = engine.rows(X, indices, engine.buffer("minibatch", len(indices), n_features))
             loss, _ = cross_entropy_gradient(
-                network, x, labels[indices], gradient_views, scale, **perturbations
+                network,
+                x,
+                labels[indices],
+                gradient_views,
+                optimizer.scale(progress),
+                **perturbations(progress),
             )
             losses.append(loss * len(indices))
             return gradients

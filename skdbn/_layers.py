@@ -1,8 +1,11 @@
-"""What the layers of a deep belief net start from: templates to train, or machines that are given.
+"""What the layers of a deep belief net start from: templates, machines that are given, or chance.
 
 The rule: a machine in scikit-learn's `FrozenEstimator` was trained before, perhaps on other data,
 and is used as it is.
 """
+
+import math
+from itertools import pairwise
 
 import numpy as np
 from sklearn.base import clone
@@ -10,6 +13,38 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._rbm import RBMTransformer
+from skdbn._validation import check_integer
+
+
+def sizes_of_layers(hidden_layer_sizes):
+    """Return the number of units of each hidden layer.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Parameter of the classifier.
+
+    Returns
+    -------
+    list of int
+        At least one size.
+
+    Raises
+    ------
+    TypeError
+        When a size is not an integer.
+    ValueError
+        When there is no layer, or one without units.
+    """
+    single = np.ndim(hidden_layer_sizes) == 0
+    sizes = [hidden_layer_sizes] if single else list(hidden_layer_sizes)
+    if not sizes:
+        raise ValueError(
+            f"hidden_layer_sizes == {hidden_layer_sizes!r}, must have at least one layer."
+        )
+    for size in sizes:
+        check_integer(size, "each of hidden_layer_sizes", 1)
+    return [int(size) for size in sizes]
 
 
 def is_frozen(machine):
@@ -109,6 +144,36 @@ def check_fit_together(machines, n_features):
                 "layers in their order, each trained on the output of the one below."
             )
         n_features = machine.components_.shape[0] if is_frozen(machine) else machine.n_components
+
+
+def random_arrays(engine, sizes):
+    """Return what a network begins with where it takes nothing from machines.
+
+    Parameters
+    ----------
+    engine : engine
+        Where memory and random numbers come from.
+    sizes : list of int
+        Units of each layer, the data and the classes included.
+
+    Returns
+    -------
+    weights : list of ndarray of shape (n_in, n_out)
+        Uniform within ``sqrt(6 / (n_in + n_out))`` of 0.
+    intercepts : list of ndarray of shape (n_out,)
+        Zeros.
+
+    References
+    ----------
+    Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
+    networks".
+    """
+    weights, intercepts = [], []
+    for n_in, n_out in pairwise(sizes):
+        bound = math.sqrt(6.0 / (n_in + n_out))
+        weights.append(2.0 * bound * (engine.uniform((n_in, n_out)) - 0.5))
+        intercepts.append(engine.zeros(n_out))
+    return weights, intercepts
 
 
 def starting_arrays(machines, dtype):

@@ -27,7 +27,7 @@ ALLOWED = {
     "plotting": {"inspection"},
     "_gradients": {"_boltzmann"},
     "_rbm": ROOMS | SHARED | {"_boltzmann", "_gradients"},
-    "_layers": {"_rbm"},
+    "_layers": {"_rbm", "_validation"},
     "_dbn": ROOMS | SHARED | {"_layers", "_network"},
     "_models": {"_dbn", "_engines", "_optimizers", "_rbm", "_storage", "_version"},
     "_checkpoint": {"_dbn", "_engines", "_models", "_storage", "_validation", "_version"},
