@@ -184,9 +184,11 @@ BEST = Row(
             "hidden_layer_sizes": [1000, 1000, 2000],
             **noisy(0.3, 0.1, 20, adversarial=1.0, label_smoothing=0.1),
         },
+        noisy(0.3, 0.1, 20, adversarial=1.0, noise_schedule="cosine"),
+        noisy(0.3, 0.1, 20, adversarial=1.0, label_smoothing=0.1, noise_schedule="cosine"),
     ],
 )
-CALIBRATED = Row(BEST.name, net, BEST.candidates[6:7])  # the best without label smoothing
+CALIBRATED = Row(BEST.name, net, BEST.candidates[10:11])  # the best without label smoothing
 CONTROL = Row("DBNClassifier, pretrain=False", control, BEST.candidates)
 TABLES = {
     "A": [Row("DBNClassifier, 30/10/10 passes", net, [RECIPE])],
@@ -228,6 +230,8 @@ TABLES = {
                 {"max_iter": 20, "alpha": 1e-4, "learning_rate_init": 1e-4},
                 {"max_iter": 20, "alpha": 1e-4, "activation": "logistic"},
                 {"max_iter": 20, "alpha": 1e-4, "solver": "sgd", "learning_rate_init": 0.1},
+                {"max_iter": 20, "alpha": 1e-4, "solver": "sgd", "learning_rate_init": 0.2},
+                {"max_iter": 20, "alpha": 1e-3, "solver": "sgd", "learning_rate_init": 0.1},
             ],
         ),
         CONTROL,
