@@ -188,7 +188,7 @@ BEST = Row(
         noisy(0.3, 0.1, 20, adversarial=1.0, label_smoothing=0.1, noise_schedule="cosine"),
     ],
 )
-CALIBRATED = Row(BEST.name, net, BEST.candidates[10:11])  # the best without label smoothing
+CALIBRATED = Row(BEST.name, net, BEST.candidates[6:7])  # the best without label smoothing
 CONTROL = Row("DBNClassifier, pretrain=False", control, BEST.candidates)
 TABLES = {
     "A": [Row("DBNClassifier, 30/10/10 passes", net, [RECIPE])],
