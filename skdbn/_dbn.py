@@ -55,7 +55,6 @@ PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they sta
     "adversarial": None,
     "label_smoothing": 1.0,
 }
-RANDOM = ("dropout", "input_dropout", "noise", "input_noise")  # that follow noise_schedule
 PHASES = ("pretraining", "softmax", "fine-tuning")
 FITTED = (
     "classes_",
@@ -115,9 +114,6 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         multiplied by during fine-tuning ("Gaussian dropout").
     input_noise : float, default=0.0
         Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning.
-    noise_schedule : {"constant", "cosine"}, default="constant"
-        How `dropout`, `input_dropout`, `noise` and `input_noise` go on during fine-tuning: not at
-        all, or down to 0 along half a cosine, so that it ends on the rows as they are.
     adversarial : float, default=0.0
         Length of the step, in the Euclidean norm of the features, that moves each row to where
         its loss grows the most before fine-tuning trains on it ("adversarial training").
@@ -199,7 +195,6 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
     Hinton and Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks".
     Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
-    Rennie, Goel and Thomas (2014), "Annealed dropout training of deep networks".
     Goodfellow, Shlens and Szegedy (2015), "Explaining and harnessing adversarial examples".
     Szegedy et al. (2016), "Rethinking the Inception architecture for computer vision".
 
@@ -231,7 +226,6 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         input_dropout=0.0,
         noise=0.0,
         input_noise=0.0,
-        noise_schedule="constant",
         adversarial=0.0,
         label_smoothing=0.0,
         batch_size="auto",
@@ -256,7 +250,6 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.input_dropout = input_dropout
         self.noise = noise
         self.input_noise = input_noise
-        self.noise_schedule = noise_schedule
         self.adversarial = adversarial
         self.label_smoothing = label_smoothing
         self.batch_size = batch_size
@@ -387,7 +380,6 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         else:
             check_real(self.learning_rate_init, "learning_rate_init", boundaries="neither")
         check_choice(self.learning_rate, "learning_rate", SCHEDULES)
-        check_choice(self.noise_schedule, "noise_schedule", SCHEDULES)
         check_real(self.alpha, "alpha")
         for name, maximum in PERTURBATIONS.items():
             check_real(getattr(self, name), name, maximum=maximum, boundaries="left")
@@ -607,7 +599,8 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     tasks=PassTasks(task, **what),
                     state=state,
                     best=best,
-                    perturbations=self._perturbations,
+                    # A NumPy scalar would make the arithmetic its own type.
+                    **{name: float(getattr(self, name)) for name in PERTURBATIONS},
                 )
         finally:
             if held_out is not None:
@@ -617,13 +610,6 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         task.call_on_fit_task_end(**what)
         if min(self.finetune_iter, len(self.loss_curve_)) > 1 and not self._shall_stop(best):
             warn_unless_converged(self.loss_curve_[-2:], labels)
-
-    def _perturbations(self, progress):
-        """Return what fine-tuning does to rows and labels at a progress in [0, 1]."""
-        share = SCHEDULES[self.noise_schedule](progress)
-        # A NumPy scalar would make the arithmetic its own type.
-        values = {name: float(getattr(self, name)) for name in PERTURBATIONS}
-        return {**values, **{name: share * values[name] for name in RANDOM}}
 
     def _score_held_out(self, held_out, best):
         """Add the accuracy on held-out rows to its curve."""
@@ -651,7 +637,7 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tasks,
         state,
         best=None,
-        perturbations=lambda progress: {},
+        **perturbations,
     ):
         """Train a network whose arrays are views of the parameters."""
         engine = network.engine
@@ -673,15 +659,10 @@ class DBNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             phase=phase, engine=engine, optimizer=optimizer, best=best, n_passes=first_pass
         )
 
-        def gradient(indices, progress):
+        def gradient(indices, scale):
             x = engine.rows(X, indices, engine.buffer("minibatch", len(indices), n_features))
             loss, _ = cross_entropy_gradient(
-                network,
-                x,
-                labels[indices],
-                gradient_views,
-                optimizer.scale(progress),
-                **perturbations(progress),
+                network, x, labels[indices], gradient_views, scale, **perturbations
             )
             losses.append(loss * len(indices))
             return gradients

@@ -537,7 +537,7 @@ class RBMTransformer(
             n_passes = first_pass  # it had stopped when the checkpoint was written
         minimize(
             parameters,
-            self._gradient_of_rows(X, rbm, optimizer, gradients, gradient_views),
+            self._gradient_of_rows(rbm, X, gradients, gradient_views),
             optimizer,
             n_samples=n_samples,
             batch_size=batch_size,
@@ -552,18 +552,18 @@ class RBMTransformer(
             best.restore()
         engine.release()
 
-    def _gradient_of_rows(self, X, rbm, optimizer, gradients, gradient_views):
-        """Return what `minimize` calls with the rows of a minibatch and its progress."""
+    def _gradient_of_rows(self, rbm, X, gradients, gradient_views):
+        """Return what `minimize` calls with the rows of a minibatch and a factor."""
         complete, chains, reserved = GRADIENTS[self.gradient], self.h_samples_, {}
 
-        def gradient(indices, progress):
+        def gradient(indices, scale):
             n = len(indices)
             if n not in reserved:
                 reserved[n] = reserve_phases(rbm, n, n)
             phases = reserved[n]
             rbm.engine.rows(X, indices, phases.v_pos)
             complete(rbm, phases, chains[:n], self.n_gibbs_steps)
-            likelihood_gradient(rbm, phases, gradient_views, optimizer.scale(progress))
+            likelihood_gradient(rbm, phases, gradient_views, scale)
             return gradients
 
         return gradient

@@ -98,8 +98,8 @@ def minimize(
     parameters : ndarray of shape (n_parameters,)
         What to train, changed in place.
     gradient : callable
-        Maps the row indices of a minibatch and the progress of training in [0, 1] to the gradients
-        of the parameters times the optimizer's `scale`.
+        Maps the row indices of a minibatch and a factor to the gradients of the parameters
+        times the factor.
     optimizer : optimizer
         Member of `skdbn._optimizers.OPTIMIZERS`.
     n_samples : int
@@ -136,7 +136,8 @@ def minimize(
                 order = engine.permutation(n_samples)
                 for start in range(0, n_samples, batch_size):
                     progress = (i + start / n_samples) / n_passes
-                    gradients = gradient(order[start : start + batch_size], progress)
+                    scale = optimizer.scale(progress)
+                    gradients = gradient(order[start : start + batch_size], scale)
                     optimizer.step(parameters, gradients, progress)
                 if not engine.all_finite(parameters):
                     raise DivergenceError(

@@ -98,7 +98,6 @@ def test_machine_goes_on_with_the_same_bits_from_any_pass(options, tmp_path):
         {"early_stopping": True, "n_iter_no_change": 1, "finetune_iter": 6},
         {"pretrain": False, "dropout": 0.3, "input_dropout": 0.1},
         {"noise": np.float64(0.5), "input_noise": 0.2, "adversarial": 0.5, "alpha": 1e-3},
-        {"noise": 0.5, "dropout": 0.3, "noise_schedule": "cosine"},
         {"label_smoothing": 0.1, "adversarial": 0.5},
         # of another type than the data in one of the kinds
         {"rbm": [FrozenEstimator(RBMTransformer(9, n_iter=0).fit(X)), RBMTransformer(n_iter=2)]},

@@ -24,10 +24,8 @@ from skdbn import (
     DivergenceError,
     InterruptedTrainingWarning,
     RBMTransformer,
-    _dbn,
 )
 from skdbn._dbn import PERTURBATIONS
-from skdbn._network import cross_entropy_gradient
 from skdbn._optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._validation import resolve_batch_size
 from skdbn.datasets import load_digits
@@ -353,34 +351,6 @@ def test_what_perturbs_the_rows_changes_training_and_not_prediction(name):
     np.testing.assert_array_equal(X, load_digits()[0])
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
-def test_noise_follows_its_schedule_and_what_is_not_random_stays(schedule, monkeypatch):
-    given = []
-
-    def spy(*arguments, **perturbations):
-        given.append(perturbations)
-        return cross_entropy_gradient(*arguments, **perturbations)
-
-    monkeypatch.setattr(_dbn, "cross_entropy_gradient", spy)
-    values = {
-        "dropout": 0.5,
-        "input_dropout": 0.25,
-        "noise": 0.4,
-        "input_noise": 0.2,
-        "adversarial": 0.3,
-        "label_smoothing": 0.1,
-    }
-    options = {"softmax_iter": 0, "finetune_iter": 2, "batch_size": 50, "noise_schedule": schedule}
-    make_net(pretrain=False, **values, **options).fit(X[:100], Y[:100])
-    half = np.cos(np.pi / 8) ** 2  # half a cosine at a quarter of its way
-    shares = [1.0, half, 0.5, 1.0 - half] if schedule == "cosine" else [1.0] * 4
-    assert values.keys() == PERTURBATIONS.keys()
-    for name, value in values.items():
-        fixed = name in ("adversarial", "label_smoothing")
-        expected = [value * (1.0 if fixed else share) for share in shares]
-        np.testing.assert_allclose([one[name] for one in given], expected, rtol=1e-12)
-
-
 def test_softmax_phase_is_not_perturbed():
     perturbed = dict.fromkeys(PERTURBATIONS, 0.3)
     plain, net = (make_net(finetune_iter=0, **some).fit(X, Y) for some in ({}, perturbed))
@@ -500,7 +470,6 @@ def test_wrong_width_is_refused_with_both_numbers():
         ({"dropout": 1.0}, r"dropout == 1.0, must be < 1"),
         ({"input_dropout": -0.1}, r"input_dropout == -0.1, must be >= 0"),
         ({"noise": -0.1}, r"noise == -0.1, must be >= 0"),
-        ({"noise_schedule": "linear"}, r"noise_schedule == 'linear', must be one of: 'constant'"),
         ({"adversarial": -1}, r"adversarial == -1, must be >= 0"),
         ({"label_smoothing": 1.0}, r"label_smoothing == 1.0, must be < 1"),
         ({"input_noise": float("nan")}, r"input_noise == nan, must be finite"),

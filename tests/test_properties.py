@@ -139,7 +139,6 @@ NETS = options(
         "input_dropout": [0.0, 0.3],
         "noise": [0.0, 0.5],
         "input_noise": [0.0, 0.3],
-        "noise_schedule": ["constant", "cosine"],
         "adversarial": [0.0, 1.0],
         "label_smoothing": [0.0, 0.1],
         "batch_size": ["auto", 1, 5],
