@@ -566,6 +566,9 @@ smoothing 1.01 in place of 1.11. Three nets that vote gain nothing: 0.80 from se
 alone have a mean of 0.78, and 0.74 in place of 0.76 with falling noise. So it is not chance in
 fine-tuning that keeps the error up.
 
+What these two paragraphs tell of was made with changes of the code that were not kept, so no
+command repeats it.
+
 Not in the tables are candidates of the best recipe from before adversarial directions were right
 for rows that are nearly certain. Seed 0 on the split: noise 0.7 and 0.3 with length 1 and with
 length 2, 20 passes, 1.06 and 1.26 %; noise 0.5 and 0.2 with length 1.5, 40 passes, 0.88 %; noise
