@@ -8,4 +8,4 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices; threads on
 os.environ["MPLBACKEND"] = "Agg"  # draw, but open no windows
 
 if version("scikit-learn").startswith("1.8."):  # which has no callbacks to show in an example
-    collect_ignore = ["skdbn/_checkpoint.py"]
+    collect_ignore = ["skdbn/_files/checkpoint.py"]

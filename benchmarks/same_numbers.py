@@ -1,4 +1,4 @@
-"""Question: does training still give the same bits as it did at an earlier commit?
+"""Question: does training still give the same bits as it did at an earlier commit.
 
     python benchmarks/same_numbers.py COMMIT
 
@@ -71,7 +71,9 @@ def rbm(**parameters):
 
 def net(**parameters):
     quick = {"rbm": RBMTransformer(n_iter=6), "softmax_iter": 3, "finetune_iter": 4}
-    return DBNClassifier(**{"hidden_layer_sizes": (30, 20), "random_state": 0, **quick, **parameters})
+    return DBNClassifier(
+        **{"hidden_layer_sizes": (30, 20), "random_state": 0, **quick, **parameters}
+    )
 
 
 def warm_rbm():

@@ -2,6 +2,6 @@
 
 import sys
 
-from skdbn._cli import main
+from skdbn._cli.main import main
 
 sys.exit(main())

@@ -9,9 +9,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdbn._callbacks import CallbackSupportMixin, PassTasks, with_callbacks
-from skdbn._diagnosis import FROM_FIT, warn_unless_converged
-from skdbn._engines import ENGINES
 from skdbn._layers import (
     check_fit_together,
     is_frozen,
@@ -20,16 +17,12 @@ from skdbn._layers import (
     sizes_of_layers,
     starting_arrays,
 )
-from skdbn._network import Network, cross_entropy_gradient, forward, hidden_layers
-from skdbn._optimizers import OPTIMIZERS, SCHEDULES
-from skdbn._training import (
-    BestParameters,
-    DivergenceError,
-    InterruptedTrainingWarning,
-    minimize,
-)
-from skdbn._units import UNITS
-from skdbn._validation import (
+from skdbn._maths.engines import ENGINES
+from skdbn._maths.network import Network, cross_entropy_gradient, forward, hidden_layers
+from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
+from skdbn._maths.units import UNITS
+from skdbn._training.callbacks import CallbackSupportMixin, PassTasks, with_callbacks
+from skdbn._training.checks import (
     FLOATS,
     MAX_SEED,
     blocks,
@@ -41,6 +34,13 @@ from skdbn._validation import (
     resolve_batch_size,
     split_rows,
     unchanged_on_error,
+)
+from skdbn._training.diagnosis import FROM_FIT, warn_unless_converged
+from skdbn._training.loop import (
+    BestParameters,
+    DivergenceError,
+    InterruptedTrainingWarning,
+    minimize,
 )
 from skdbn._version import __version__, warn_of_other_version
 

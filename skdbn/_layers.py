@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._rbm import RBMTransformer
-from skdbn._validation import check_integer
+from skdbn._training.checks import check_integer
 
 
 def sizes_of_layers(hidden_layer_sizes):

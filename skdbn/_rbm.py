@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdbn._boltzmann import (
+from skdbn._maths.boltzmann import (
     RBM,
     free_energy,
     gibbs_step,
@@ -19,24 +19,12 @@ from skdbn._boltzmann import (
     reconstruction_error,
     visible_mean,
 )
-from skdbn._callbacks import CallbackSupportMixin, PassTasks, with_callbacks
-from skdbn._diagnosis import (
-    FROM_CLASSIFIER,
-    FROM_FIT,
-    warn_of_growing_weights,
-    warn_of_idle_units,
-)
-from skdbn._engines import ENGINES
-from skdbn._gradients import GRADIENTS, likelihood_gradient, reserve_phases
-from skdbn._optimizers import OPTIMIZERS
-from skdbn._training import (
-    BestParameters,
-    DivergenceError,
-    InterruptedTrainingWarning,
-    minimize,
-)
-from skdbn._units import UNITS, DataRangeWarning
-from skdbn._validation import (
+from skdbn._maths.engines import ENGINES
+from skdbn._maths.gradients import GRADIENTS, likelihood_gradient, reserve_phases
+from skdbn._maths.optimizers import OPTIMIZERS
+from skdbn._maths.units import UNITS, DataRangeWarning
+from skdbn._training.callbacks import CallbackSupportMixin, PassTasks, with_callbacks
+from skdbn._training.checks import (
     FLOATS,
     MAX_SEED,
     blocks,
@@ -49,6 +37,18 @@ from skdbn._validation import (
     split_rows,
     unchanged_on_error,
     value_range,
+)
+from skdbn._training.diagnosis import (
+    FROM_CLASSIFIER,
+    FROM_FIT,
+    warn_of_growing_weights,
+    warn_of_idle_units,
+)
+from skdbn._training.loop import (
+    BestParameters,
+    DivergenceError,
+    InterruptedTrainingWarning,
+    minimize,
 )
 from skdbn._version import __version__, warn_of_other_version
 

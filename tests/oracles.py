@@ -10,9 +10,9 @@ from itertools import product
 import numpy as np
 from scipy.special import logsumexp
 
-from skdbn._boltzmann import RBM
-from skdbn._engines import NumpyEngine
-from skdbn._units import UNITS
+from skdbn._maths.boltzmann import RBM
+from skdbn._maths.engines import NumpyEngine
+from skdbn._maths.units import UNITS
 
 GRID = np.linspace(-8.0, 8.0, 41)  # for real units; sums of smooth densities converge fast
 

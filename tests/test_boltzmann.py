@@ -15,7 +15,7 @@ from oracles import (
 )
 from scipy.special import logsumexp
 
-from skdbn._boltzmann import (
+from skdbn._maths.boltzmann import (
     free_energy,
     gibbs_step,
     hidden_mean,
@@ -23,7 +23,7 @@ from skdbn._boltzmann import (
     reconstruction_error,
     visible_mean,
 )
-from skdbn._units import UNITS
+from skdbn._maths.units import UNITS
 
 PAIRS = list(product(UNITS, UNITS))
 

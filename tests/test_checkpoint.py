@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from test_models import WRONG, places, replaced
 
 from skdbn import DBNClassifier, RBMTransformer
-from skdbn._storage import read, write
+from skdbn._files.storage import read, write
 from skdbn.datasets import load_digits
 
 pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")

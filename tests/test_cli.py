@@ -16,8 +16,9 @@ import pytest
 from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, write_folder
 from threadpoolctl import threadpool_limits
 
-from skdbn import DBNClassifier, RBMTransformer, __version__, _cli, load_model, save_model
-from skdbn._cli import main
+from skdbn import DBNClassifier, RBMTransformer, __version__, load_model, save_model
+from skdbn._cli import main as cli
+from skdbn._cli.main import main
 from skdbn.datasets import load_digits
 
 pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on pur
 QUICK = ["--layers", "10", "--pretrain-iter", "1", "--softmax-iter", "2", "--finetune-iter", "2"]
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (60, 6)), np.arange(60) % 3
-DRAW = _cli._draw
+DRAW = cli._draw
 PIXELS = [f"pixel{i}" for i in range(6)]
 HAS_CALLBACKS = hasattr(DBNClassifier, "set_callbacks")
 MACHINE_PASS = "pretrain layer 1: pass {} of " if HAS_CALLBACKS else "[RBMTransformer] pass {}: "
@@ -41,14 +42,14 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_cli, "_draw", lambda *_: None)  # takes longer than the short trainings
+    monkeypatch.setattr(cli, "_draw", lambda *_: None)  # takes longer than the short trainings
     with threadpool_limits(1):
         yield
 
 
 @pytest.fixture
 def with_figures(monkeypatch):
-    monkeypatch.setattr(_cli, "_draw", DRAW)
+    monkeypatch.setattr(cli, "_draw", DRAW)
 
 
 def write_npz(path, **arrays):
@@ -75,7 +76,7 @@ def read_report(folder):
 
 def loaded(path):
     """What the command line trains on."""
-    return _cli._load(_cli._parse(["--data", str(path)]))
+    return cli._load(cli._parse(["--data", str(path)]))
 
 
 # -- the main job
@@ -322,12 +323,12 @@ def test_ctrl_c_at_any_moment_keeps_the_parameters_that_were_asked_for(
 
 
 def test_ctrl_c_between_the_fits_saves_the_softmax_phase(tmp_path, capsys, monkeypatch):
-    def interrupt(name, *args, evaluate=_cli._evaluate):
+    def interrupt(name, *args, evaluate=cli._evaluate):
         if name.startswith("DBN"):
             raise KeyboardInterrupt
         return evaluate(name, *args)
 
-    monkeypatch.setattr(_cli, "_evaluate", interrupt)
+    monkeypatch.setattr(cli, "_evaluate", interrupt)
     assert main([*QUICK, "--out", "out"]) == 130
     model = load_model(tmp_path / "out" / "model.npz")
     assert len(model.softmax_loss_curve_) == 2
@@ -339,7 +340,7 @@ def test_ctrl_c_outside_of_training_is_no_traceback(capsys, monkeypatch, functio
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_cli, function, interrupt)
+    monkeypatch.setattr(cli, function, interrupt)
     assert main(QUICK) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "skdbn: interrupted"
 
@@ -678,7 +679,7 @@ def test_progress_is_one_line_on_a_terminal(monkeypatch, capsys):
 
 
 def test_npz_bomb_is_refused_before_it_takes_memory(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("skdbn._readers.MAX_BYTES", 10**6)
+    monkeypatch.setattr("skdbn._cli.readers.MAX_BYTES", 10**6)
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, X=np.zeros((5_000, 1_000), np.uint8), y=np.zeros(5_000, int))
     assert path.stat().st_size < 10**5

@@ -26,8 +26,8 @@ from skdbn import (
     RBMTransformer,
 )
 from skdbn._dbn import PERTURBATIONS
-from skdbn._optimizers import OPTIMIZERS, SCHEDULES
-from skdbn._validation import resolve_batch_size
+from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
+from skdbn._training.checks import resolve_batch_size
 from skdbn.datasets import load_digits
 
 pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose

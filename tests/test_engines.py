@@ -8,7 +8,8 @@ from scipy.sparse import csr_array, csr_matrix
 from scipy.special import expit
 from scipy.stats import kstest
 
-from skdbn._engines import ENGINES, PIECE_SIZE
+from skdbn._maths.engines import ENGINES
+from skdbn._maths.engines.numpy import PIECE_SIZE
 
 X = np.random.default_rng(0).random((6, 4)) * (np.arange(24).reshape(6, 4) % 3 > 0)
 

@@ -14,17 +14,17 @@ from oracles import (
 )
 from scipy.special import expit, logsumexp
 
-from skdbn._boltzmann import RBM, free_energy, hidden_mean
-from skdbn._engines import NumpyEngine
-from skdbn._gradients import (
+from skdbn._maths.boltzmann import RBM, free_energy, hidden_mean
+from skdbn._maths.engines import NumpyEngine
+from skdbn._maths.gradients import (
     GRADIENTS,
     contrastive_divergence,
     likelihood_gradient,
     persistent_contrastive_divergence,
     reserve_phases,
 )
-from skdbn._optimizers import SGD
-from skdbn._units import UNITS, BinaryUnits
+from skdbn._maths.optimizers import SGD
+from skdbn._maths.units import UNITS, BinaryUnits
 
 OPTIMUM = -2.6390573  # of any model on the 14 patterns of bars and stripes 3 x 3
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skdbn._engines import NumpyEngine
 from skdbn._layers import random_arrays, sizes_of_layers
+from skdbn._maths.engines import NumpyEngine
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

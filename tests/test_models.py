@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import DBNClassifier, RBMTransformer, VersionWarning, load_model, save_model
-from skdbn._storage import read, write
+from skdbn._files.storage import read, write
 from skdbn.datasets import load_digits
 
 pytestmark = pytest.mark.filterwarnings(
@@ -131,7 +131,7 @@ def test_random_state_instance_is_left_out(tmp_path):
 @pytest.mark.parametrize("way", WAYS)
 def test_model_of_another_version_says_so(way, tmp_path, monkeypatch):
     net = make_net().fit(X, Y)
-    for module in ("_models", "_rbm", "_dbn"):
+    for module in ("_files.models", "_rbm", "_dbn"):
         monkeypatch.setattr(f"skdbn.{module}.__version__", "0.0.9")
     buffer = io.BytesIO()
     if way is through_own_file:

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
-from skdbn._engines import NumpyEngine
-from skdbn._network import (
+from skdbn._maths.engines import NumpyEngine
+from skdbn._maths.network import (
     Network,
     adversarial_direction,
     cross_entropy_gradient,
     forward,
     hidden_layers,
 )
-from skdbn._units import UNITS
+from skdbn._maths.units import UNITS
 
 SIZES = (4, 5, 3, 3)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skdbn._engines import PIECE_SIZE, NumpyEngine
-from skdbn._optimizers import OPTIMIZERS, SCHEDULES, SGD, Adam, cosine
+from skdbn._maths.engines.numpy import PIECE_SIZE, NumpyEngine
+from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES, SGD, Adam, cosine
 
 ENGINE = NumpyEngine(np.float64, 0)
 

@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import BernoulliRBM
 
 from skdbn import DataRangeWarning, DivergenceError, InterruptedTrainingWarning, RBMTransformer
-from skdbn._gradients import GRADIENTS
+from skdbn._maths.gradients import GRADIENTS
 
 pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
     "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"

@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from skdbn._readers import MAX_LINE, read_csv, read_npz
+from skdbn._cli.readers import MAX_LINE, read_csv, read_npz
 from skdbn.datasets import MAX_BYTES, load_mnist
 
 LITTLE = 10_000_000  # bytes of memory that a refusal may take

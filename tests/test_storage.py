@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skdbn._storage import read, write
+from skdbn._files.storage import read, write
 
 TREE = {
     "number": 0.1,
@@ -214,7 +214,7 @@ def test_archive_without_header_is_refused(path):
 
 
 def test_newer_format_says_what_to_do(path, monkeypatch):
-    monkeypatch.setattr("skdbn._storage.FORMAT_VERSION", 2)
+    monkeypatch.setattr("skdbn._files.storage.FORMAT_VERSION", 2)
     write(path, "model", {})
     monkeypatch.undo()
     with pytest.raises(ValueError, match="format skdbn 2, .* reads skdbn 1. Read it with the ver"):

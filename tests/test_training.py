@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from skdbn._engines import NumpyEngine
-from skdbn._optimizers import SGD
-from skdbn._training import DivergenceError, minimize
+from skdbn._maths.engines import NumpyEngine
+from skdbn._maths.optimizers import SGD
+from skdbn._training.loop import DivergenceError, minimize
 
 
 def run(gradient, optimizer=None, n_passes=3, end_of_pass=lambda n_passes: False, parameter=None):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skdbn._engines import NumpyEngine
-from skdbn._units import UNITS
+from skdbn._maths.engines import NumpyEngine
+from skdbn._maths.units import UNITS
 
 INPUTS = np.linspace(-4.0, 4.0, 33)
 

@@ -24,9 +24,9 @@ class RBM(NamedTuple):
     intercept_hidden : ndarray of shape (n_hidden,)
         Intercepts b.
     visible_units, hidden_units : units
-        Members of `skdbn._units.UNITS`.
+        Members of `skdbn._maths.units.UNITS`.
     engine : engine
-        Member of `skdbn._engines.ENGINES`.
+        Member of `skdbn._maths.engines.ENGINES`.
     """
 
     weights: object

@@ -12,10 +12,10 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from skdbn._dbn import FITTED, DBNClassifier
-from skdbn._engines import ENGINES
-from skdbn._optimizers import OPTIMIZERS
+from skdbn._files.storage import read, write
+from skdbn._maths.engines import ENGINES
+from skdbn._maths.optimizers import OPTIMIZERS
 from skdbn._rbm import STATE, RBMTransformer
-from skdbn._storage import read, write
 from skdbn._version import __version__, warn_of_other_version
 
 CLASSES = {"RBMTransformer": RBMTransformer, "DBNClassifier": DBNClassifier}

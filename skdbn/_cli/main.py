@@ -33,8 +33,8 @@ from skdbn import (
     resume,
     save_model,
 )
-from skdbn._progress import Progress
-from skdbn._readers import read_csv, read_npz
+from skdbn._cli.progress import Progress
+from skdbn._cli.readers import read_csv, read_npz
 from skdbn.datasets import load_digits, load_mnist
 from skdbn.plotting import (
     ActivationDisplay,

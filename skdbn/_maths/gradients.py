@@ -10,7 +10,7 @@ complete, the chain goes in and comes out, and no hidden layer is computed twice
 
 from typing import NamedTuple
 
-from skdbn._boltzmann import hidden_mean, visible_mean
+from skdbn._maths.boltzmann import hidden_mean, visible_mean
 
 
 class Phases(NamedTuple):

@@ -14,10 +14,10 @@ from scipy.sparse import issparse
 from sklearn.utils import check_scalar
 
 from skdbn._dbn import PHASES, DBNClassifier
-from skdbn._engines import ENGINES
-from skdbn._models import CLASSES, DAMAGES, describe, rebuild
-from skdbn._storage import read, write
-from skdbn._validation import MAX_SEED
+from skdbn._files.models import CLASSES, DAMAGES, describe, rebuild
+from skdbn._files.storage import read, write
+from skdbn._maths.engines import ENGINES
+from skdbn._training.checks import MAX_SEED
 from skdbn._version import __version__, warn_of_other_version
 
 

@@ -19,7 +19,7 @@ class Network(NamedTuple):
     hidden_units : list of units
         One for each hidden layer: one fewer than weights.
     engine : engine
-        Member of `skdbn._engines.ENGINES`.
+        Member of `skdbn._maths.engines.ENGINES`.
     """
 
     weights: object

@@ -532,6 +532,3 @@ class NumpyEngine:
         apart = out is not None and not np.may_share_memory(out, p)
         u = self.uniform(p.shape, out=out if apart else None)
         return np.less(u, p, out=u if out is None else out)
-
-
-ENGINES = {"numpy": NumpyEngine}

@@ -101,7 +101,7 @@ def minimize(
         Maps the row indices of a minibatch and a factor to the gradients of the parameters
         times the factor.
     optimizer : optimizer
-        Member of `skdbn._optimizers.OPTIMIZERS`.
+        Member of `skdbn._maths.optimizers.OPTIMIZERS`.
     n_samples : int
         Number of rows.
     batch_size : int

@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 
-from skdbn._storage import read_array
+from skdbn._files.storage import read_array
 from skdbn.datasets import MAX_BYTES
 
 MAX_LINE = 2**20  # characters of a line of CSV, which a list of its values takes many times

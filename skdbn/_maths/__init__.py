@@ -1,0 +1,1 @@
+"""Arrays of an engine and functions of them; NumPy by name only in `engines`."""

@@ -1,0 +1,5 @@
+"""Where arrays, memory, random numbers and speed come from."""
+
+from skdbn._maths.engines.numpy import NumpyEngine
+
+ENGINES = {"numpy": NumpyEngine}
