@@ -1,13 +1,18 @@
 """Deep belief nets for scikit-learn."""
 
-from skdbn._dbn import DBNClassifier
+from skdbn._dbn_classifier import DBNClassifier
 from skdbn._files.checkpoint import Checkpoint, load_checkpoint, resume
 from skdbn._files.models import load_model, save_model
 from skdbn._maths.units import DataRangeWarning
 from skdbn._rbm import RBMTransformer
-from skdbn._training.diagnosis import GrowingWeightsWarning, HiddenUnitsWarning, NotConvergedWarning
+from skdbn._training.diagnosis import (
+    GrowingWeightsWarning,
+    HiddenUnitsWarning,
+    NotConvergedWarning,
+    VersionWarning,
+)
 from skdbn._training.loop import DivergenceError, InterruptedTrainingWarning
-from skdbn._version import VersionWarning, __version__
+from skdbn._version import __version__
 
 __all__ = [
     "Checkpoint",

@@ -13,6 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._rbm import RBMTransformer
+from skdbn._training.callbacks import callbacks_of
 from skdbn._training.checks import check_integer
 
 
@@ -92,8 +93,8 @@ def machines_of_layers(rbm, sizes):
     given = rbm if isinstance(rbm, list | tuple) else [rbm] * len(sizes)
     if len(given) != len(sizes):
         raise ValueError(
-            f"rbm has {len(given)} machines, but hidden_layer_sizes has {len(sizes)} layers: hand "
-            "in one for each layer, or a single template for all."
+            f"rbm has {len(given)} machines, but hidden_layer_sizes has {len(sizes)} layers: pass "
+            "one for each layer, or a single template for all."
         )
     return [
         _machine_of_layer(machine, i, size)
@@ -110,7 +111,7 @@ def _machine_of_layer(given, number, size):
             "sequence of them (one for each layer) or None."
         )
     if not is_frozen(given):
-        return clone(given).set_params(n_components=size)
+        return _template(given, size)
     check_is_fitted(machine)
     for n_components in (len(machine.components_), machine.n_components):
         if n_components != size:
@@ -119,6 +120,19 @@ def _machine_of_layer(given, number, size):
                 f"hidden_layer_sizes has {size} there."
             )
     return given
+
+
+def _template(given, size):
+    """Return an unfitted clone of a template, with its parameters checked."""
+    if callbacks_of(given):
+        raise ValueError(
+            "rbm has callbacks, which would not be told of its passes. Set them on the classifier "
+            "itself: it tells them of each pass of each layer, in tasks named 'pretrain layer 1' "
+            "and so on."
+        )
+    template = clone(given).set_params(n_components=size)
+    template._check_parameters()
+    return template
 
 
 def check_fit_together(machines, n_features):
@@ -140,7 +154,7 @@ def check_fit_together(machines, n_features):
         if is_frozen(machine) and machine.n_features_in_ != n_features:
             raise ValueError(
                 f"the frozen machine of layer {number} was trained on {machine.n_features_in_} "
-                f"features, but the layer below has {n_features}. Hand in the machines of all "
+                f"features, but the layer below has {n_features}. Pass the machines of all "
                 "layers in their order, each trained on the output of the one below."
             )
         n_features = machine.components_.shape[0] if is_frozen(machine) else machine.n_components

@@ -1,12 +1,8 @@
 """The restricted Boltzmann machine as a scikit-learn transformer."""
 
-import copy
-import time
-import warnings
-
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import _safe_indexing, check_array, check_random_state
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdbn._maths.boltzmann import (
@@ -14,7 +10,6 @@ from skdbn._maths.boltzmann import (
     free_energy,
     gibbs_step,
     hidden_mean,
-    idle_units,
     pseudo_log_likelihood,
     reconstruction_error,
     visible_mean,
@@ -23,67 +18,136 @@ from skdbn._maths.engines import ENGINES
 from skdbn._maths.gradients import GRADIENTS, likelihood_gradient, reserve_phases
 from skdbn._maths.optimizers import OPTIMIZERS
 from skdbn._maths.units import UNITS, DataRangeWarning
-from skdbn._training.callbacks import CallbackSupportMixin, PassTasks, with_callbacks
+from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
     FLOATS,
     MAX_SEED,
-    blocks,
-    check_batch_size,
     check_choice,
     check_finite,
     check_integer,
     check_real,
+    check_schedule_of_passes,
     resolve_batch_size,
-    split_rows,
-    unchanged_on_error,
     value_range,
 )
 from skdbn._training.diagnosis import (
-    FROM_CLASSIFIER,
-    FROM_FIT,
+    idle_units,
+    warn,
     warn_of_growing_weights,
     warn_of_idle_units,
 )
-from skdbn._training.loop import (
-    BestParameters,
-    DivergenceError,
-    InterruptedTrainingWarning,
-    minimize,
-)
-from skdbn._version import __version__, warn_of_other_version
+from skdbn._training.fitting import Run, TrainedEstimator
+from skdbn._training.loop import Training
+from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row
 
+SEEDS = ("training", "split")  # what random_state is drawn for
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
 SMALLEST_BATCH = 5  # of "auto"
 N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 RANGE_TOLERANCE = 1e-6  # what scaling may miss the range by
-LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
-GROWTH = 1.01  # factor in a pass that counts as growth
+HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
+CURVES = ("loss_curve_", *HELD_OUT_CURVES, "dead_units_curve_", "saturated_units_curve_")
 
 
-CURVES = (
-    "loss_curve_",
-    "validation_loss_curve_",
-    "free_energy_gap_curve_",
-    "dead_units_curve_",
-    "saturated_units_curve_",
-)
-PARAMETERS = ("components_", "intercept_visible_", "intercept_hidden_", "h_samples_")
-FITTED = (*PARAMETERS, "n_iter_", *CURVES)
-STATE = (
-    *FITTED,
-    "n_features_in_",
-    "feature_names_in_",
-    "_n_features_out",
-    "_largest_weight",
-    "_weights_grow",
-    "_stopped",
-)
+class MachineLearner:
+    """A machine on its rows, as the training loop sees it.
+
+    It takes the parameters, the chains and the random numbers from the fitted attributes of an
+    RBMTransformer, and hands out new ones.
+    """
+
+    def __init__(self, machine, X, X_val, engine, optimizer):
+        self.X, self.X_val, self.engine, self.optimizer = X, X_val, engine, optimizer
+        self.parameters, views = engine.packed(
+            [machine.components_.T, machine.intercept_visible_, machine.intercept_hidden_]
+        )
+        self.gradients, self.gradient_views = engine.packed(views)
+        self.rbm = RBM(*views, *machine._units_of(engine), engine)
+        self.complete, self.n_gibbs_steps = GRADIENTS[machine.gradient], machine.n_gibbs_steps
+        self.reserved = {}
+        self.n_iter, self.full_momentum = machine.n_iter_, float(machine.momentum)
+        self.batch_size = resolve_batch_size(machine.batch_size, X.shape[0], SMALLEST_BATCH)
+        n_chains = max(len(machine.h_samples_), self.batch_size)
+        self.chains = np.resize(machine.h_samples_, (n_chains, len(machine.components_)))
+        self.prepare_pass()
+        self.watch(self._draw_watched())
+
+    def _draw_watched(self):
+        """Draw the rows that are watched: a tenth, at most N_MONITORED."""
+        n_samples = self.X.shape[0]
+        n_watched = min(N_MONITORED, max(self.batch_size, n_samples // 10), n_samples)
+        return self.engine.permutation(n_samples)[:n_watched]
+
+    def watch(self, indices):
+        """Watch these rows."""
+        self.watched = indices
+        memory = self.engine.zeros(len(indices), self.X.shape[1])
+        self.watched_rows = self.engine.rows(self.X, indices, memory)
+
+    def prepare_pass(self):
+        """Set the momentum of the next pass."""
+        is_early = self.n_iter < N_INITIAL_PASSES
+        highest = INITIAL_MOMENTUM if is_early else self.full_momentum
+        self.optimizer.momentum = min(self.full_momentum, highest)
+
+    def gradient(self, indices, scale):
+        """Return the gradient of a minibatch."""
+        n = len(indices)
+        if n not in self.reserved:
+            self.reserved[n] = reserve_phases(self.rbm, n, n)
+        phases = self.reserved[n]
+        self.engine.rows(self.X, indices, phases.v_pos)
+        self.complete(self.rbm, phases, self.chains[:n], self.n_gibbs_steps)
+        likelihood_gradient(self.rbm, phases, self.gradient_views, scale)
+        return self.gradients
+
+    def look(self):
+        """Return a point for each curve, and the reconstruction error of the held-out rows."""
+        self.n_iter += 1
+        self.prepare_pass()
+        rbm, watched, X_val = self.rbm, self.watched_rows, self.X_val
+        h = hidden_mean(rbm, watched)
+        dead, saturated = idle_units(h, rbm.hidden_units.discrete)
+        points = {
+            "loss_curve_": reconstruction_error(rbm, watched, h),
+            "dead_units_curve_": float(dead.mean()),
+            "saturated_units_curve_": float(saturated.mean()),
+            "_largest_weights": float(abs(rbm.weights).max()),
+        }
+        if X_val is None:
+            return points, None
+        gap = free_energy(rbm, X_val).mean() - free_energy(rbm, watched).mean()
+        points["free_energy_gap_curve_"] = float(gap)
+        points["validation_loss_curve_"] = loss = reconstruction_error(rbm, X_val)
+        return points, loss
+
+    def arrays(self, parameters):
+        """Return the fitted attributes that are views of a vector of parameters."""
+        weights, *intercepts = self.engine.views(parameters, self.gradient_views)
+        names = ("intercept_visible_", "intercept_hidden_")
+        return {"components_": weights.T, **dict(zip(names, intercepts, strict=True))}
+
+    def extras(self, best):
+        """Return the chains, and what a later fit goes on from."""
+        kept = {"engine": self.engine.get_state(), "optimizer": self.optimizer.get_state()}
+        return {"h_samples_": self.chains.copy(), "_kept": kept}
+
+    def get_state(self):
+        """Return which rows are watched."""
+        return {"watched": self.watched}
+
+    def set_state(self, state):
+        """Watch the rows that were watched before."""
+        watched, n_samples = state["watched"], self.X.shape[0]
+        if watched.ndim != 1 or watched.dtype.kind != "i":
+            raise TypeError("the rows that are watched are not row numbers")
+        if watched.min() < 0 or watched.max() >= n_samples:
+            raise ValueError(f"the rows that are watched are not among {n_samples}")
+        self.watch(watched)
 
 
-class RBMTransformer(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
     """Restricted Boltzmann machine trained with contrastive divergence.
 
     A two-layer model of the data in which binary or gaussian hidden units learn features.
@@ -282,8 +346,8 @@ class RBMTransformer(
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
-        with unchanged_on_error(self):
-            self._fit(X, y, X_val, go_on=self.warm_start and hasattr(self, "components_"))
+        with Run(self, goes_on=self.warm_start is True) as run:
+            self._fit(run, X, y, X_val)
         return self
 
     def partial_fit(self, X, y=None):
@@ -318,107 +382,53 @@ class RBMTransformer(
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
-        with unchanged_on_error(self):
-            X = self._prepare(X, go_on := hasattr(self, "components_"), stacklevel=4)
-            self._start_or_continue(X, go_on)
-            self._run = {}
-            try:
-                self._make_passes(X, None, 1, [])
-            except KeyboardInterrupt:
-                self._warn_of_interruption(stacklevel=3)
-            finally:
-                del self._run
+        with Run(self, goes_on=True) as run:
+            run.draw_seeds(*SEEDS)
+            X = self._read(X, run.goes_on)
+            run.start(self._starting(X, run.seeds["training"], run.goes_on))
+            run.go_through("fit", 1, lambda: self._training(X, None, run.seeds["split"]))
         return self
 
     @with_callbacks
-    def _fit(
-        self, X, y=None, X_val=None, *, go_on=False, n_passes=None, state=None, tasks=(), where=""
-    ):
-        """Train from the start, or go on for more passes, or from the state of a checkpoint.
+    def _fit(self, run, X, y, X_val, _=None):
+        """Hold rows out, make the passes, and say how they ended."""
+        run.draw_seeds(*SEEDS)
+        X, held_out = self._read(X, run.goes_on), None
+        if X_val is not None:
+            held_out = Rows(self._validate(X_val, X.dtype))
+            self._warn_of_range(held_out.X, "X_val")
+        rows = Rows(X, one_for_each_row(y, X.shape[0]))
+        (X, y), held_out = hold_out(self, rows, held_out, run.seeds["split"])
+        run.start(self._starting(X, run.seeds["training"], run.goes_on, held_out is not None))
+        with run.told(Rows(X), held_out, self.n_iter, y):
+            self._stopped = run.go_through(
+                "fit", self.n_iter, lambda: self._training(X, held_out, run.seeds["split"])
+            )
+            self._warn_of_outcome()
 
-        A classifier hands in its own `tasks`, to tell of each pass, and `where` in it the machine
-        is, for messages.
-        """
-        stacklevel = FROM_CLASSIFIER if where else FROM_FIT
-        X = self._prepare(X, go_on, stacklevel)
-        # beside the seed of training, which a split leaves as it is
-        split_seed = int(check_random_state(self.random_state).randint(MAX_SEED, size=2)[1])
-        split_seed = split_seed if state is None else state["split_seed"]
-        X, X_val, y = self._hold_out(X, X_val, y, split_seed)
-        n_passes = self.n_iter if n_passes is None else n_passes
-        n_made = 0 if state is None else state["n_passes"]
-        task = self._init_callback_context(max_subtasks=n_passes - n_made)
-        what = {"estimator": self, "X": X, "y": y, "reconstruction_attributes": self._snapshot}
-        task.call_on_fit_task_begin(**what)
-        self._start_or_continue(X, go_on)
-        tasks = [PassTasks(task, **what), *tasks]
-        self._run = {"split_seed": split_seed, "of": n_passes}
-        try:
-            self._make_passes(X, X_val, n_passes, tasks, state)
-            self._warn_of_outcome(where)
-        except KeyboardInterrupt:
-            if where:
-                raise  # for the classifier to warn of
-            self._warn_of_interruption(stacklevel=5)
-        finally:
-            del self._run
-        task.call_on_fit_task_end(**what)
+    _fitted = (
+        "components_",
+        "intercept_visible_",
+        "intercept_hidden_",
+        "h_samples_",
+        "n_iter_",
+        *CURVES,
+        "_n_features_out",
+        "_units",  # kinds of the visible and the hidden units
+        "_kept",  # state of the engine and the optimizer, for a fit that goes on
+        "_largest_weights",
+        "_stopped",  # by early stopping or a callback
+    )
 
-    def _prepare(self, X, go_on, stacklevel):
-        """Check the parameters and the data."""
+    def _read(self, X, goes_on):
+        """Check the parameters; return X as it is computed with."""
         self._check_parameters()
-        X = self._validate(X, self.components_.dtype if go_on else FLOATS, reset=not go_on)
-        self._warn_of_range(X, stacklevel)
+        X = self._validate(X, self.components_.dtype if goes_on else FLOATS, reset=not goes_on)
+        self._warn_of_range(X)
         return X
 
-    def _hold_out(self, X, X_val, y, seed):
-        """Return rows to train on, at most N_MONITORED rows to watch or None, and y."""
-        if X_val is None and not self.early_stopping:
-            return X, None, y
-        if X_val is not None:
-            X_val = self._validate(X_val, X.dtype)
-        else:
-            rows, held_out = split_rows(X.shape[0], self.validation_fraction, seed)
-            y = y if y is None else _safe_indexing(y, rows)
-            X, X_val = X[rows], X[held_out]
-        engine = ENGINES["numpy"](X.dtype, seed)
-        drawn = engine.permutation(X_val.shape[0])[:N_MONITORED]
-        return X, engine.rows(X_val, drawn, engine.zeros(len(drawn), X.shape[1])), y
-
-    def _start_or_continue(self, X, go_on):
-        """Set or copy what training changes."""
-        batch_size = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
-        if go_on:
-            self._continue(batch_size)
-        else:
-            self._start(X, batch_size)
-
-    def _warn_of_interruption(self, stacklevel):
-        warnings.warn(
-            f"Training was interrupted after {self.n_iter_} passes: the machine is the one of the "
-            "last finished pass. To go on, set warm_start=True, n_iter to the passes that are "
-            "missing, and call fit again.",
-            InterruptedTrainingWarning,
-            stacklevel=stacklevel,
-        )
-
-    def _warn_of_outcome(self, where):
-        """Warn when the machine has learned little or is about to run away."""
-        if self.dead_units_curve_:
-            warn_of_idle_units(self.dead_units_curve_[-1], self.saturated_units_curve_[-1], where)
-        if self._weights_grow:
-            warn_of_growing_weights(self._largest_weight, self.n_iter_, where)
-
-    def _resume(self, X, y, X_val, _, state):
-        """Go on from the state of a checkpoint."""
-        self._fit(X, y, X_val, go_on=True, n_passes=state["of"], state=state)
-        return self
-
-    def _snapshot(self):
-        """Return copies of the fitted attributes, as if training had stopped now."""
-        return copy.deepcopy({name: getattr(self, name) for name in FITTED if hasattr(self, name)})
-
     def _check_parameters(self):
+        """Raise unless every parameter is what is allowed."""
         check_integer(self.n_components, "n_components", 1)
         check_choice(self.visible_units, "visible_units", UNITS)
         check_choice(self.hidden_units, "hidden_units", UNITS)
@@ -427,194 +437,120 @@ class RBMTransformer(
         check_real(self.learning_rate, "learning_rate", boundaries="neither")
         check_real(self.momentum, "momentum", maximum=1.0, boundaries="left")
         check_real(self.weight_decay, "weight_decay")
-        check_batch_size(self.batch_size)
         check_integer(self.n_iter, "n_iter", 0)
-        check_real(
-            self.validation_fraction, "validation_fraction", maximum=1.0, boundaries="neither"
-        )
-        check_integer(self.n_iter_no_change, "n_iter_no_change", 1)
-        check_real(self.tol, "tol")
+        check_schedule_of_passes(self)
 
     def _validate(self, X, dtype, reset=False):
         """Return X as a C-contiguous array or a CSR matrix of floats."""
         return validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
 
-    def _warn_of_range(self, X, stacklevel):
+    def _warn_of_range(self, X, name="X"):
         """Warn when X has values that the visible units do not stand for."""
         low, high = UNITS[self.visible_units].support
         smallest, largest = value_range(X)
         if smallest < low - RANGE_TOLERANCE or largest > high + RANGE_TOLERANCE:
-            warnings.warn(
-                f"X has values from {smallest:.6g} to {largest:.6g}, but {self.visible_units} "
-                f"visible units stand for values from {low:g} to {high:g}. Scale X with "
-                "sklearn.preprocessing.MinMaxScaler, or standardise it and set "
+            warn(
+                f"{name} has values from {smallest:.6g} to {largest:.6g}, but "
+                f"{self.visible_units} visible units stand for values from {low:g} to {high:g}. "
+                "Scale X with sklearn.preprocessing.MinMaxScaler, or standardise it and set "
                 "visible_units='gaussian'.",
                 DataRangeWarning,
-                stacklevel=stacklevel,
             )
 
-    def _start(self, X, batch_size):
-        """Set every attribute that training changes to its first value."""
-        seed = check_random_state(self.random_state).randint(MAX_SEED)
-        self._engine = engine = ENGINES["numpy"](X.dtype, seed)
+    def _starting(self, X, seed, goes_on, is_watched=False):
+        """Return the fitted attributes before the first pass."""
+        if goes_on:
+            self._check_that_it_can_go_on()
+            attributes = {name: vars(self)[name] for name in self._fitted}
+            new_curves = {} if is_watched else {name: [] for name in HELD_OUT_CURVES}
+            return {**attributes, **new_curves, "_stopped": False}
+        engine = ENGINES["numpy"](X.dtype, seed)
         n_features, n_components = X.shape[1], self.n_components
-        self._optimizer = OPTIMIZERS["sgd"](engine, n_features * n_components, self.learning_rate)
-        self.components_ = (INITIAL_SCALE * engine.normal((n_features, n_components))).T
-        self.intercept_visible_ = engine.zeros(n_features)
-        self.intercept_hidden_ = engine.zeros(n_components)
+        weights = INITIAL_SCALE * engine.normal((n_features, n_components))
         hidden_units = UNITS[self.hidden_units](engine)
-        self.h_samples_ = hidden_units.sample(
-            hidden_units.mean(engine.zeros(batch_size, n_components))
-        )
-        for curve in CURVES:
-            setattr(self, curve, [])
-        self.n_iter_ = 0
-        self._largest_weight, self._weights_grow, self._stopped = 0.0, False, False
-        self._n_features_out = n_components
+        n_chains = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
+        chains = hidden_units.sample(hidden_units.mean(engine.zeros(n_chains, n_components)))
+        n_parameters = weights.size + n_features + n_components
+        optimizer = OPTIMIZERS["sgd"](engine, n_parameters, weights.size, self.learning_rate)
+        return {
+            "components_": weights.T,
+            "intercept_visible_": engine.zeros(n_features),
+            "intercept_hidden_": engine.zeros(n_components),
+            "h_samples_": chains,
+            "n_iter_": 0,
+            **{name: [] for name in CURVES},
+            "_n_features_out": n_components,
+            "_units": (self.visible_units, self.hidden_units),
+            "_kept": {"engine": engine.get_state(), "optimizer": optimizer.get_state()},
+            "_largest_weights": [],
+            "_stopped": False,
+        }
 
-    def _continue(self, batch_size):
-        """Copy what training changes, beside the parameters, so that an error can give it back."""
+    def _check_that_it_can_go_on(self):
+        """Raise when the parameters describe another machine than the fitted one."""
+        advice = "Set warm_start=False to start anew, or clone the estimator."
         if self.n_components != len(self.components_):
             raise ValueError(
                 f"n_components == {self.n_components}, but the fitted machine has "
-                f"{len(self.components_)} hidden units. Set warm_start=False to start anew, or "
-                "clone the estimator."
+                f"{len(self.components_)} hidden units. {advice}"
             )
-        self._engine, self._optimizer = copy.deepcopy((self._engine, self._optimizer))
-        n_chains = max(len(self.h_samples_), batch_size)
-        self.h_samples_ = np.resize(self.h_samples_, (n_chains, self.n_components))
-        for curve in CURVES:
-            setattr(self, curve, list(getattr(self, curve)))
+        given = self.visible_units, self.hidden_units
+        if given != self._units:
+            raise ValueError(
+                f"visible_units and hidden_units == {given}, but the fitted machine has "
+                f"{self._units}. {advice}"
+            )
 
-    def _make_passes(self, X, X_val, n_passes, tasks, state=None):
-        """Train a copy of the parameters, which takes their place at once."""
-        engine, optimizer = self._engine, self._optimizer
-        batch_size = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
+    def _restored(self):
+        """Return the engine and the optimizer where an earlier pass left them."""
+        engine = ENGINES["numpy"](self.components_.dtype, 0)
+        engine.set_state(self._kept["engine"])
+        n_weights = self.components_.size
+        n_parameters = n_weights + self.intercept_visible_.size + self.intercept_hidden_.size
         # A NumPy scalar, as from a grid of np.logspace, would make the arithmetic its own type.
-        optimizer.learning_rate = float(self.learning_rate)
-        optimizer.weight_decay = float(self.weight_decay)
-        parameters, views = engine.packed(
-            [self.components_.T, self.intercept_visible_, self.intercept_hidden_]
-        )
-        gradients, gradient_views = engine.packed(views)
-        self.components_ = views[0].T
-        self.intercept_visible_, self.intercept_hidden_ = views[1:]
-        rbm = self._machine(engine)
-        n_samples, n_features = X.shape
-        drawn = self._monitored_rows(n_samples, batch_size) if state is None else state["watched"]
-        watched = engine.rows(X, drawn, engine.zeros(len(drawn), n_features))
-        best = BestParameters(parameters, self.tol)
-        first_pass = 0
-        if state is not None:
-            first_pass = state["n_passes"]
-            best.set_state(state["best"])
-        self._run.update(watched=drawn, best=best, n_passes=first_pass)
+        rate, decay = float(self.learning_rate), float(self.weight_decay)
+        optimizer = OPTIMIZERS["sgd"](engine, n_parameters, n_weights, rate, weight_decay=decay)
+        optimizer.set_state(self._kept["optimizer"])
+        return engine, optimizer
 
-        def begin_of_pass():
-            for task in tasks:
-                task.begin()
-
-        def end_of_pass(n_made):
-            self.n_iter_ += 1
-            self._run["n_passes"] = n_made
-            optimizer.momentum = self._momentum()
-            self._look(rbm, watched, X_val)
-            if not np.isfinite(self.loss_curve_[-1]):
-                raise DivergenceError(
-                    f"Training diverged in pass {n_made}: the reconstruction error is not finite. "
-                    "Lower learning_rate or scale the data."
-                )
-            self._report(time.perf_counter() - start)
-            if X_val is not None:
-                best.watch(self.validation_loss_curve_[-1])
-            asked = [task.end() for task in tasks]
-            self._stopped = any(asked) or self._shall_stop(best)
-            return self._stopped
-
-        optimizer.momentum = self._momentum()
-        start = time.perf_counter()
-        if self._shall_stop(best):
-            n_passes = first_pass  # it had stopped when the checkpoint was written
-        minimize(
-            parameters,
-            self._gradient_of_rows(rbm, X, gradients, gradient_views),
-            optimizer,
-            n_samples=n_samples,
-            batch_size=batch_size,
-            n_passes=n_passes,
-            engine=engine,
-            begin_of_pass=begin_of_pass,
-            end_of_pass=end_of_pass,
-            first_pass=first_pass,
-            remedy="Lower learning_rate or scale the data.",
-        )
-        if self.early_stopping:
-            best.restore()
-        engine.release()
-
-    def _gradient_of_rows(self, rbm, X, gradients, gradient_views):
-        """Return what `minimize` calls with the rows of a minibatch and a factor."""
-        complete, chains, reserved = GRADIENTS[self.gradient], self.h_samples_, {}
-
-        def gradient(indices, scale):
-            n = len(indices)
-            if n not in reserved:
-                reserved[n] = reserve_phases(rbm, n, n)
-            phases = reserved[n]
-            rbm.engine.rows(X, indices, phases.v_pos)
-            complete(rbm, phases, chains[:n], self.n_gibbs_steps)
-            likelihood_gradient(rbm, phases, gradient_views, scale)
-            return gradients
-
-        return gradient
-
-    def _shall_stop(self, best):
-        """Tell whether early stopping ends training."""
-        return self.early_stopping and best.n_passes_without_fall >= self.n_iter_no_change
-
-    def _monitored_rows(self, n_samples, batch_size):
-        """Draw the rows that are watched: a tenth, at most N_MONITORED."""
-        n_monitored = min(N_MONITORED, max(batch_size, n_samples // 10), n_samples)
-        return self._engine.permutation(n_samples)[:n_monitored]
-
-    def _look(self, rbm, watched, X_val):
-        """Add a point to each curve."""
-        h = hidden_mean(rbm, watched)
-        dead, saturated = idle_units(rbm, h)
-        self.dead_units_curve_.append(float(dead.mean()))
-        self.saturated_units_curve_.append(float(saturated.mean()))
-        self.loss_curve_.append(reconstruction_error(rbm, watched, h))
-        weights = float(np.abs(rbm.weights).max())
-        self._weights_grow = weights > max(LARGE_WEIGHT, GROWTH * self._largest_weight)
-        self._largest_weight = weights
+    def _training(self, X, held_out, seed):
+        """Return the training of the machine on X, which goes on from its fitted attributes."""
+        engine, optimizer = self._restored()
+        X_val = None if held_out is None else held_out.X
         if X_val is not None:
-            self.validation_loss_curve_.append(reconstruction_error(rbm, X_val))
-            gap = free_energy(rbm, X_val).mean() - free_energy(rbm, watched).mean()
-            self.free_energy_gap_curve_.append(float(gap))
+            drawn = ENGINES["numpy"](X.dtype, seed).permutation(X_val.shape[0])[:N_MONITORED]
+            X_val = engine.rows(X_val, drawn, engine.zeros(len(drawn), X.shape[1]))
+        learner = MachineLearner(self, X, X_val, engine, optimizer)
+        return Training(
+            learner,
+            optimizer,
+            engine,
+            n_samples=X.shape[0],
+            batch_size=learner.batch_size,
+            attributes={name: vars(self)[name] for name in self._fitted},
+            remedy="Lower learning_rate or scale the data.",
+            patience=self.n_iter_no_change if self.early_stopping else None,
+            tol=self.tol,
+        )
 
-    def _report(self, seconds):
-        """Print a line of progress."""
-        if self.verbose:
-            print(
-                f"[{type(self).__name__}] pass {self.n_iter_}: reconstruction error "
-                f"{self.loss_curve_[-1]:.5f}, {seconds:.1f} s",
-                flush=True,
-            )
+    def _warn_of_outcome(self, where=""):
+        """Warn when the machine has learned little or is about to run away."""
+        if self.dead_units_curve_:
+            warn_of_idle_units(self.dead_units_curve_[-1], self.saturated_units_curve_[-1], where)
+        warn_of_growing_weights(self._largest_weights, where)
 
-    def _momentum(self):
-        """Return the momentum of the next pass."""
-        if self.n_iter_ < N_INITIAL_PASSES:
-            return min(float(self.momentum), INITIAL_MOMENTUM)
-        return float(self.momentum)
+    def _units_of(self, engine):
+        """Return the visible and the hidden units that the machine was fitted with."""
+        visible_units, hidden_units = self._units
+        return UNITS[visible_units](engine), UNITS[hidden_units](engine)
 
-    def _machine(self, engine):
-        """Return the fitted arrays in the engine's type, without a copy when they have it."""
+    def _model(self, engine):
+        """Return the fitted machine in the engine's type, without a copy when it has it."""
         return RBM(
             self.components_.T.astype(engine.dtype, copy=False),
             self.intercept_visible_.astype(engine.dtype, copy=False),
             self.intercept_hidden_.astype(engine.dtype, copy=False),
-            UNITS[self.visible_units](engine),
-            UNITS[self.hidden_units](engine),
+            *self._units_of(engine),
             engine,
         )
 
@@ -638,7 +574,7 @@ class RBMTransformer(
 
     def _hidden_mean(self, X):
         """Return `transform` of validated X as a plain array, whatever the output container."""
-        return self._in_blocks(hidden_mean, X, self.components_.shape[0])
+        return self._in_blocks(hidden_mean, X, len(self.components_))
 
     def inverse_transform(self, X):
         """Return the expected visible units given values of the hidden ones.
@@ -659,7 +595,7 @@ class RBMTransformer(
         if H.shape[1] != n_components:
             raise ValueError(
                 f"X has {H.shape[1]} columns, but {type(self).__name__} has {n_components} "
-                "hidden units: hand in what transform returns."
+                "hidden units: pass what transform returns."
             )
         return self._in_blocks(visible_mean, H, n_features)
 
@@ -705,10 +641,10 @@ class RBMTransformer(
             When the visible units are not binary.
         """
         check_is_fitted(self)
-        if not UNITS[self.visible_units].discrete:
+        if not UNITS[self._units[0]].discrete:
             raise ValueError(
                 "score_samples and score need binary visible units, but visible_units == "
-                f"{self.visible_units!r}. Compare the reconstruction error of held-out data, "
+                f"{self._units[0]!r}. Compare the reconstruction error of held-out data, "
                 "((X - inverse_transform(transform(X))) ** 2).mean(), or the free_energy of "
                 "training and held-out data under this machine."
             )
@@ -737,22 +673,8 @@ class RBMTransformer(
         return float(self.score_samples(X).mean())
 
     def _in_blocks(self, function, X, n_columns=None):
-        """Apply a function of machine and rows to blocks of rows."""
-        engine = ENGINES["numpy"](X.dtype, 0)
-        rbm = self._machine(engine)
-        n_samples, n_features = X.shape
-        shape = (n_samples,) if n_columns is None else (n_samples, n_columns)
-        result = engine.zeros(*shape)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for block in blocks(n_samples):
-                n_rows = block.stop - block.start
-                rows = engine.rows(X, block, engine.buffer("rows", n_rows, n_features))
-                if n_columns is None:
-                    result[block] = function(rbm, rows)
-                else:
-                    function(rbm, rows, out=result[block])
-                check_finite(result[block], function.__name__.replace("_", " "))
-        return result
+        """Return a function of the machine and rows for all rows."""
+        return in_blocks(function, self._model(ENGINES["numpy"](X.dtype, 0)), X, n_columns)
 
     # -- sampling
 
@@ -786,7 +708,7 @@ class RBMTransformer(
         check_integer(n_gibbs_steps, "n_gibbs_steps", 0)
         seed = check_random_state(random_state).randint(MAX_SEED)
         engine = ENGINES["numpy"](self.components_.dtype, seed)
-        rbm = self._machine(engine)
+        rbm = self._model(engine)
         shape = (n_samples, self.components_.shape[1])
         if start is None:
             with np.errstate(over="ignore"):
@@ -820,22 +742,15 @@ class RBMTransformer(
             Visible states after one step.
         """
         check_is_fitted(self)
-        engine = self._engine
+        engine, _ = self._restored()
         v = self._validate(v, engine.dtype)
         v = engine.rows(v, slice(None), engine.zeros(*v.shape))
         with np.errstate(over="ignore", invalid="ignore"):
-            return check_finite(gibbs_step(self._machine(engine), v), "chain")
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "_skdbn_version": __version__}
-
-    def __setstate__(self, state):
-        version = state.pop("_skdbn_version", None)
-        warn_of_other_version(version, f"This {type(self).__name__}")
-        super().__setstate__(state)
+            v = check_finite(gibbs_step(self._model(engine), v), "chain")
+        self._kept = {**self._kept, "engine": engine.get_state()}
+        return v
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

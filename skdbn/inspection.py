@@ -18,9 +18,9 @@ import numpy as np
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skdbn._training.diagnosis import CONSTANT, SATURATED
+
 FLOATS = [np.float64, np.float32]
-SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as saturated
-CONSTANT = 0.05  # range of activations below which a unit counts as dead
 
 
 class LayerStatistics(NamedTuple):

@@ -43,6 +43,16 @@ def make_net(**parameters):
     return DBNClassifier(**{"hidden_layer_sizes": (15, 10), **quick, **parameters})
 
 
+def interrupt_at_line(monkeypatch, beginning):
+    """Let the line of progress that says this end in Ctrl-C."""
+
+    def interrupting(text, **_):
+        if beginning in text:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.print", interrupting)
+
+
 def assert_same_network(one, other):
     for a, b in zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -312,9 +322,9 @@ def test_held_out_rows_are_not_trained_on():
     seen = []
 
     class Recording(RBMTransformer):
-        def _fit(self, X, **options):
-            seen.append((len(X), len(options["X_val"])))
-            return super()._fit(X, **options)
+        def _training(self, X, held_out, seed):
+            seen.append((len(X), len(held_out.X)))
+            return super()._training(X, held_out, seed)
 
     make_net(rbm=Recording(n_iter=1), early_stopping=True, validation_fraction=0.25).fit(
         marked, labels
@@ -517,30 +527,24 @@ def test_divergence_of_fine_tuning_gives_the_fitted_network_back():
 
 
 @pytest.mark.parametrize("layer", [1, 2])
-def test_interruption_of_pretraining_keeps_what_was_learned(layer):
-    class Interrupting(RBMTransformer):
-        def _momentum(self):
-            if self.n_iter_ == 2 and len(self.components_) == {1: 15, 2: 10}[layer]:
-                raise KeyboardInterrupt
-            return super()._momentum()
-
-    net = make_net(rbm=Interrupting(n_iter=4))
-    with pytest.warns(InterruptedTrainingWarning) as caught:
+def test_interruption_of_pretraining_keeps_what_was_learned(layer, monkeypatch):
+    net = make_net(rbm=RBMTransformer(n_iter=4), verbose=1)
+    interrupt_at_line(monkeypatch, f"pretrain layer {layer}: pass 2 of 4")
+    with pytest.warns(
+        InterruptedTrainingWarning, match=f"2 of 4 .* 'pretrain layer {layer}'"
+    ) as caught:
         net.fit(X, Y)
     assert len(caught) == 1
+    assert caught[0].filename == __file__
     assert [rbm.n_iter_ for rbm in net.rbms_] == [4, 2][2 - layer :]
     np.testing.assert_array_equal(net.coefs_[layer - 1], net.rbms_[-1].components_.T)
     assert net.predict_proba(X).shape == (len(X), 10)
     assert net.n_iter_ == 0
 
 
-def test_interruption_of_fine_tuning_keeps_the_last_finished_pass(capsys):
-    class Interrupting(DBNClassifier):
-        def _report(self, message):
-            if "fine-tuning pass 2" in message:
-                raise KeyboardInterrupt
-
-    net = Interrupting((10,), rbm=QUICK, learning_rate="constant", random_state=0)
+def test_interruption_of_fine_tuning_keeps_the_last_finished_pass(monkeypatch):
+    net = DBNClassifier((10,), rbm=QUICK, learning_rate="constant", random_state=0, verbose=1)
+    interrupt_at_line(monkeypatch, "finetune: pass 2 of 10")
     with pytest.warns(InterruptedTrainingWarning, match="last finished pass"):
         net.fit(X, Y)
     expected = DBNClassifier(
@@ -552,12 +556,19 @@ def test_interruption_of_fine_tuning_keeps_the_last_finished_pass(capsys):
 def test_verbose_prints_a_line_for_each_pass_of_each_phase(capsys):
     make_net(verbose=1).fit(X, Y)
     out = capsys.readouterr().out
-    assert out.count("reconstruction error") == 4
-    assert "pretraining layer 2 of 2: 15 to 10" in out
-    assert "softmax pass 2 of 2" in out
-    assert "fine-tuning pass 2 of 2" in out
+    lines = [line.rpartition(", ")[0] for line in out.splitlines()]
+    assert lines[3] == "[DBNClassifier] pretrain layer 2: 15 to 10 units" or "15 to 10 units" in out
+    for phase in ("pretrain layer 1", "pretrain layer 2", "softmax", "finetune"):
+        assert out.count(f"[DBNClassifier] {phase}: pass ") == 2
+        assert f"[DBNClassifier] {phase}: pass 2 of 2: loss 0." in out or "loss 2." in out
     make_net().fit(X, Y)
     assert capsys.readouterr().out == ""
+    make_net(rbm=RBMTransformer(n_iter=2, verbose=1)).fit(X, Y)  # the machines alone
+    assert capsys.readouterr().out.count("pass") == 4
+    make_net(early_stopping=True, verbose=1).fit(X, Y)
+    out = capsys.readouterr().out
+    assert out.count("validation loss") == 4
+    assert out.count("validation accuracy") == 2
 
 
 # -- copies

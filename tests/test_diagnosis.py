@@ -178,9 +178,9 @@ def test_held_out_rows_are_checked():
         net.fit(X, Y, X_val=X_TEST)
     with pytest.raises(ValueError, match="y_val has 77, which is none of the classes in y"):
         net.fit(X, Y, X_val=X_TEST[:2], y_val=[1, 77])
-    with pytest.raises(ValueError, match=r"can not hold out some of 1 rows: .* or set early_stop"):
+    with pytest.raises(ValueError, match=r"cannot hold out some of 1 rows: .* or set early_stop"):
         RBMTransformer(5, early_stopping=True).fit(X[:1])
-    with pytest.raises(ValueError, match=r"can not hold out some of 6 rows: .* hand fit the held"):
+    with pytest.raises(ValueError, match=r"cannot hold out some of 6 rows: .* pass fit the held"):
         net.set_params(early_stopping=True).fit(X[:6], [0, 1, 2] * 2)
     assert not hasattr(rbm, "components_")
     assert not hasattr(net, "coefs_")

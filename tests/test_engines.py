@@ -1,7 +1,5 @@
 """What every engine must do."""
 
-import pickle
-
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, csr_matrix
@@ -150,12 +148,28 @@ def test_same_seed_gives_the_same_numbers(engine_class):
     assert (draws[0][0] != draws[2][0]).all()
 
 
-def test_random_numbers_go_on_after_pickling(engine):
-    engine.buffer("scratch", 1000, 1000)
+def test_random_numbers_go_on_from_their_state(engine, engine_class):
     engine.uniform((3,))
-    content = pickle.dumps(engine)
-    assert len(content) < 10_000
-    np.testing.assert_array_equal(pickle.loads(content).uniform((5,)), engine.uniform((5,)))
+    other = engine_class(engine.dtype, 7)
+    other.set_state(engine.get_state())
+    np.testing.assert_array_equal(other.uniform((5,)), engine.uniform((5,)))
+
+
+def test_given_array_is_copied_and_one_of_another_shape_or_type_is_refused(engine):
+    array = engine.zeros(3)
+    np.testing.assert_array_equal(engine.given(array, (3,)), array)
+    assert not np.shares_memory(engine.given(array, (3,)), array)
+    for wrong in (engine.zeros(4), engine.zeros(1, 3), np.zeros(3, np.float16)):
+        with pytest.raises(ValueError, match=r"must have \(3,\) and float"):
+            engine.given(wrong, (3,))
+
+
+def test_views_of_a_vector_have_the_shapes_of_arrays(engine):
+    given = [X.astype(engine.dtype), engine.zeros(3)]
+    vector, _ = engine.packed(given)
+    views = engine.views(vector.copy(), given)
+    for view, array in zip(views, given, strict=True):
+        np.testing.assert_array_equal(view, array)
 
 
 def test_finite_check_sees_one_bad_value(engine):

@@ -262,7 +262,7 @@ def best_log_likelihood(make_step, learning_rate, units=BinaryUnits, n_seeds=3, 
         rbm = make_rbm(0.01 * rng.normal(size=(9, 9)), np.zeros(9), np.zeros(9), seed=seed)
         parameters, views = rbm.engine.packed(rbm[:3])
         rbm = RBM(*views, units(rbm.engine), rbm.hidden_units, rbm.engine)
-        optimizer = SGD(rbm.engine, rbm.weights.size, learning_rate, momentum=0.0)
+        optimizer = SGD(rbm.engine, len(parameters), rbm.weights.size, learning_rate, momentum=0.0)
         step = make_step()
         best = -np.inf
         for i in range(n_steps):

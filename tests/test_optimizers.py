@@ -16,7 +16,7 @@ def gradients(n_steps, n=6):
 def test_sgd_follows_its_recurrence():
     parameters, velocity = np.ones(6), np.zeros(6)
     expected = parameters.copy()
-    optimizer = SGD(ENGINE, 6, 0.1, momentum=0.8)
+    optimizer = SGD(ENGINE, 6, 6, 0.1, momentum=0.8)
     for gradient in gradients(5):
         optimizer.step(parameters, optimizer.scale(0.0) * gradient)
         velocity = 0.8 * velocity - 0.1 * gradient
@@ -28,7 +28,7 @@ def test_sgd_follows_its_recurrence():
 def test_adam_follows_its_recurrence(n):
     parameters = np.ones(n)
     expected, m, v = parameters.copy(), 0.0, 0.0
-    optimizer = Adam(ENGINE, n, 0.01)
+    optimizer = Adam(ENGINE, n, n, 0.01)
     for t, gradient in enumerate(gradients(5, n), start=1):
         optimizer.step(parameters, gradient.copy())
         m = 0.9 * m + 0.1 * gradient
@@ -41,7 +41,7 @@ def test_adam_follows_its_recurrence(n):
 def test_optimizer_reaches_the_minimum_of_a_quadratic(name):
     target = np.array([1.0, -2.0, 3.0])
     parameters = np.zeros(3)
-    optimizer = OPTIMIZERS[name](ENGINE, 3, 0.05, cosine)
+    optimizer = OPTIMIZERS[name](ENGINE, 3, 3, 0.05, cosine)
     for i in range(1000):
         scale = optimizer.scale(i / 1000)
         optimizer.step(parameters, scale * (parameters - target), i / 1000)
@@ -54,7 +54,7 @@ def test_weight_decay_is_the_gradient_of_a_penalty_on_the_weights_only(name):
     by_hand, is_weight = decayed.copy(), np.array([1.0, 1.0, 1.0, 0.0])
     gradient = np.array([0.3, -0.5, 1.0, 0.0])
     for target, penalty, weight_decay in ((decayed, 0.0, 0.3), (by_hand, 0.3, 0.0)):
-        optimizer = OPTIMIZERS[name](ENGINE, 3, 0.1, weight_decay=weight_decay)
+        optimizer = OPTIMIZERS[name](ENGINE, 4, 3, 0.1, weight_decay=weight_decay)
         for _ in range(3):
             total = gradient + penalty * target * is_weight
             optimizer.step(target, optimizer.scale(0.0) * total)
@@ -67,7 +67,7 @@ def test_schedule_multiplies_the_rate(name):
     moved = []
     for rate, schedule in ((0.1, lambda progress: progress), (0.025, SCHEDULES["constant"])):
         parameters = np.zeros(3)
-        optimizer = OPTIMIZERS[name](ENGINE, 3, rate, schedule)
+        optimizer = OPTIMIZERS[name](ENGINE, 3, 3, rate, schedule)
         optimizer.step(parameters, optimizer.scale(0.25) * np.ones(3), 0.25)
         moved.append(parameters)
     np.testing.assert_allclose(*moved, rtol=1e-12)
@@ -76,7 +76,7 @@ def test_schedule_multiplies_the_rate(name):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_parameters_keep_their_dtype(name):
     parameters = np.ones(3, np.float32)
-    optimizer = OPTIMIZERS[name](NumpyEngine(np.float32, 0), 2, 0.1, weight_decay=0.1)
+    optimizer = OPTIMIZERS[name](NumpyEngine(np.float32, 0), 3, 2, 0.1, weight_decay=0.1)
     optimizer.step(parameters, np.ones(3, np.float32))
     assert parameters.dtype == np.float32
 

@@ -214,11 +214,13 @@ def test_archive_without_header_is_refused(path):
 
 
 def test_newer_format_says_what_to_do(path, monkeypatch):
-    monkeypatch.setattr("skdbn._files.storage.FORMAT_VERSION", 2)
-    write(path, "model", {})
-    monkeypatch.undo()
-    with pytest.raises(ValueError, match="format skdbn 2, .* reads skdbn 1. Read it with the ver"):
-        read(path, "model")
+    for tree, writer in (({"version": "9.9"}, "9.9"), ({}, "of an unknown version")):
+        with monkeypatch.context() as patch:
+            patch.setattr("skdbn._files.storage.FORMAT_VERSION", 3)
+            write(path, "model", tree)
+        message = f"by skdbn {writer} in the format skdbn 3, .* reads skdbn 2. Read the file with"
+        with pytest.raises(ValueError, match=message):
+            read(path, "model")
 
 
 def test_header_is_json(path):

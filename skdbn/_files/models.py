@@ -11,17 +11,16 @@ from numbers import Integral
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from skdbn._dbn import FITTED, DBNClassifier
+from skdbn import _version
+from skdbn._dbn_classifier import DBNClassifier
 from skdbn._files.storage import read, write
-from skdbn._maths.engines import ENGINES
-from skdbn._maths.optimizers import OPTIMIZERS
-from skdbn._rbm import STATE, RBMTransformer
-from skdbn._version import __version__, warn_of_other_version
+from skdbn._rbm import RBMTransformer
+from skdbn._training.diagnosis import warn_of_other_version
+from skdbn._training.fitting import damages_told
 
 CLASSES = {"RBMTransformer": RBMTransformer, "DBNClassifier": DBNClassifier}
 FROZEN = "FrozenEstimator"
-# What a description that is wrong leads to.
-DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+OPTIONAL = {"feature_names_in_", "validation_scores_", "best_validation_score_"}
 
 
 def save_model(model, path):
@@ -64,11 +63,11 @@ def save_model(model, path):
     """
     if type(model) not in CLASSES.values():
         raise TypeError(
-            f"{type(model).__name__} can not be saved: hand in a fitted {' or '.join(CLASSES)}; "
+            f"{type(model).__name__} cannot be saved: pass a fitted {' or '.join(CLASSES)}; "
             "of a Pipeline save the last step, and scikit-learn's own steps with skops."
         )
     model._check_parameters()
-    write(path, "model", {"version": __version__, "model": describe(model)})
+    write(path, "model", {"version": _version.__version__, "model": describe(model)})
 
 
 def load_model(path):
@@ -102,14 +101,9 @@ def load_model(path):
     save_model : The way there, with an example.
     """
     content = read(path, "model")
-    try:
+    with damages_told(path):
         warn_of_other_version(content["version"], str(path))
         return rebuild(content["model"])
-    except DAMAGES as error:
-        raise ValueError(
-            f"{path} is damaged: a part of the model is missing or does not fit the others "
-            f"({type(error).__name__}: {error})."
-        ) from error
 
 
 def describe(model):
@@ -127,16 +121,10 @@ def describe(model):
     """
     if not hasattr(model, "n_iter_"):
         raise ValueError(f"This {type(model).__name__} is not fitted: call fit first.")
-    attributes = {name: getattr(model, name) for name in _names(model) if hasattr(model, name)}
-    description = {**_describe_parameters(model), "attributes": attributes}
-    if isinstance(model, RBMTransformer):
-        return {
-            **description,
-            "engine": model._engine.get_state(),
-            "optimizer": model._optimizer.get_state(),
-        }
-    attributes["rbms_"] = [describe(rbm) for rbm in model.rbms_]
-    return description
+    attributes = {name: vars(model)[name] for name in _names(model) if name in vars(model)}
+    if "rbms_" in attributes:
+        attributes["rbms_"] = [describe(rbm) for rbm in attributes["rbms_"]]
+    return {**_describe_parameters(model), "attributes": attributes}
 
 
 def rebuild(description):
@@ -155,32 +143,27 @@ def rebuild(description):
     Raises
     ------
     Exception
-        One of `DAMAGES`, when the description is none of a model that works.
+        One of `DAMAGES`, when what is described would not work.
     """
     model = _rebuild_unfitted(description)
     model._check_parameters()
-    attributes = dict(description["attributes"])
-    unknown = sorted(set(attributes) - {"rbms_", *_names(model)})
+    attributes, names = dict(description["attributes"]), _names(model)
+    unknown = sorted(set(attributes) - set(names))
+    missing = sorted(set(names) - set(attributes) - OPTIONAL)
     if unknown:
         raise ValueError(f"{type(model).__name__} has no attributes {', '.join(unknown)}")
-    if isinstance(model, RBMTransformer):
-        vars(model).update(attributes)
-        model._engine = engine = ENGINES["numpy"](model.components_.dtype, 0)
-        engine.set_state(description["engine"])
-        model._optimizer = OPTIMIZERS["sgd"](engine, model.components_.size, model.learning_rate)
-        model._optimizer.set_state(description["optimizer"])
-        _check_machine(model)
-        return model
-    attributes["rbms_"] = [rebuild(rbm) for rbm in attributes["rbms_"]]
+    if missing:
+        raise ValueError(f"there is no {', '.join(missing)}")
+    if "rbms_" in attributes:
+        attributes["rbms_"] = [rebuild(rbm) for rbm in attributes["rbms_"]]
     vars(model).update(attributes)
-    _check_net(model)
+    _check_machine(model) if isinstance(model, RBMTransformer) else _check_net(model)
     return model
 
 
 def _names(model):
     """Return the names of the fitted attributes that are saved."""
-    names = STATE if isinstance(model, RBMTransformer) else FITTED
-    return {**dict.fromkeys(names), "n_features_in_": None, "feature_names_in_": None}
+    return [*model._fitted, "n_features_in_", "feature_names_in_"]
 
 
 def _check_machine(model):
@@ -193,13 +176,11 @@ def _check_machine(model):
         "h_samples_": (len(model.h_samples_), n_components),
     }
     arrays = [(getattr(model, name), shape) for name, shape in shapes.items()]
-    if model._optimizer.velocity is not None:
-        n_parameters = n_components * n_features + n_components + n_features
-        arrays.append((model._optimizer.velocity, (n_parameters,)))
     _check_arrays(arrays, model.components_.dtype)
     _check_number(model._n_features_out, n_components)
-    if not isinstance(model._largest_weight, float):
-        raise TypeError("a number is none")
+    visible_units, hidden_units = model._units
+    RBMTransformer(visible_units=visible_units, hidden_units=hidden_units)._check_parameters()
+    model._restored()  # raises when the optimizer or the random numbers could not go on
     _check_rest(model, n_features)
 
 
@@ -233,7 +214,7 @@ def _check_arrays(arrays, dtype, kinds="f"):
 def _check_number(number, expected=None):
     """Raise unless a number is an integer, and the expected one where one is."""
     if type(number) is not int or expected not in (None, number):
-        raise ValueError(f"{number!r} in place of a number that fits the arrays")
+        raise ValueError(f"{number!r} is not a number that fits the arrays")
 
 
 def _check_rest(model, n_features):
@@ -244,7 +225,7 @@ def _check_rest(model, n_features):
     if names is not None:
         _check_arrays([(names, (n_features,))], names.dtype, "O")
     for name, value in vars(model).items():
-        if name.endswith(("_curve_", "_scores_")):
+        if name.endswith(("_curve_", "_scores_", "_weights")):
             np.array(value, float).reshape(len(value))
 
 
@@ -252,7 +233,7 @@ def _describe_parameters(model):
     """Return class and parameters; templates are described too."""
     if type(model) not in CLASSES.values():
         raise TypeError(
-            f"A model file can not hold a {type(model).__name__}, only {' and '.join(CLASSES)}: "
+            f"A model file cannot hold a {type(model).__name__}, only {' and '.join(CLASSES)}: "
             "save the model with skops."
         )
     parameters = model.get_params(deep=False)

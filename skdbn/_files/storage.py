@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-FORMAT, FORMAT_VERSION = "skdbn", 1
+FORMAT, FORMAT_VERSION = "skdbn", 2
 KINDS = "biufU"  # bool, integers, floats, text
 MAX_NPY_HEADER = 10_000
 
@@ -97,8 +97,9 @@ def read(path, kind):
         raise ValueError(f"{path} is no file of skdbn: its header is unreadable.") from error
     if given[:2] != (FORMAT, FORMAT_VERSION):
         raise ValueError(
-            f"{path} has the format {given[0]} {given[1]}, and this skdbn reads {FORMAT} "
-            f"{FORMAT_VERSION}. Read it with the version of skdbn that wrote it."
+            f"{path} was written by skdbn {_writer(header)} in the format {given[0]} {given[1]}, "
+            f"and this version reads {FORMAT} {FORMAT_VERSION}. Read the file with the version that "
+            "wrote it, or train anew."
         )
     if given[2] != kind:
         raise ValueError(f"{path} holds a {given[2]}, not a {kind}.")
@@ -106,6 +107,13 @@ def read(path, kind):
         return _decode(header["tree"], arrays)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: its header does not fit its arrays.") from error
+
+
+def _writer(header):
+    """Return the version that wrote a file, as its header says."""
+    tree = header.get("tree")
+    version = tree.get("version") if isinstance(tree, dict) else None
+    return version if isinstance(version, str) else "of an unknown version"
 
 
 def read_array(file, size):

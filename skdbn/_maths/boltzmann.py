@@ -8,9 +8,6 @@ The rule: no function keeps or changes anything but the memory it is handed as `
 
 from typing import NamedTuple
 
-SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as saturated
-CONSTANT = 0.05  # range of activations below which a unit counts as dead
-
 
 class RBM(NamedTuple):
     """A restricted Boltzmann machine.
@@ -210,28 +207,3 @@ def reconstruction_error(rbm, v, h=None):
     difference -= v
     difference = difference.ravel()
     return float(difference @ difference) / difference.size
-
-
-def idle_units(rbm, h):
-    """Tell which hidden units say little about the data.
-
-    Parameters
-    ----------
-    rbm : RBM
-        The machine.
-    h : ndarray of shape (n_rows, n_hidden)
-        Expected hidden states given data.
-
-    Returns
-    -------
-    dead : ndarray of bool of shape (n_hidden,)
-        Units whose value hardly changes from row to row.
-    saturated : ndarray of bool of shape (n_hidden,)
-        Binary units that are all but certain, on or off, in every row.
-    """
-    highest, lowest = h.max(axis=0), h.min(axis=0)
-    dead = highest - lowest < CONSTANT
-    if not rbm.hidden_units.discrete:
-        return dead, dead & False
-    certain = (h < SATURATED) | (h > 1.0 - SATURATED)
-    return dead, certain.all(axis=0)

@@ -28,7 +28,7 @@ class Network(NamedTuple):
     engine: object
 
 
-def hidden_layers(network, x):
+def hidden_layers(network, x, out=None):
     """Return the activations of the top hidden layer.
 
     Parameters
@@ -37,21 +37,23 @@ def hidden_layers(network, x):
         The network.
     x : ndarray of shape (n_rows, n_in)
         Inputs.
+    out : ndarray of shape (n_rows, n_top), optional
+        Where the result goes, where there is a hidden layer.
 
     Returns
     -------
     ndarray of shape (n_rows, n_top)
         Means of the top hidden units; the inputs where there is no hidden layer.
     """
-    for weights, intercept, units in zip(
-        network.weights, network.intercepts, network.hidden_units, strict=False
-    ):
-        x = network.engine.affine(x, weights, intercept)
+    n_layers = len(network.hidden_units)
+    for i, units in enumerate(network.hidden_units):
+        memory = out if i == n_layers - 1 else None
+        x = network.engine.affine(x, network.weights[i], network.intercepts[i], out=memory)
         x = units.mean(x, out=x)
     return x
 
 
-def forward(network, x):
+def forward(network, x, out=None):
     """Return the probabilities of the classes.
 
     Parameters
@@ -60,6 +62,8 @@ def forward(network, x):
         The network.
     x : ndarray of shape (n_rows, n_in)
         Inputs.
+    out : ndarray of shape (n_rows, n_classes), optional
+        Where the result goes.
 
     Returns
     -------
@@ -67,8 +71,8 @@ def forward(network, x):
         Rows that sum to 1.
     """
     engine = network.engine
-    scores = engine.affine(hidden_layers(network, x), network.weights[-1], network.intercepts[-1])
-    return engine.softmax(scores)
+    x = hidden_layers(network, x)
+    return engine.softmax(engine.affine(x, network.weights[-1], network.intercepts[-1], out=out))
 
 
 def _forward_with_slopes(network, x, dropout, noise):
@@ -107,7 +111,7 @@ def _factors(engine, shape, dropout, noise):
 def _cross_entropy(engine, probabilities, target):
     """Return the mean of ``-log p(label)``; a probability that underflowed counts as tiny."""
     p = (probabilities * target).sum(axis=1) + engine.tiny
-    return -float(engine.log(p).mean())
+    return -float(engine.xp.log(p).mean())
 
 
 def _from_the_top(network, slopes, delta):

@@ -56,6 +56,8 @@ class SGD:
     ----------
     engine : engine
         Where memory and arithmetic come from.
+    n_parameters : int
+        Length of the vector that is trained.
     n_weights : int
         How many of the parameters are weights: those that come first.
     learning_rate : float
@@ -73,7 +75,14 @@ class SGD:
     """
 
     def __init__(
-        self, engine, n_weights, learning_rate, schedule=constant, weight_decay=0.0, momentum=0.9
+        self,
+        engine,
+        n_parameters,
+        n_weights,
+        learning_rate,
+        schedule=constant,
+        weight_decay=0.0,
+        momentum=0.9,
     ):
         self.engine = engine
         self.n_weights = n_weights
@@ -81,7 +90,7 @@ class SGD:
         self.schedule = schedule
         self.weight_decay = weight_decay
         self.momentum = momentum
-        self.velocity = None
+        self.velocity = engine.zeros(n_parameters)
 
     def scale(self, progress):
         """Return what the gradients are to be multiplied by: the rate.
@@ -110,14 +119,12 @@ class SGD:
         progress : float, default=0.0
             Progress of training in [0, 1].
         """
-        if self.velocity is None:
-            self.velocity = self.engine.zeros(len(parameters))
         velocity, n = self.velocity, self.n_weights
         velocity *= self.momentum
         velocity -= gradients
         if self.weight_decay:
             decay = self.scale(progress) * self.weight_decay
-            velocity[:n] -= self.engine.multiply(parameters[:n], decay, out=gradients[:n])
+            velocity[:n] -= self.engine.xp.multiply(parameters[:n], decay, out=gradients[:n])
         parameters += velocity
 
     def get_state(self):
@@ -128,7 +135,7 @@ class SGD:
         dict
             Copies of arrays.
         """
-        return {"velocity": None if self.velocity is None else self.velocity.copy()}
+        return {"velocity": self.velocity.copy()}
 
     def set_state(self, state):
         """Go on from a state.
@@ -137,8 +144,13 @@ class SGD:
         ----------
         state : dict
             What `get_state` returned.
+
+        Raises
+        ------
+        ValueError
+            When it is of other parameters.
         """
-        self.velocity = state["velocity"]
+        self.velocity = self.engine.given(state["velocity"], self.velocity.shape)
 
 
 class Adam:
@@ -148,6 +160,8 @@ class Adam:
     ----------
     engine : engine
         Where memory and arithmetic come from.
+    n_parameters : int
+        Length of the vector that is trained.
     n_weights : int
         How many of the parameters are weights: those that come first.
     learning_rate : float
@@ -164,15 +178,16 @@ class Adam:
 
     decay_1, decay_2, epsilon = 0.9, 0.999, 1e-8
 
-    def __init__(self, engine, n_weights, learning_rate, schedule=constant, weight_decay=0.0):
+    def __init__(
+        self, engine, n_parameters, n_weights, learning_rate, schedule=constant, weight_decay=0.0
+    ):
         self.engine = engine
         self.n_weights = n_weights
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.weight_decay = weight_decay
         self.n_steps = 0
-        self.means = None
-        self.squares = None
+        self.means, self.squares = engine.zeros(n_parameters), engine.zeros(n_parameters)
 
     def scale(self, progress):
         """Return what the gradients are to be multiplied by: 1.
@@ -201,9 +216,6 @@ class Adam:
         progress : float, default=0.0
             Progress of training in [0, 1].
         """
-        if self.means is None:
-            self.means = self.engine.zeros(len(parameters))
-            self.squares = self.engine.zeros(len(parameters))
         if self.weight_decay:
             n = self.n_weights
             gradients[:n] += self.weight_decay * parameters[:n]
@@ -220,9 +232,9 @@ class Adam:
             gradient *= gradient
             square *= self.decay_2
             square += gradient
-            root = self.engine.sqrt(square, out=gradient)
+            root = self.engine.xp.sqrt(square, out=gradient)
             root += self.epsilon * scale
-            change = self.engine.divide(mean, root, out=root)
+            change = self.engine.xp.divide(mean, root, out=root)
             change *= rate
             parameters[piece] -= change
 
@@ -234,8 +246,11 @@ class Adam:
         dict
             A number and copies of arrays.
         """
-        means, squares = (None if a is None else a.copy() for a in (self.means, self.squares))
-        return {"n_steps": self.n_steps, "means": means, "squares": squares}
+        return {
+            "n_steps": self.n_steps,
+            "means": self.means.copy(),
+            "squares": self.squares.copy(),
+        }
 
     def set_state(self, state):
         """Go on from a state.
@@ -244,9 +259,17 @@ class Adam:
         ----------
         state : dict
             What `get_state` returned.
+
+        Raises
+        ------
+        ValueError
+            When it is of other parameters.
         """
+        if type(state["n_steps"]) is not int or state["n_steps"] < 0:
+            raise ValueError(f"n_steps == {state['n_steps']!r}, must be an integer >= 0")
         self.n_steps = state["n_steps"]
-        self.means, self.squares = state["means"], state["squares"]
+        self.means = self.engine.given(state["means"], self.means.shape)
+        self.squares = self.engine.given(state["squares"], self.squares.shape)
 
 
 SCHEDULES = {"constant": constant, "cosine": cosine}

@@ -95,8 +95,8 @@ class BinaryUnits:
         ndarray of the shape of mean
             ``mean (1 - mean)``.
         """
-        out = self.engine.multiply(mean, mean, out=out)
-        return self.engine.subtract(mean, out, out=out)
+        out = self.engine.xp.multiply(mean, mean, out=out)
+        return self.engine.xp.subtract(mean, out, out=out)
 
     def sample(self, mean, out=None):
         """Draw states given their means.
@@ -196,7 +196,7 @@ class GaussianUnits:
         ndarray of the shape of mean
             Ones.
         """
-        out = self.engine.multiply(mean, 0.0, out=out)
+        out = self.engine.xp.multiply(mean, 0.0, out=out)
         out += 1.0
         return out
 

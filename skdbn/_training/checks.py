@@ -1,63 +1,27 @@
-"""Checks of what the user hands in, shared by the estimators.
+"""Checks of what a user passes in, shared by the estimators.
 
 The rule: a message says what was given, what is allowed and, where it helps, what to do.
 """
 
-from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_scalar
 
 FLOATS = (np.float64, np.float32)  # what is computed in; other types become the first
 MAX_SEED = np.iinfo(np.int32).max
-BLOCK_SIZE = 1024  # rows that inference works on at once, so that its extra memory is bounded
 
 
 def check_integer(value, name, minimum):
-    """Raise unless a parameter is an integer from `minimum` up.
-
-    Parameters
-    ----------
-    value : object
-        What was given.
-    name : str
-        Name of the parameter.
-    minimum : int
-        Smallest allowed value.
-
-    Raises
-    ------
-    TypeError
-        When the value is no integer.
-    ValueError
-        When the value is too small.
-    """
+    """Raise unless a parameter is an integer from `minimum` up."""
     check_scalar(value, name, Integral, min_val=minimum)
 
 
 def check_real(value, name, minimum=0.0, maximum=None, boundaries="both"):
     """Raise unless a parameter is a finite real number in a range.
 
-    Parameters
-    ----------
-    value : object
-        What was given.
-    name : str
-        Name of the parameter.
-    minimum, maximum : float, optional
-        Range.
-    boundaries : {"both", "left", "right", "neither"}, default="both"
-        Which ends of the range are allowed.
-
-    Raises
-    ------
-    TypeError
-        When the value is no real number.
-    ValueError
-        When the value is out of range.
+    `boundaries` says which ends of the range are allowed: "both", "left", "right", "neither".
     """
     check_scalar(value, name, Real, min_val=minimum, max_val=maximum, include_boundaries=boundaries)
     if not np.isfinite(value):
@@ -65,62 +29,37 @@ def check_real(value, name, minimum=0.0, maximum=None, boundaries="both"):
 
 
 def check_choice(value, name, choices):
-    """Raise unless a parameter names one of the choices.
-
-    Parameters
-    ----------
-    value : object
-        What was given.
-    name : str
-        Name of the parameter.
-    choices : iterable of str
-        What is allowed.
-
-    Raises
-    ------
-    ValueError
-        When it does not.
-    """
+    """Raise unless a parameter names one of the choices."""
     if not (isinstance(value, str) and value in choices):
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} == {value!r}, must be one of: {allowed}.")
 
 
-def check_batch_size(batch_size):
-    """Raise unless `batch_size` is "auto" or a positive integer.
+def check_flag(value, name):
+    """Raise unless a parameter is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} == {value!r}, must be True or False.")
 
-    Parameters
-    ----------
-    batch_size : object
-        What was given.
 
-    Raises
-    ------
-    TypeError, ValueError
-        When it is something else.
-    """
-    if isinstance(batch_size, str):
-        check_choice(batch_size, "batch_size", ["auto"])
+def check_schedule_of_passes(estimator):
+    """Check the parameters that every estimator has which is trained in passes."""
+    if isinstance(estimator.batch_size, str):
+        check_choice(estimator.batch_size, "batch_size", ["auto"])
     else:
-        check_integer(batch_size, "batch_size", 1)
+        check_integer(estimator.batch_size, "batch_size", 1)
+    check_flag(estimator.early_stopping, "early_stopping")
+    fraction = estimator.validation_fraction
+    check_real(fraction, "validation_fraction", maximum=1.0, boundaries="neither")
+    check_integer(estimator.n_iter_no_change, "n_iter_no_change", 1)
+    check_real(estimator.tol, "tol")
+    check_flag(estimator.warm_start, "warm_start")
+    check_integer(estimator.verbose, "verbose", 0)
 
 
 def resolve_batch_size(batch_size, n_samples, smallest):
-    """Return the number of rows in a minibatch.
+    """Return the number of rows in a minibatch, at most n_samples.
 
-    Parameters
-    ----------
-    batch_size : int or "auto"
-        What was asked for.
-    n_samples : int
-        Rows in the data.
-    smallest : int
-        What "auto" does not go below.
-
-    Returns
-    -------
-    int
-        At most n_samples. "auto" aims at a hundred minibatches in a pass, of at most 100 rows.
+    "auto" aims at a hundred minibatches in a pass, of `smallest` to 100 rows.
     """
     if batch_size == "auto":
         batch_size = min(100, max(smallest, n_samples // 100))
@@ -128,18 +67,7 @@ def resolve_batch_size(batch_size, n_samples, smallest):
 
 
 def value_range(X):
-    """Return the smallest and the largest value of a matrix.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-        Matrix.
-
-    Returns
-    -------
-    tuple of float
-        Smallest and largest value.
-    """
+    """Return the smallest and the largest value of an array or a CSR matrix."""
     values = X.data if issparse(X) else X
     zeros = issparse(X) and X.nnz < np.prod(X.shape)
     smallest, largest = (np.min(values), np.max(values)) if values.size else (0.0, 0.0)
@@ -148,45 +76,8 @@ def value_range(X):
     return float(smallest), float(largest)
 
 
-def blocks(n_samples, size=BLOCK_SIZE):
-    """Yield slices that cover all rows.
-
-    Parameters
-    ----------
-    n_samples : int
-        Number of rows.
-    size : int, default=BLOCK_SIZE
-        Rows in a slice; the last may have fewer.
-
-    Yields
-    ------
-    slice
-        The next rows.
-    """
-    for start in range(0, n_samples, size):
-        yield slice(start, min(start + size, n_samples))
-
-
 def check_finite(result, what):
-    """Raise unless every value of a result is finite.
-
-    Parameters
-    ----------
-    result : ndarray
-        What was computed from data of a user.
-    what : str
-        What it is, for the message.
-
-    Returns
-    -------
-    ndarray
-        The result.
-
-    Raises
-    ------
-    ValueError
-        When a value is infinite or not a number.
-    """
+    """Return a result that was computed from data; raise unless every value is finite."""
     if not np.isfinite(result).all():
         raise ValueError(
             f"The {what} overflows: values or weights are too large for {result.dtype}. Scale X as "
@@ -195,60 +86,10 @@ def check_finite(result, what):
     return result
 
 
-def split_rows(n_samples, fraction, seed, labels=None):
-    """Draw the rows that early stopping holds out.
-
-    Parameters
-    ----------
-    n_samples : int
-        Number of rows.
-    fraction : float
-        Share of them that is held out.
-    seed : int
-        Seed.
-    labels : ndarray of shape (n_samples,), default=None
-        Classes, whose shares are kept.
-
-    Returns
-    -------
-    rows, held_out : ndarray of int
-        Indices.
-
-    Raises
-    ------
-    ValueError
-        When there are too few rows.
-    """
-    try:
-        return train_test_split(
-            np.arange(n_samples), test_size=fraction, stratify=labels, random_state=seed
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping == True and validation_fraction == {fraction} can not hold out some "
-            f"of {n_samples} rows: {error} Give more rows, change validation_fraction, hand fit "
-            "the held-out rows as X_val, or set early_stopping=False."
-        ) from error
-
-
-@contextmanager
-def unchanged_on_error(estimator):
-    """Give an estimator its attributes back when the block raises.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Whose attributes the block sets; it must not change them in place.
-
-    Yields
-    ------
-    None
-        Nothing.
-    """
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+def whole_number(value, minimum=0, maximum=None):
+    """Return a number that was read from a file; raise unless it is an integer in a range."""
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is not an integer")
+    if value < minimum or (maximum is not None and value > maximum):
+        raise ValueError(f"{value} is out of range")
+    return value

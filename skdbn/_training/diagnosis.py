@@ -1,17 +1,32 @@
-"""What is said of a training when it ends.
+"""What is said of a training when it ends, and how a warning finds the line of the user.
 
 The rule: a warning has a category of its own, says what was measured, and what to do.
 """
 
+import contextlib
+import sys
 import warnings
+from pathlib import Path
 
+import joblib
 import numpy as np
+import sklearn
 from sklearn.exceptions import ConvergenceWarning
 
-FROM_FIT, FROM_CLASSIFIER = 6, 10  # calls from a warning up to the line of the user
+from skdbn import _version
+
+SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as saturated
+CONSTANT = 0.05  # range of activations below which a unit counts as dead
 MANY = 0.5  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
+LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
+GROWTH = 1.01  # factor in a pass that counts as growth
+# Code that stands between the line of a user and the one that warns.
+BETWEEN = (
+    *(f"{Path(module.__file__).parent}/" for module in (_version, sklearn, joblib)),
+    contextlib.__file__,
+)
 
 
 class HiddenUnitsWarning(UserWarning):
@@ -26,82 +41,76 @@ class NotConvergedWarning(ConvergenceWarning):
     """Fine-tuning ended before the network had settled, or without learning."""
 
 
+class VersionWarning(UserWarning):
+    """A saved model comes from another version of the package."""
+
+
+def warn(message, category):
+    """Warn at the line of the user that led here, directly or through scikit-learn."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(BETWEEN):
+        frame = frame.f_back
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def idle_units(h, are_discrete):
+    """Return which hidden units hardly change over rows (dead), and which are always on or off.
+
+    `h` are expected hidden states of shape (n_rows, n_hidden). Only discrete units saturate: in
+    every row they are all but certain.
+    """
+    dead = h.max(axis=0) - h.min(axis=0) < CONSTANT
+    certain = (h < SATURATED) | (h > 1.0 - SATURATED)
+    return dead, certain.all(axis=0) & are_discrete
+
+
 def warn_of_idle_units(dead, saturated, where=""):
     """Warn when most hidden units are stuck, or all of them say the same of every row.
 
-    Units that are always off or always on count as saturated. Units that hardly move from where
-    they began are no fault while others do move: a large layer on a small table has many.
-
-    Parameters
-    ----------
-    dead, saturated : float
-        Shares of the hidden units.
-    where : str, default=""
-        Which machine it is, as the begin of the message.
-
-    Warns
-    -----
-    HiddenUnitsWarning
-        When more than half of the units are saturated, or all are dead.
+    `dead` and `saturated` are shares of the hidden units. Units that are always off or always on
+    count as saturated. Units that hardly move from where they began are no fault while others do
+    move: a large layer on a small table has many.
     """
     if saturated > MANY:
         finding = (
             f"{saturated:.0%} of the hidden units are saturated (within 0.05 of 0 or 1 in every "
-            f"row) and {dead:.0%} are dead (the same in every row). Lower learning_rate, by ten "
-            "say, or raise weight_decay."
+            f"row) and {dead:.0%} are dead (the same in every row). Lower learning_rate tenfold, "
+            "or raise weight_decay."
         )
     elif dead == 1.0:
         finding = (
-            "The hidden layer is constant: all units are dead, over the rows they change by less "
-            "than 0.05. Raise n_iter or learning_rate, or look whether X varies."
+            "The hidden layer is constant: no unit changes by more than 0.05 from row to row. "
+            "Raise n_iter or learning_rate, or check that X varies."
         )
     else:
         return
-    warnings.warn(
-        where + finding, HiddenUnitsWarning, stacklevel=FROM_CLASSIFIER if where else FROM_FIT
-    )
+    warn(where + finding, HiddenUnitsWarning)
 
 
-def warn_of_growing_weights(largest, n_passes, where=""):
-    """Warn that training runs away.
-
-    Parameters
-    ----------
-    largest : float
-        The largest weight.
-    n_passes : int
-        Passes made.
-    where : str, default=""
-        Which machine it is, as the begin of the message.
-
-    Warns
-    -----
-    GrowingWeightsWarning
-        Always.
-    """
-    warnings.warn(
-        f"{where}The largest weight is {largest:.3g} after {n_passes} passes and the weights still "
-        "grow: training runs away. Lower learning_rate, raise weight_decay, or scale X.",
-        GrowingWeightsWarning,
-        stacklevel=FROM_CLASSIFIER if where else FROM_FIT,
-    )
+def warn_of_growing_weights(largest_weights, where=""):
+    """Warn when training runs away: the largest weight after each pass is large and grows."""
+    before, largest = (0.0, 0.0, *largest_weights)[-2:]
+    if largest > max(LARGE_WEIGHT, GROWTH * before):
+        warn(
+            f"{where}The largest weight is {largest:.3g} after {len(largest_weights)} passes and "
+            "the weights still grow: training runs away. Lower learning_rate, raise weight_decay, "
+            "or scale X.",
+            GrowingWeightsWarning,
+        )
 
 
 def warn_unless_converged(losses, labels):
     """Warn when fine-tuning ended before the network had settled, or without learning.
 
-    Parameters
-    ----------
-    losses : sequence of float
-        Mean cross-entropy of the last two passes, in nats.
-    labels : ndarray of int of shape (n_samples,)
-        Index of each row's class.
-
-    Warns
-    -----
-    NotConvergedWarning
-        When the last loss is near that of guessing by the shares of the classes, or changed by
-        more than a fiftieth of it.
+    `losses` are the mean cross-entropies of the last two passes, in nats, and `labels` the index
+    of each row's class. The measure is the loss of guessing by the shares of the classes.
     """
     shares = np.bincount(labels) / len(labels)
     shares = shares[shares > 0]
@@ -121,4 +130,15 @@ def warn_unless_converged(losses, labels):
         )
     else:
         return
-    warnings.warn(finding, NotConvergedWarning, stacklevel=FROM_FIT)
+    warn(finding, NotConvergedWarning)
+
+
+def warn_of_other_version(version, what):
+    """Warn when a saved object comes from another version, or from one that is not known."""
+    if version != _version.__version__:
+        warn(
+            f"{what} was saved by skdbn {version or 'of unknown version'}, and this is skdbn "
+            f"{_version.__version__}: it may behave differently. Fit it anew, or install the "
+            "version that saved it.",
+            VersionWarning,
+        )

@@ -1,13 +1,24 @@
-"""The one training loop.
+"""The one training loop, and the state of what it trains.
 
-Contrastive divergence and backpropagation are both "a gradient of a minibatch". Whatever must
-hold for every training (the check for finite values, the end of a pass, interruption) is here
-and nowhere else.
+Contrastive divergence and backpropagation are both "a gradient of a minibatch". What differs is a
+learner: it has the vector `parameters`, which is trained in place, and the members
+
+* ``gradient(indices, scale)``: the gradient of a minibatch, times a factor;
+* ``look()``: a point for each curve after a pass, and the loss of held-out rows or None;
+* ``arrays(parameters)``: the fitted attributes that are views of a vector of parameters;
+* ``extras(best)``: further fitted attributes at the end of a pass;
+* ``get_state()`` and ``set_state(state)``: what later passes depend on, beside the parameters.
+
+The rule: all that later passes depend on is in a `Training`, whose parts hand out their own state
+and check what they are given back. What training leaves in an estimator is a copy.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+
+from skdbn._training.checks import whole_number
 
 
 class DivergenceError(ValueError):
@@ -18,134 +29,150 @@ class InterruptedTrainingWarning(UserWarning):
     """Training was interrupted: the parameters are those of the last finished pass."""
 
 
-class BestParameters:
-    """The parameters of the pass with the lowest loss, for early stopping.
+class Best(NamedTuple):
+    """The pass with the lowest loss of held-out rows, for early stopping."""
+
+    loss: float = math.inf
+    n_passes_without_fall: int = 0
+    parameters: object = None
+
+    def after(self, loss, parameters, tol):
+        """Return the best pass when there was one more: only a fall by `tol` counts as one."""
+        fallen = loss < self.loss - tol
+        n_passes = 0 if fallen else self.n_passes_without_fall + 1
+        if loss < self.loss:
+            return Best(loss, n_passes, parameters)
+        return self._replace(n_passes_without_fall=n_passes)
+
+
+class Finished(NamedTuple):
+    """What the last finished pass left. It is replaced as a whole, so its parts always agree."""
+
+    n_passes: int
+    attributes: dict
+    best: Best
+
+
+class Training:
+    """A learner, what moves its parameters, and all that later passes depend on.
 
     Parameters
     ----------
-    parameters : ndarray of shape (n_parameters,)
+    learner : learner
         What is trained.
-    tol : float
-        Smallest fall of the loss that counts.
+    optimizer : optimizer
+        What moves the parameters.
+    engine : engine
+        Where memory and random numbers come from.
+    n_samples, batch_size : int
+        Rows in all and in a minibatch; the last minibatch of a pass may be shorter.
+    attributes : dict
+        Fitted attributes before the first pass; curves go on from there.
+    remedy : str
+        What a user can do when training diverges: a sentence for the message.
+    patience : int, default=None
+        Passes without a fall of the held-out loss after which training stops. None for never.
+    tol : float, default=0.0
+        Smallest fall that counts.
     """
 
-    def __init__(self, parameters, tol):
-        self.parameters = parameters
-        self.tol = tol
-        self.loss = math.inf
-        self.n_passes_without_fall = 0
-        self.best = None
+    def __init__(
+        self,
+        learner,
+        optimizer,
+        engine,
+        *,
+        n_samples,
+        batch_size,
+        attributes,
+        remedy,
+        patience=None,
+        tol=0.0,
+    ):
+        self.learner, self.optimizer, self.engine = learner, optimizer, engine
+        self.n_samples, self.batch_size = n_samples, batch_size
+        self.remedy, self.patience, self.tol = remedy, patience, tol
+        self.finished = Finished(0, attributes, Best())
 
-    def watch(self, loss):
-        """Keep the parameters when the loss is the lowest; count passes without a fall by tol.
+    def end_pass(self):
+        """Look at what a pass reached and keep a copy of it; return the points of the curves."""
+        n_passes, attributes, best = self.finished
+        points, loss = self.learner.look()
+        if not math.isfinite(points.get("loss_curve_", 0.0)):
+            raise self.divergence("the loss")
+        parameters = self.learner.parameters.copy()
+        if loss is not None:
+            best = best.after(loss, parameters, self.tol)
+        attributes = {**attributes, **self.learner.arrays(parameters), **self.learner.extras(best)}
+        for name, point in points.items():
+            attributes[name] = [*attributes.get(name, []), point]
+        attributes["n_iter_"] = len(attributes["loss_curve_"])
+        self.finished = Finished(n_passes + 1, attributes, best)
+        return points
 
-        Parameters
-        ----------
-        loss : float
-            Loss after a pass, on rows that are not trained on.
-        """
-        fallen = loss < self.loss - self.tol
-        self.n_passes_without_fall = 0 if fallen else self.n_passes_without_fall + 1
-        if loss < self.loss:
-            self.loss, self.best = loss, self.parameters.copy()
+    def outcome(self):
+        """Return the fitted attributes that training ends with: early stopping keeps the best."""
+        _, attributes, best = self.finished
+        if self.patience is None or best.parameters is None:
+            return attributes
+        return {**attributes, **self.learner.arrays(best.parameters)}
 
-    def restore(self):
-        """Write the best parameters where training left the last ones."""
-        if self.best is not None:
-            self.parameters[...] = self.best
+    def has_enough(self):
+        """Tell whether early stopping ends training."""
+        n_passes = self.finished.best.n_passes_without_fall
+        return self.patience is not None and n_passes >= self.patience
+
+    def divergence(self, what):
+        """Return the error that something is not finite."""
+        n_passes = self.finished.n_passes + 1
+        return DivergenceError(
+            f"Training diverged in pass {n_passes}: {what} is not finite. {self.remedy}"
+        )
 
     def get_state(self):
-        """Return what has been kept.
-
-        Returns
-        -------
-        dict
-            Numbers and arrays.
-        """
-        best = None if self.best is None else self.best.copy()
-        return {"loss": self.loss, "n_passes": self.n_passes_without_fall, "best": best}
+        """Return what later passes depend on, beside the fitted attributes."""
+        return {
+            "n_passes": self.finished.n_passes,
+            "best": self.finished.best._asdict(),
+            "engine": self.engine.get_state(),
+            "optimizer": self.optimizer.get_state(),
+            "learner": self.learner.get_state(),
+        }
 
     def set_state(self, state):
-        """Go on from what was kept.
+        """Go on from a state. The parts raise when theirs does not fit."""
+        best = Best(**state["best"])
+        if not isinstance(best.loss, float):
+            raise TypeError("the best loss is not a number")
+        whole_number(best.n_passes_without_fall)
+        if best.parameters is not None:
+            n = len(self.learner.parameters)
+            best = best._replace(parameters=self.engine.given(best.parameters, (n,)))
+        self.engine.set_state(state["engine"])
+        self.optimizer.set_state(state["optimizer"])
+        self.learner.set_state(state["learner"])
+        self.finished = Finished(whole_number(state["n_passes"]), self.finished.attributes, best)
 
-        Parameters
-        ----------
-        state : dict
-            What `get_state` returned.
-        """
-        self.loss, self.n_passes_without_fall = state["loss"], state["n_passes"]
-        self.best = state["best"]
 
+def minimize(training, n_passes, *, begin_of_pass=lambda: None, end_of_pass):
+    """Make passes over shuffled minibatches, up to n_passes with those behind a checkpoint.
 
-def minimize(
-    parameters,
-    gradient,
-    optimizer,
-    *,
-    n_samples,
-    batch_size,
-    n_passes,
-    engine,
-    end_of_pass,
-    remedy,
-    begin_of_pass=lambda: None,
-    first_pass=0,
-):
-    """Make passes over shuffled minibatches.
-
-    Parameters
-    ----------
-    parameters : ndarray of shape (n_parameters,)
-        What to train, changed in place.
-    gradient : callable
-        Maps the row indices of a minibatch and a factor to the gradients of the parameters
-        times the factor.
-    optimizer : optimizer
-        Member of `skdbn._maths.optimizers.OPTIMIZERS`.
-    n_samples : int
-        Number of rows.
-    batch_size : int
-        Rows in a minibatch; the last one of a pass may be shorter.
-    n_passes : int
-        Number of passes.
-    engine : engine
-        Where the order of the rows comes from.
-    end_of_pass : callable
-        Called with the number of finished passes. Training stops when it returns True.
-    remedy : str
-        What the user can do when training diverges: a sentence for the message.
-    begin_of_pass : callable, optional
-        Called before each pass.
-    first_pass : int, default=0
-        Passes of the n_passes that were made before, when training goes on.
-
-    Raises
-    ------
-    DivergenceError
-        When a parameter is not finite after a pass.
-    KeyboardInterrupt
-        When the user interrupts training. The parameters are then those of the last finished
-        pass.
+    `end_of_pass` is called after each of them, and stops training when it returns True. Returns
+    whether it did. Raises DivergenceError when a parameter is not finite after a pass.
     """
-    finished = parameters.copy()
-    try:
-        # What overflows leaves a parameter that is not finite, and that is reported here.
-        with np.errstate(over="ignore", invalid="ignore"):
-            for i in range(first_pass, n_passes):
-                begin_of_pass()
-                order = engine.permutation(n_samples)
-                for start in range(0, n_samples, batch_size):
-                    progress = (i + start / n_samples) / n_passes
-                    scale = optimizer.scale(progress)
-                    gradients = gradient(order[start : start + batch_size], scale)
-                    optimizer.step(parameters, gradients, progress)
-                if not engine.all_finite(parameters):
-                    raise DivergenceError(
-                        f"Training diverged in pass {i + 1}: a parameter is not finite. {remedy}"
-                    )
-                finished[...] = parameters
-                if end_of_pass(i + 1):
-                    break
-    except KeyboardInterrupt:
-        parameters[...] = finished
-        raise
+    learner, optimizer, n_samples = training.learner, training.optimizer, training.n_samples
+    # What overflows leaves a parameter that is not finite, and that is reported here.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i in range(training.finished.n_passes, n_passes):
+            begin_of_pass()
+            order = training.engine.permutation(n_samples)
+            for start in range(0, n_samples, training.batch_size):
+                progress = (i + start / n_samples) / n_passes
+                scale = optimizer.scale(progress)
+                gradients = learner.gradient(order[start : start + training.batch_size], scale)
+                optimizer.step(learner.parameters, gradients, progress)
+            if not training.engine.all_finite(learner.parameters):
+                raise training.divergence("a parameter")
+            if end_of_pass():
+                return True
+    return False

@@ -1,7 +1,8 @@
 """Arrays and where their speed comes from.
 
 An engine is the one place that knows NumPy from any other array library. It owns the memory
-that a fit reuses from minibatch to minibatch and the stream of random numbers.
+that a fit reuses from minibatch to minibatch and the stream of random numbers. What array
+libraries name alike (`log`, `sqrt`, `multiply`, ...) is called through its attribute `xp`.
 
 The rule: what is given as `out` is where the result is written, and it is returned too; without
 it the result has fresh memory.
@@ -26,19 +27,14 @@ class NumpyEngine:
         Start of the stream of random numbers.
     """
 
+    xp = np
+
     def __init__(self, dtype, seed):
         self.dtype = np.dtype(dtype)
         self.tiny = float(np.finfo(dtype).tiny)
         self._generator = np.random.Generator(np.random.SFC64(seed))
         self._buffers = {}
         self._one = np.array(1.0, dtype)  # cheaper to add to a small array than a Python float
-
-    def __getstate__(self):
-        return {"dtype": self.dtype.name, "random_numbers": self.get_state()}
-
-    def __setstate__(self, state):
-        self.__init__(state["dtype"], 0)
-        self.set_state(state["random_numbers"])
 
     # -- memory
 
@@ -97,9 +93,53 @@ class NumpyEngine:
             The parts of the vector in the shapes of the arrays.
         """
         vector = np.concatenate([np.ravel(array) for array in arrays], dtype=self.dtype)
+        return vector, self.views(vector, arrays)
+
+    def views(self, vector, arrays):
+        """Return the parts of a vector in the shapes of arrays.
+
+        Parameters
+        ----------
+        vector : ndarray of shape (n_values,)
+            All values, one array after another.
+        arrays : sequence of ndarray
+            What has the shapes.
+
+        Returns
+        -------
+        list of ndarray
+            Views of the vector.
+        """
         ends = np.cumsum([array.size for array in arrays])
         parts = np.split(vector, ends[:-1])
-        return vector, [part.reshape(a.shape) for part, a in zip(parts, arrays, strict=True)]
+        return [part.reshape(a.shape) for part, a in zip(parts, arrays, strict=True)]
+
+    def given(self, array, shape):
+        """Return an array that was given back, such as one of a checkpoint, as a copy.
+
+        Parameters
+        ----------
+        array : ndarray
+            The array.
+        shape : tuple of int
+            Shape that it must have.
+
+        Returns
+        -------
+        ndarray
+            A copy.
+
+        Raises
+        ------
+        ValueError
+            When the array has another shape or another type than the engine.
+        """
+        if array.shape != shape or array.dtype != self.dtype:
+            raise ValueError(
+                f"an array has shape {array.shape} and type {array.dtype}, must have {shape} and "
+                f"{self.dtype}"
+            )
+        return array.copy()
 
     def pieces(self, n):
         """Yield slices of a vector, each small enough for the cache of a processor.
@@ -159,7 +199,7 @@ class NumpyEngine:
         ndarray
             The product.
         """
-        return np.dot(a, b, out=out)
+        return np.dot(a, b, out=out)  # which starts sooner than np.matmul on small matrices
 
     def affine(self, x, weights, intercept, out=None):
         """Return ``x @ weights + intercept``.
@@ -300,89 +340,6 @@ class NumpyEngine:
         out = np.zeros((len(labels), n_classes), self.dtype)
         out[np.arange(len(labels)), labels] = 1.0
         return out
-
-    def log(self, x):
-        """Return the natural logarithm.
-
-        Parameters
-        ----------
-        x : ndarray
-            Values above 0.
-
-        Returns
-        -------
-        ndarray
-            Logarithms.
-        """
-        return np.log(x)
-
-    def sqrt(self, x, out=None):
-        """Return the square root.
-
-        Parameters
-        ----------
-        x : ndarray
-            Values from 0 up.
-        out : ndarray, optional
-            Where the result goes.
-
-        Returns
-        -------
-        ndarray
-            The square roots.
-        """
-        return np.sqrt(x, out=out)
-
-    def multiply(self, a, b, out=None):
-        """Return ``a * b``.
-
-        Parameters
-        ----------
-        a, b : ndarray or float
-            Factors.
-        out : ndarray, optional
-            Where the result goes.
-
-        Returns
-        -------
-        ndarray
-            The products.
-        """
-        return np.multiply(a, b, out=out)
-
-    def subtract(self, a, b, out=None):
-        """Return ``a - b``.
-
-        Parameters
-        ----------
-        a, b : ndarray
-            Minuend and subtrahend.
-        out : ndarray, optional
-            Where the result goes.
-
-        Returns
-        -------
-        ndarray
-            The differences.
-        """
-        return np.subtract(a, b, out=out)
-
-    def divide(self, a, b, out=None):
-        """Return ``a / b``.
-
-        Parameters
-        ----------
-        a, b : ndarray
-            Numerator and denominator.
-        out : ndarray, optional
-            Where the result goes.
-
-        Returns
-        -------
-        ndarray
-            The quotients.
-        """
-        return np.divide(a, b, out=out)
 
     def all_finite(self, x):
         """Tell whether no value is nan or infinite.

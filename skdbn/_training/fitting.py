@@ -1,0 +1,268 @@
+"""The frame of every fit: seeds, phases, callbacks, checkpoints, interruption.
+
+The rule: an estimator calls the frame, and the frame knows nothing of what is trained. Fitted
+attributes change at once or not at all, so that they agree with each other whenever a fit ends.
+"""
+
+import copy
+import time
+from contextlib import contextmanager
+
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from skdbn import _version
+from skdbn._training.callbacks import CallbackSupportMixin, InertTask
+from skdbn._training.checks import MAX_SEED, whole_number
+from skdbn._training.diagnosis import warn, warn_of_other_version
+from skdbn._training.loop import DivergenceError, InterruptedTrainingWarning, minimize
+
+SHOWN = {  # of the points of a pass, and how it is called there
+    "loss_curve_": "loss",
+    "softmax_loss_curve_": "loss",
+    "validation_loss_curve_": "validation loss",
+    "validation_scores_": "validation accuracy",
+}
+# What a file that is wrong leads to.
+DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+@contextmanager
+def damages_told(what):
+    """Turn whatever a wrong part of a file leads to into a ValueError of one sentence."""
+    try:
+        yield
+    except DAMAGES as error:
+        raise ValueError(
+            f"{what} is damaged: a part is missing or does not fit the others "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def draw_seeds(estimator, uses):
+    """Return a seed for each use, so that a phase that is left out changes no other."""
+    drawn = check_random_state(estimator.random_state).randint(MAX_SEED, size=len(uses))
+    return dict(zip(uses, drawn.tolist(), strict=True))
+
+
+class Run:
+    """A fit on its way, as the context of a `with` statement.
+
+    An error in it gives the estimator its attributes back. Ctrl-C keeps what was learned, and
+    warns, once training has started. Checkpoints find it in the attribute `_run` of the estimator.
+
+    Parameters
+    ----------
+    estimator : TrainedEstimator
+        What is fitted.
+    state : dict, default=None
+        What `get_state` returned in an earlier run, to go on from there.
+    goes_on : bool, default=False
+        Whether the fit goes on where an earlier one ended, if there was one.
+    """
+
+    def __init__(self, estimator, state=None, goes_on=False):
+        self.estimator = estimator
+        self.goes_on = hasattr(estimator, "n_iter_") and (goes_on or state is not None)
+        self.seeds = self.rows = self.held_out = None
+        self._state = state  # of a checkpoint, until its phase comes
+        self._before = vars(estimator).copy()
+        self._started = self._interrupted = False
+        self._task, self._told = InertTask(), {}
+        self._phase, self._n_planned, self._n_made = "start", 0, 0
+        self._training = None
+
+    def __enter__(self):
+        self.estimator._run = self
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        vars(self.estimator).pop("_run", None)
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt) and self._started
+        if interrupted or self._interrupted:
+            warn(
+                f"Training was interrupted after {self._n_made} of {self._n_planned} passes of the "
+                f"phase {self._phase!r}: the estimator holds what was learned up to the last "
+                "finished pass. To continue, set warm_start=True and the numbers of passes that "
+                "are missing, and call fit again.",
+                InterruptedTrainingWarning,
+            )
+        elif kind is not None:
+            self.estimator.__dict__ = self._before
+        return interrupted
+
+    # -- the begin
+
+    def draw_seeds(self, *uses):
+        """Draw a seed for each use, or take those of the checkpoint."""
+        self.seeds = draw_seeds(self.estimator, uses)
+        if self._state is not None:
+            with damages_told("The checkpoint"):
+                seeds = self._state["seeds"]
+                if not isinstance(self._state["phase"], str):
+                    raise TypeError("the name of the phase is not a string")
+                self.seeds = {use: whole_number(seeds[use], 0, MAX_SEED) for use in uses}
+
+    def start(self, attributes):
+        """Put these fitted attributes in the place of those of an earlier fit."""
+        kept = {k: v for k, v in vars(self.estimator).items() if k not in self.estimator._fitted}
+        self.estimator.__dict__ = {**kept, **attributes}
+        self._started = True
+
+    @contextmanager
+    def told(self, rows, held_out, n_subtasks, y):
+        """Tell the callbacks that a fit begins and, at the end of the block, that it ends.
+
+        The result depends on the rows and the held-out ones, or None, and on no other data. `y` is
+        what callbacks are given as such, or a function that returns it.
+        """
+        self.rows, self.held_out = rows, held_out
+        self._told = {
+            "estimator": self.estimator,
+            "X": rows.X,
+            "y": y,
+            "reconstruction_attributes": self._snapshot,
+        }
+        self._task = self.estimator._init_callback_context(max_subtasks=n_subtasks)
+        self._task.call_on_fit_task_begin(**self._told)
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._interrupted = True
+        if self._state is not None and not self._interrupted:
+            raise ValueError("The checkpoint is damaged: it is of a phase that does not come.")
+        self._task.call_on_fit_task_end(**self._told)
+
+    def _snapshot(self):
+        """Return copies of the fitted attributes, as if training had stopped now."""
+        fitted, names = vars(self.estimator), self.estimator._fitted
+        return copy.deepcopy({name: fitted[name] for name in names if name in fitted})
+
+    # -- the phases
+
+    def skips(self, phase):
+        """Tell whether a phase lies behind the checkpoint."""
+        return self._state is not None and self._state["phase"] != phase
+
+    def resumes(self, phase):
+        """Tell whether the checkpoint was written in a phase."""
+        return self._state is not None and self._state["phase"] == phase
+
+    def go_through(self, phase, n_passes, build, publish=None, where="", verbose=0):
+        """Make the passes of a phase; return whether it was stopped before the last.
+
+        Parameters
+        ----------
+        phase : str
+            Its one name: that of its task, in checkpoints and in what is printed. "fit" where
+            the fit has no other phases.
+        n_passes : int
+            Passes to make; the most that a checkpoint of the phase may have planned.
+        build : callable
+            Returns the `Training`. Not called when there are no passes.
+        publish : callable, optional
+            Called with all fitted attributes that training changed, after each pass. By default
+            they are set on the estimator.
+        where : str, default=""
+            What an error begins with.
+        verbose : int, default=0
+            Whether to print a line after each pass, also when the estimator is not verbose.
+        """
+        if self.skips(phase):
+            return False
+        state, self._state = self._state, None
+        n_made = 0
+        if state is not None:
+            with damages_told("The checkpoint"):
+                n_passes = whole_number(state["n_planned"], 0, n_passes)
+                n_made = whole_number(state["training"]["n_passes"], 0, n_passes)
+        task = self._task
+        if phase != "fit":
+            task = task.subcontext(task_name=phase, max_subtasks=n_passes - n_made)
+            task.call_on_fit_task_begin(**self._told)
+        stopped = False
+        if n_passes > 0:
+            self._phase, self._n_planned, self._n_made = phase, n_passes, n_made
+            self._training = build()
+            if state is not None:
+                with damages_told("The checkpoint"):
+                    self._training.set_state(state["training"])
+            publish = publish or vars(self.estimator).update
+            stopped = self._make_passes(task, publish, where, verbose)
+        if phase != "fit":
+            task.call_on_fit_task_end(**self._told)
+        return stopped
+
+    def _make_passes(self, task, publish, where, verbose):
+        """Train; whatever ends it, publish what the last finished pass left."""
+        training, current, start = self._training, None, time.perf_counter()
+
+        def begin_of_pass():
+            nonlocal current
+            current = task.subcontext(task_name="pass")
+            current.call_on_fit_task_begin(**self._told)
+
+        def end_of_pass():
+            points = training.end_pass()
+            publish(training.finished.attributes)
+            self._n_made = training.finished.n_passes
+            self.report(self._pass(points, time.perf_counter() - start), verbose)
+            asked = current.call_on_fit_task_end(**self._told)
+            return asked or training.has_enough()
+
+        try:
+            return training.has_enough() or minimize(
+                training, self._n_planned, begin_of_pass=begin_of_pass, end_of_pass=end_of_pass
+            )
+        except DivergenceError as error:
+            raise DivergenceError(f"{where}{error}") from error
+        finally:
+            publish(training.outcome())
+            self._training = None  # and with it the rows of the phase
+
+    def report(self, message, verbose=0):
+        """Print a line of progress."""
+        if verbose or self.estimator.verbose:
+            print(f"[{type(self.estimator).__name__}] {message}", flush=True)
+
+    def _pass(self, points, seconds):
+        """Return a line about a pass: the loss and what was measured on held-out rows."""
+        shown = [f"{word} {points[name]:.5f}" for name, word in SHOWN.items() if name in points]
+        return (
+            f"{self._phase}: pass {self._n_made} of {self._n_planned}: {', '.join(shown)}, "
+            f"{seconds:.1f} s"
+        )
+
+    def get_state(self):
+        """Return what the rest of the fit depends on, beside the estimator and the data."""
+        return {
+            "phase": self._phase,
+            "seeds": self.seeds,
+            "n_planned": self._n_planned,
+            "training": self._training.get_state(),
+        }
+
+
+class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
+    """What estimators that are trained in passes have in common.
+
+    A subclass lists its fitted attributes in `_fitted`. They are what a fit replaces, what
+    callbacks get copies of, and what files hold.
+    """
+
+    _fitted = ()
+
+    def __getstate__(self):
+        state = {**super().__getstate__(), "_skdbn_version": _version.__version__}
+        state.pop("_run", None)  # a copy made by a callback is not being fitted
+        return state
+
+    def __setstate__(self, state):
+        version = state.pop("_skdbn_version", None)
+        warn_of_other_version(version, f"This {type(self).__name__}")
+        super().__setstate__(state)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,88 @@
+"""Rows of data, and what belongs to each of them.
+
+The rule: rows travel as one. Nothing downstream takes X and y apart.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing
+
+from skdbn._training.checks import check_finite
+
+BLOCK_SIZE = 1024  # rows that inference works on at once, so that its extra memory is bounded
+
+
+class Rows(NamedTuple):
+    """Rows of data.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        The rows.
+    y : sequence of length n_samples or None
+        What belongs to each of them.
+    """
+
+    X: object
+    y: object = None
+
+    def take(self, indices):
+        """Return some of the rows."""
+        y = None if self.y is None else _safe_indexing(self.y, indices)
+        return Rows(self.X[indices], y)
+
+
+def one_for_each_row(y, n_samples):
+    """Return y where it has an entry for each row, else None: for an estimator that ignores y."""
+    shape = (len(y),) if isinstance(y, list | tuple) else getattr(y, "shape", ())
+    return y if shape[:1] == (n_samples,) else None
+
+
+def hold_out(estimator, rows, held_out, seed, labels=None):
+    """Return the rows to train on and those to watch, or None where none are watched.
+
+    Early stopping takes them from the rows when none are given; of each class its share.
+    """
+    if held_out is not None or not estimator.early_stopping:
+        return rows, held_out
+    n_samples, fraction = rows.X.shape[0], estimator.validation_fraction
+    try:
+        kept, held = train_test_split(
+            np.arange(n_samples), test_size=fraction, stratify=labels, random_state=seed
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping == True and validation_fraction == {fraction} cannot hold out some "
+            f"of {n_samples} rows: {error} Give more rows, change validation_fraction, pass fit "
+            "the held-out rows as X_val, or set early_stopping=False."
+        ) from error
+    return rows.take(kept), rows.take(held)
+
+
+def blocks(n_samples, size=BLOCK_SIZE):
+    """Yield slices that cover all rows, each of at most `size` rows."""
+    for start in range(0, n_samples, size):
+        yield slice(start, min(start + size, n_samples))
+
+
+def in_blocks(function, model, X, n_columns=None):
+    """Return a function of a model and rows for all rows, computed in blocks of them.
+
+    Without `n_columns` the function returns a value for each row. With it, it writes a row of so
+    many values for each into its argument `out`.
+    """
+    engine, (n_samples, n_features) = model.engine, X.shape
+    shape = (n_samples,) if n_columns is None else (n_samples, n_columns)
+    result = engine.zeros(*shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in blocks(n_samples):
+            memory = engine.buffer("rows", block.stop - block.start, n_features)
+            rows = engine.rows(X, block, memory)
+            if n_columns is None:
+                result[block] = function(model, rows)
+            else:
+                function(model, rows, out=result[block])
+            check_finite(result[block], function.__name__.replace("_", " "))
+    return result
