@@ -556,11 +556,10 @@ def test_interruption_of_fine_tuning_keeps_the_last_finished_pass(monkeypatch):
 def test_verbose_prints_a_line_for_each_pass_of_each_phase(capsys):
     make_net(verbose=1).fit(X, Y)
     out = capsys.readouterr().out
-    lines = [line.rpartition(", ")[0] for line in out.splitlines()]
-    assert lines[3] == "[DBNClassifier] pretrain layer 2: 15 to 10 units" or "15 to 10 units" in out
+    assert out.splitlines()[3] == "[DBNClassifier] pretrain layer 2: 15 to 10 units"
     for phase in ("pretrain layer 1", "pretrain layer 2", "softmax", "finetune"):
         assert out.count(f"[DBNClassifier] {phase}: pass ") == 2
-        assert f"[DBNClassifier] {phase}: pass 2 of 2: loss 0." in out or "loss 2." in out
+        assert f"[DBNClassifier] {phase}: pass 2 of 2: loss " in out
     make_net().fit(X, Y)
     assert capsys.readouterr().out == ""
     make_net(rbm=RBMTransformer(n_iter=2, verbose=1)).fit(X, Y)  # the machines alone

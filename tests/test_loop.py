@@ -213,13 +213,11 @@ def test_training_goes_on_from_its_state_to_the_same_bits(name, n_made):
 
 
 @pytest.mark.parametrize("part", ["n_passes", "best", "engine", "optimizer", "learner"])
-@pytest.mark.parametrize("value", [None, "x", -1, {}, [], {"loss": 1}])
+@pytest.mark.parametrize("value", [None, "x", -1, [], {"loss": 1}])
 def test_each_part_of_the_state_refuses_what_does_not_fit(part, value):
     training = make_training(Learner(losses=[1.0] * 3))
     run(training)
     state = {**training.get_state(), part: value}
-    if part == "best" and value == {}:
-        pytest.skip("a best pass without content is one of no pass")
     with pytest.raises((TypeError, ValueError, KeyError, AttributeError)):
         training.set_state(state)
 

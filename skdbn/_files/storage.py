@@ -98,8 +98,8 @@ def read(path, kind):
     if given[:2] != (FORMAT, FORMAT_VERSION):
         raise ValueError(
             f"{path} was written by skdbn {_writer(header)} in the format {given[0]} {given[1]}, "
-            f"and this version reads {FORMAT} {FORMAT_VERSION}. Read the file with the version that "
-            "wrote it, or train anew."
+            f"and this version reads {FORMAT} {FORMAT_VERSION}. Read the file with the version "
+            "that wrote it, or train anew."
         )
     if given[2] != kind:
         raise ValueError(f"{path} holds a {given[2]}, not a {kind}.")
