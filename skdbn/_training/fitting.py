@@ -70,7 +70,7 @@ class Run:
         self._started = self._interrupted = False
         self._task, self._told = InertTask(), {}
         self._phase, self._n_planned, self._n_made = "start", 0, 0
-        self._training = None
+        self._training = self._publish = None
 
     def __enter__(self):
         self.estimator._run = self
@@ -80,6 +80,7 @@ class Run:
         vars(self.estimator).pop("_run", None)
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt) and self._started
         if interrupted or self._interrupted:
+            self._end_training()  # where that was interrupted itself
             warn(
                 f"Training was interrupted after {self._n_made} of {self._n_planned} passes of the "
                 f"phase {self._phase!r}: the estimator holds what was learned up to the last "
@@ -183,18 +184,18 @@ class Run:
         stopped = False
         if n_passes > 0:
             self._phase, self._n_planned, self._n_made = phase, n_passes, n_made
+            self._publish = publish or vars(self.estimator).update
             self._training = build()
             if state is not None:
                 with damages_told("The checkpoint"):
                     self._training.set_state(state["training"])
-            publish = publish or vars(self.estimator).update
-            stopped = self._make_passes(task, publish, where, verbose)
+            stopped = self._make_passes(task, where, verbose)
         if phase != "fit":
             task.call_on_fit_task_end(**self._told)
         return stopped
 
-    def _make_passes(self, task, publish, where, verbose):
-        """Train; whatever ends it, publish what the last finished pass left."""
+    def _make_passes(self, task, where, verbose):
+        """Train, and publish what each pass leaves."""
         training, current, start = self._training, None, time.perf_counter()
 
         def begin_of_pass():
@@ -204,7 +205,7 @@ class Run:
 
         def end_of_pass():
             points = training.end_pass()
-            publish(training.finished.attributes)
+            self._publish(training.finished.attributes)
             self._n_made = training.finished.n_passes
             self.report(self._pass(points, time.perf_counter() - start), verbose)
             asked = current.call_on_fit_task_end(**self._told)
@@ -217,8 +218,13 @@ class Run:
         except DivergenceError as error:
             raise DivergenceError(f"{where}{error}") from error
         finally:
-            publish(training.outcome())
-            self._training = None  # and with it the rows of the phase
+            self._end_training()
+
+    def _end_training(self):
+        """Publish what training ends with; let go of it, and with it of the rows of the phase."""
+        if self._training is not None:
+            self._publish(self._training.outcome())
+            self._training = None
 
     def report(self, message, verbose=0):
         """Print a line of progress."""
