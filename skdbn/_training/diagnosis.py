@@ -4,6 +4,8 @@ The rule: a warning has a category of its own, says what was measured, and what 
 """
 
 import contextlib
+import copy
+import pickle
 import sys
 import warnings
 from pathlib import Path
@@ -25,7 +27,7 @@ GROWTH = 1.01  # factor in a pass that counts as growth
 # Code that stands between the line of a user and the one that warns.
 BETWEEN = (
     *(f"{Path(module.__file__).parent}/" for module in (_version, sklearn, joblib)),
-    contextlib.__file__,
+    *(module.__file__ for module in (contextlib, copy, pickle)),
 )
 
 
