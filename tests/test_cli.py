@@ -17,7 +17,7 @@ from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, wr
 from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, RBMTransformer, __version__, load_model, save_model
-from skdbn._cli import main as cli
+from skdbn._cli import data as cli_data, main as cli, report
 from skdbn._cli.main import main
 from skdbn.datasets import load_digits
 
@@ -27,12 +27,11 @@ pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on pur
 QUICK = ["--layers", "10", "--pretrain-iter", "1", "--softmax-iter", "2", "--finetune-iter", "2"]
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (60, 6)), np.arange(60) % 3
-DRAW = cli._draw
+DRAW = report.draw
 PIXELS = [f"pixel{i}" for i in range(6)]
 HAS_CALLBACKS = hasattr(DBNClassifier, "set_callbacks")
-MACHINE_PASS = "pretrain layer 1: pass {} of " if HAS_CALLBACKS else "[RBMTransformer] pass {}: "
-SOFTMAX_PASS = "softmax: pass {} of " if HAS_CALLBACKS else "softmax pass {} of "
-FINETUNE_PASS = "finetune: pass {} of " if HAS_CALLBACKS else "fine-tuning pass {} of "
+MACHINE_PASS, SOFTMAX_PASS = "pretrain layer 1: pass {} of ", "softmax: pass {} of "
+FINETUNE_PASS = "finetune: pass {} of "
 
 
 # Two BLAS threads of which one waits for a busy core take a hundred times as long as one.
@@ -42,14 +41,14 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_draw", lambda *_: None)  # takes longer than the short trainings
+    monkeypatch.setattr(cli, "draw", lambda *_: None)  # takes longer than the short trainings
     with threadpool_limits(1):
         yield
 
 
 @pytest.fixture
 def with_figures(monkeypatch):
-    monkeypatch.setattr(cli, "_draw", DRAW)
+    monkeypatch.setattr(cli, "draw", DRAW)
 
 
 def write_npz(path, **arrays):
@@ -76,7 +75,7 @@ def read_report(folder):
 
 def loaded(path):
     """What the command line trains on."""
-    return cli._load(cli._parse(["--data", str(path)]))
+    return cli_data.load(cli._parse(["--data", str(path)]))
 
 
 # -- the main job
@@ -132,7 +131,7 @@ def test_show_opens_the_figures_or_says_that_it_cannot(capsys, monkeypatch):
     assert shown == [6]
 
 
-def test_two_fits_end_where_one_fit_ends(tmp_path, capsys):
+def test_command_ends_where_a_fit_ends(tmp_path, capsys):
     assert main([*QUICK, "--seed", "3", "--batch-size", "20", "--out", "out"]) == 0
     model = load_model(tmp_path / "out" / "model.npz")
     X_train, X_test, y_train, y_test = load_digits()
@@ -323,19 +322,19 @@ def test_ctrl_c_at_any_moment_keeps_the_parameters_that_were_asked_for(
 
 
 def test_ctrl_c_between_the_fits_saves_the_softmax_phase(tmp_path, capsys, monkeypatch):
-    def interrupt(name, *args, evaluate=cli._evaluate):
+    def interrupt(name, *args, evaluate=report.evaluate):
         if name.startswith("DBN"):
             raise KeyboardInterrupt
         return evaluate(name, *args)
 
-    monkeypatch.setattr(cli, "_evaluate", interrupt)
+    monkeypatch.setattr(cli, "evaluate", interrupt)
     assert main([*QUICK, "--out", "out"]) == 130
     model = load_model(tmp_path / "out" / "model.npz")
     assert len(model.softmax_loss_curve_) == 2
     assert model.finetune_iter == 2
 
 
-@pytest.mark.parametrize("function", ["_load", "_write"])
+@pytest.mark.parametrize("function", ["load", "write"])
 def test_ctrl_c_outside_of_training_is_no_traceback(capsys, monkeypatch, function):
     def interrupt(*args):
         raise KeyboardInterrupt
@@ -674,7 +673,7 @@ def test_progress_is_one_line_on_a_terminal(monkeypatch, capsys):
     assert main(QUICK) == 0
     shown = sys.stderr.getvalue()
     assert shown.count("\r\033[K") == 5
-    assert shown.count("left\n") == 2  # where each of the two fits ends
+    assert shown.count("left\n") == 1  # where the fit ends
     assert "finetune: pass 2 of 2" in shown.rpartition("\r")[2]
 
 

@@ -14,7 +14,7 @@ class Progress:
     Parameters
     ----------
     net : DBNClassifier
-        What is trained, in one fit or in two, the second of which fine-tunes.
+        What is trained, in one fit, or in two where nobody is told of passes.
     n_features, n_classes : int
         Sizes of its first and last layer.
     """
