@@ -6,7 +6,10 @@ The rule: a figure is a ratio of times taken in turns in one process, the median
 import os
 import platform
 import statistics
+import subprocess
+import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,18 @@ from skdbn.datasets import load_mnist
 
 REPEATS = 5
 N_TRAIN, N_TEST, N_PIXELS, N_CLASSES = 60_000, 10_000, 784, 10
+
+
+@contextmanager
+def checkout(commit):
+    """Give the folder of an earlier commit, as long as the block lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = {"check": True, "cwd": Path(__file__).parent, "capture_output": True}
+        subprocess.run(["git", "worktree", "add", "--detach", folder, commit], **run)
+        try:
+            yield folder
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", folder], **run)
 
 
 def mnist():

@@ -12,18 +12,16 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
+from common import checkout
 from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import DBNClassifier, RBMTransformer
 
-ROOT = Path(__file__).parents[1]
 ARRAYS = ("components_", "intercept_visible_", "intercept_hidden_", "h_samples_")
 LISTS = ("coefs_", "intercepts_")
 CURVES = (
@@ -158,16 +156,13 @@ def digests():
 
 def digests_of(commit):
     """Return the digests that the package of a commit gives."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = {"check": True, "cwd": ROOT, "capture_output": True, "text": True}
-        subprocess.run(["git", "worktree", "add", "--detach", folder, commit], **run)
-        try:
-            environment = {**os.environ, "PYTHONPATH": folder}
-            command = [sys.executable, __file__, "--all"]
-            lines = subprocess.run(command, **run, env=environment).stdout.splitlines()
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", folder], **run)
-    return dict(line.split("\t") for line in lines)
+    command = [sys.executable, __file__, "--all"]
+    with checkout(commit) as folder:
+        environment = {**os.environ, "PYTHONPATH": folder}
+        output = subprocess.run(
+            command, check=True, capture_output=True, text=True, env=environment
+        ).stdout
+    return dict(line.split("\t") for line in output.splitlines())
 
 
 def main(commit=None):

@@ -7,8 +7,9 @@ changed at once. The frame of the fit makes the passes.
 import copy
 
 from skdbn._layers import is_frozen, random_arrays, starting_arrays
+from skdbn._learners import NetworkLearner
 from skdbn._maths.engines import ENGINES
-from skdbn._maths.network import Network, cross_entropy_gradient, forward, hidden_layers
+from skdbn._maths.network import Network, hidden_layers
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS
 from skdbn._rbm import SEEDS as SEEDS_OF_A_MACHINE
@@ -159,76 +160,21 @@ def _take(net, i, machine, attributes=None):
 # -- the softmax layer, and fine-tuning
 
 
-class NetworkLearner:
-    """The layers of a net from some layer up, as the training loop sees them: backpropagation."""
-
-    def __init__(self, net, engine, lowest, rows, held_out, curve, perturbations):
-        self.engine, self.rows, self.held_out, self.curve = engine, rows, held_out, curve
-        self.below = net.coefs_[:lowest], net.intercepts_[:lowest]
-        network, n = network_of(net, engine), len(net.coefs_) - lowest
-        self.parameters, views = engine.packed(
-            [*network.weights[lowest:], *network.intercepts[lowest:]]
-        )
-        self.gradients, self.gradient_views = engine.packed(views)
-        self.network = Network(views[:n], views[n:], network.hidden_units[lowest:], engine)
-        self.perturbations = perturbations
-        self.losses = []
-
-    def gradient(self, indices, scale):
-        """Return the gradient of the mean cross-entropy of a minibatch."""
-        n = len(indices)
-        memory = self.engine.buffer("minibatch", n, self.rows.X.shape[1])
-        x, labels = self.engine.rows(self.rows.X, indices, memory), self.rows.y[indices]
-        loss, _ = cross_entropy_gradient(
-            self.network, x, labels, self.gradient_views, scale, **self.perturbations
-        )
-        self.losses.append(loss * n)
-        return self.gradients
-
-    def look(self):
-        """Return a point for each curve, and minus the accuracy on the held-out rows."""
-        points = {self.curve: sum(self.losses) / self.rows.X.shape[0]}
-        self.losses.clear()
-        if self.held_out is None:
-            return points, None
-        X, labels = self.held_out
-        p = in_blocks(forward, self.network, X, len(self.network.intercepts[-1]))
-        points["validation_scores_"] = score = float((p.argmax(axis=1) == labels).mean())
-        return points, -score
-
-    def arrays(self, parameters):
-        """Return the fitted attributes that are views of a vector of parameters."""
-        views, n = self.engine.views(parameters, self.gradient_views), len(self.network.weights)
-        coefs, intercepts = self.below
-        return {"coefs_": [*coefs, *views[:n]], "intercepts_": [*intercepts, *views[n:]]}
-
-    def extras(self, best):
-        """Return the best score, where there are held-out rows."""
-        return {} if self.held_out is None else {"best_validation_score_": -best.loss}
-
-    def get_state(self):
-        """Return nothing: all that a pass leaves is in the parameters and the curves."""
-        return {}
-
-    def set_state(self, state):
-        """Go on from nothing."""
-
-
 def softmax_training(net, rows, seed):
     """Return the training of the top layer with the layers below frozen."""
-    engine, top = ENGINES["numpy"](rows.X.dtype, seed), len(net.coefs_) - 1
-    features = in_blocks(hidden_layers, network_of(net, engine), rows.X, len(net.coefs_[top]))
+    network, top = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), len(net.coefs_) - 1
+    features = in_blocks(hidden_layers, network, rows.X, len(net.coefs_[top]))
     rows = Rows(features, rows.y)
-    learner = NetworkLearner(net, engine, top, rows, None, "softmax_loss_curve_", {})
+    learner = NetworkLearner(network, top, rows, None, "softmax_loss_curve_", {})
     return _training_of(net, learner, SCHEDULES["constant"])
 
 
 def finetuning(net, rows, held_out, seed):
     """Return the training of all layers; with early stopping it keeps the best weights."""
-    engine = ENGINES["numpy"](rows.X.dtype, seed)
+    network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
     # A NumPy scalar would make the arithmetic its own type.
     perturbations = {name: float(getattr(net, name)) for name in PERTURBATIONS}
-    learner = NetworkLearner(net, engine, 0, rows, held_out, "loss_curve_", perturbations)
+    learner = NetworkLearner(network, 0, rows, held_out, "loss_curve_", perturbations)
     patience = net.n_iter_no_change if net.early_stopping else None
     return _training_of(net, learner, SCHEDULES[net.learning_rate], patience)
 

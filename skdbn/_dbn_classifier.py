@@ -364,7 +364,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
                 f"y_val has {unknown[0]}, which is none of the classes in y: {classes}."
             )
         if self.pretrain:
-            template._warn_of_range(X_val, "X_val")
+            template._warn_of_held_out_range(X_val)
         return Rows(X_val, np.searchsorted(classes, y_val))
 
     def _starting(self, run, templates, rows, held_out, classes):

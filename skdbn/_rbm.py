@@ -1,21 +1,22 @@
 """The restricted Boltzmann machine as a scikit-learn transformer."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdbn._learners import N_MONITORED, SMALLEST_BATCH, MachineLearner
 from skdbn._maths.boltzmann import (
     RBM,
     free_energy,
     gibbs_step,
     hidden_mean,
     pseudo_log_likelihood,
-    reconstruction_error,
     visible_mean,
 )
 from skdbn._maths.engines import ENGINES
-from skdbn._maths.gradients import GRADIENTS, likelihood_gradient, reserve_phases
+from skdbn._maths.gradients import GRADIENTS
 from skdbn._maths.optimizers import OPTIMIZERS
 from skdbn._maths.units import UNITS, DataRangeWarning
 from skdbn._training.callbacks import with_callbacks
@@ -31,7 +32,6 @@ from skdbn._training.checks import (
     value_range,
 )
 from skdbn._training.diagnosis import (
-    idle_units,
     warn,
     warn_of_growing_weights,
     warn_of_idle_units,
@@ -42,109 +42,10 @@ from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row
 
 SEEDS = ("training", "split")  # what random_state is drawn for
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
-INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
-SMALLEST_BATCH = 5  # of "auto"
-N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 RANGE_TOLERANCE = 1e-6  # what scaling may miss the range by
+MANY_OUTSIDE = 0.05  # share of the values of held-out rows that may be beyond it
 HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
 CURVES = ("loss_curve_", *HELD_OUT_CURVES, "dead_units_curve_", "saturated_units_curve_")
-
-
-class MachineLearner:
-    """A machine on its rows, as the training loop sees it.
-
-    It takes the parameters, the chains and the random numbers from the fitted attributes of an
-    RBMTransformer, and hands out new ones.
-    """
-
-    def __init__(self, machine, X, X_val, engine, optimizer):
-        self.X, self.X_val, self.engine, self.optimizer = X, X_val, engine, optimizer
-        self.parameters, views = engine.packed(
-            [machine.components_.T, machine.intercept_visible_, machine.intercept_hidden_]
-        )
-        self.gradients, self.gradient_views = engine.packed(views)
-        self.rbm = RBM(*views, *machine._units_of(engine), engine)
-        self.complete, self.n_gibbs_steps = GRADIENTS[machine.gradient], machine.n_gibbs_steps
-        self.reserved = {}
-        self.n_iter, self.full_momentum = machine.n_iter_, float(machine.momentum)
-        self.batch_size = resolve_batch_size(machine.batch_size, X.shape[0], SMALLEST_BATCH)
-        n_chains = max(len(machine.h_samples_), self.batch_size)
-        self.chains = np.resize(machine.h_samples_, (n_chains, len(machine.components_)))
-        self.prepare_pass()
-        self.watch(self._draw_watched())
-
-    def _draw_watched(self):
-        """Draw the rows that are watched: a tenth, at most N_MONITORED."""
-        n_samples = self.X.shape[0]
-        n_watched = min(N_MONITORED, max(self.batch_size, n_samples // 10), n_samples)
-        return self.engine.permutation(n_samples)[:n_watched]
-
-    def watch(self, indices):
-        """Watch these rows."""
-        self.watched = indices
-        memory = self.engine.zeros(len(indices), self.X.shape[1])
-        self.watched_rows = self.engine.rows(self.X, indices, memory)
-
-    def prepare_pass(self):
-        """Set the momentum of the next pass."""
-        is_early = self.n_iter < N_INITIAL_PASSES
-        highest = INITIAL_MOMENTUM if is_early else self.full_momentum
-        self.optimizer.momentum = min(self.full_momentum, highest)
-
-    def gradient(self, indices, scale):
-        """Return the gradient of a minibatch."""
-        n = len(indices)
-        if n not in self.reserved:
-            self.reserved[n] = reserve_phases(self.rbm, n, n)
-        phases = self.reserved[n]
-        self.engine.rows(self.X, indices, phases.v_pos)
-        self.complete(self.rbm, phases, self.chains[:n], self.n_gibbs_steps)
-        likelihood_gradient(self.rbm, phases, self.gradient_views, scale)
-        return self.gradients
-
-    def look(self):
-        """Return a point for each curve, and the reconstruction error of the held-out rows."""
-        self.n_iter += 1
-        self.prepare_pass()
-        rbm, watched, X_val = self.rbm, self.watched_rows, self.X_val
-        h = hidden_mean(rbm, watched)
-        dead, saturated = idle_units(h, rbm.hidden_units.discrete)
-        points = {
-            "loss_curve_": reconstruction_error(rbm, watched, h),
-            "dead_units_curve_": float(dead.mean()),
-            "saturated_units_curve_": float(saturated.mean()),
-            "_largest_weights": float(abs(rbm.weights).max()),
-        }
-        if X_val is None:
-            return points, None
-        gap = free_energy(rbm, X_val).mean() - free_energy(rbm, watched).mean()
-        points["free_energy_gap_curve_"] = float(gap)
-        points["validation_loss_curve_"] = loss = reconstruction_error(rbm, X_val)
-        return points, loss
-
-    def arrays(self, parameters):
-        """Return the fitted attributes that are views of a vector of parameters."""
-        weights, *intercepts = self.engine.views(parameters, self.gradient_views)
-        names = ("intercept_visible_", "intercept_hidden_")
-        return {"components_": weights.T, **dict(zip(names, intercepts, strict=True))}
-
-    def extras(self, best):
-        """Return the chains, and what a later fit goes on from."""
-        kept = {"engine": self.engine.get_state(), "optimizer": self.optimizer.get_state()}
-        return {"h_samples_": self.chains.copy(), "_kept": kept}
-
-    def get_state(self):
-        """Return which rows are watched."""
-        return {"watched": self.watched}
-
-    def set_state(self, state):
-        """Watch the rows that were watched before."""
-        watched, n_samples = state["watched"], self.X.shape[0]
-        if watched.ndim != 1 or watched.dtype.kind != "i":
-            raise TypeError("the rows that are watched are not row numbers")
-        if watched.min() < 0 or watched.max() >= n_samples:
-            raise ValueError(f"the rows that are watched are not among {n_samples}")
-        self.watch(watched)
 
 
 class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
@@ -396,7 +297,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         X, held_out = self._read(X, run.goes_on), None
         if X_val is not None:
             held_out = Rows(self._validate(X_val, X.dtype))
-            self._warn_of_range(held_out.X, "X_val")
+            self._warn_of_held_out_range(held_out.X)
         rows = Rows(X, one_for_each_row(y, X.shape[0]))
         (X, y), held_out = hold_out(self, rows, held_out, run.seeds["split"])
         run.start(self._starting(X, run.seeds["training"], run.goes_on, held_out is not None))
@@ -444,16 +345,33 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """Return X as a C-contiguous array or a CSR matrix of floats."""
         return validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
 
-    def _warn_of_range(self, X, name="X"):
+    def _warn_of_range(self, X):
         """Warn when X has values that the visible units do not stand for."""
         low, high = UNITS[self.visible_units].support
         smallest, largest = value_range(X)
         if smallest < low - RANGE_TOLERANCE or largest > high + RANGE_TOLERANCE:
             warn(
-                f"{name} has values from {smallest:.6g} to {largest:.6g}, but "
-                f"{self.visible_units} visible units stand for values from {low:g} to {high:g}. "
-                "Scale X with sklearn.preprocessing.MinMaxScaler, or standardise it and set "
+                f"X has values from {smallest:.6g} to {largest:.6g}, but {self.visible_units} "
+                f"visible units stand for values from {low:g} to {high:g}. Scale X with "
+                "sklearn.preprocessing.MinMaxScaler, or standardise it and set "
                 "visible_units='gaussian'.",
+                DataRangeWarning,
+            )
+
+    def _warn_of_held_out_range(self, X_val):
+        """Warn when many values of held-out rows are not what the visible units stand for.
+
+        A few are beyond the range wherever a scaler was fitted on other rows.
+        """
+        low, high = UNITS[self.visible_units].support
+        values = X_val.data if issparse(X_val) else X_val
+        n_outside = np.count_nonzero(values < low) + np.count_nonzero(values > high)
+        share = n_outside / np.prod(X_val.shape)
+        if share > MANY_OUTSIDE:
+            warn(
+                f"{share:.0%} of the values of X_val lie outside of {low:g} to {high:g}, which "
+                f"{self.visible_units} visible units stand for. Scale X_val as X is scaled; a "
+                "Pipeline scales X alone unless it has transform_input=['X_val'].",
                 DataRangeWarning,
             )
 
@@ -539,18 +457,15 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             warn_of_idle_units(self.dead_units_curve_[-1], self.saturated_units_curve_[-1], where)
         warn_of_growing_weights(self._largest_weights, where)
 
-    def _units_of(self, engine):
-        """Return the visible and the hidden units that the machine was fitted with."""
-        visible_units, hidden_units = self._units
-        return UNITS[visible_units](engine), UNITS[hidden_units](engine)
-
     def _model(self, engine):
         """Return the fitted machine in the engine's type, without a copy when it has it."""
+        visible_units, hidden_units = self._units
         return RBM(
             self.components_.T.astype(engine.dtype, copy=False),
             self.intercept_visible_.astype(engine.dtype, copy=False),
             self.intercept_hidden_.astype(engine.dtype, copy=False),
-            *self._units_of(engine),
+            UNITS[visible_units](engine),
+            UNITS[hidden_units](engine),
             engine,
         )
 

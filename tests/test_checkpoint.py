@@ -154,6 +154,28 @@ def test_other_data_are_refused(tmp_path):
             resume(path, data, labels)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, csr_matrix])
+def test_other_held_out_rows_are_refused(kind, tmp_path):
+    quick = {"rbm": RBMTransformer(n_iter=1), "softmax_iter": 1, "finetune_iter": 2}
+    net = DBNClassifier((5,), early_stopping=True, random_state=0, **quick)
+    held_out = {"X_val": kind(X_TEST), "y_val": Y_TEST}
+    file = fit_with_copies(net, tmp_path, X, Y, **held_out)[1]
+    for other in (
+        {},
+        {"X_val": kind(X_TEST[:-1]), "y_val": Y_TEST[:-1]},
+        {"X_val": kind(X_TEST[::-1]), "y_val": Y_TEST},
+        {"X_val": kind(X_TEST), "y_val": Y_TEST[::-1]},
+    ):
+        with pytest.raises(ValueError, match="other data .* same X, y and held-out rows"):
+            resume(file, X, Y, **other)
+    assert_same_net(resume(file, X, Y, **held_out), net)
+    rbm = RBMTransformer(5, n_iter=2, random_state=0)
+    file = fit_with_copies(rbm, tmp_path, X, X_val=kind(X_TEST))[0]
+    with pytest.raises(ValueError, match="other data"):
+        resume(file, X, X_val=kind(X_TEST[::-1]))
+    assert_same_machine(resume(file, X, X_val=kind(X_TEST)), rbm)
+
+
 def test_damaged_file_and_other_kinds_are_refused(tmp_path):
     path = tmp_path / "checkpoint"
     rbm = RBMTransformer(5, n_iter=1).set_callbacks(Checkpoint(path)).fit(X)

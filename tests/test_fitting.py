@@ -9,7 +9,11 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import (
     DataRangeWarning,
@@ -353,10 +357,25 @@ def test_held_out_rows_are_checked_for_their_range():
         (make_rbm(), (X,), {"X_val": 16 * X_VAL}),
         (make_net(), (X, Y), {"X_val": 16 * X_VAL, "y_val": Y_VAL}),
     ):
-        with pytest.warns(DataRangeWarning, match="X_val has values from 0 to 16") as caught:
+        with pytest.warns(
+            DataRangeWarning, match=r"\d\d% of the values of X_val .* transform_input"
+        ) as caught:
             estimator.fit(*data, **held_out)
         assert len([w for w in caught if w.category is DataRangeWarning]) == 1
+        with pytest.warns(DataRangeWarning, match="of the values of X_val"):
+            estimator.fit(*data, **{**held_out, "X_val": csr_matrix(16 * X_VAL)})
     make_net(pretrain=False).fit(X, Y, X_val=16 * X_VAL, y_val=Y_VAL)  # which has no machines
+
+
+def test_held_out_rows_that_a_pipeline_scales_are_not_warned_of():
+    # As the warning says; a few values of other rows always lie beyond the range of a scaler.
+    net = make_net(early_stopping=True)
+    with sklearn.config_context(enable_metadata_routing=True):
+        net.set_fit_request(X_val=True, y_val=True)
+        model = make_pipeline(MinMaxScaler(), net, transform_input=["X_val"])
+        model.fit(16 * X, Y, X_val=16 * X_VAL, y_val=Y_VAL)
+    assert model[0].transform(16 * X_VAL).max() > 1.0
+    assert model.score(16 * X_VAL, Y_VAL) == net.best_validation_score_
 
 
 @pytest.mark.parametrize("value", ["auto", None, -1, "False", 2, 1])

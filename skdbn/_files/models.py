@@ -261,7 +261,7 @@ def _rebuild_unfitted(description):
 
 def _rebuild_template(description):
     """Return what a layer of a classifier was to start from."""
-    if description["class"] in {FROZEN}:  # an array in its place is not compared, but an error
+    if isinstance(description["class"], str) and description["class"] == FROZEN:
         return FrozenEstimator(rebuild(description["model"]))
     return _rebuild_unfitted(description)
 

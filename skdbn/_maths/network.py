@@ -114,15 +114,12 @@ def _cross_entropy(engine, probabilities, target):
     return -float(engine.xp.log(p).mean())
 
 
-def _from_the_top(network, slopes, delta):
-    """Yield the number of each layer and the gradient of its scores, the top layer first."""
-    engine = network.engine
-    for i in reversed(range(len(network.weights))):
-        yield i, delta
-        if i > 0:
-            below = engine.buffer(("delta", i), len(delta), len(network.weights[i]))
-            delta = engine.matmul(delta, network.weights[i].T, out=below)
-            delta *= slopes[i - 1]
+def _through_layer(network, i, delta, slope):
+    """Return the gradient of the scores below a layer, given that of its own scores."""
+    below = network.engine.buffer(("delta", i), len(delta), len(network.weights[i]))
+    below = network.engine.matmul(delta, network.weights[i].T, out=below)
+    below *= slope
+    return below
 
 
 def adversarial_direction(network, x, labels):
@@ -155,7 +152,8 @@ def adversarial_direction(network, x, labels):
     target = engine.one_hot(labels, delta.shape[1])
     delta -= target * delta
     delta -= target * delta.sum(axis=1, keepdims=True)
-    *_, (_, delta) = _from_the_top(network, slopes, delta)
+    for i in reversed(range(1, len(network.weights))):
+        delta = _through_layer(network, i, delta, slopes[i - 1])
     memory = engine.buffer("direction", *x.shape)
     return engine.unit_rows(engine.matmul(delta, network.weights[0].T, out=memory))
 
@@ -233,7 +231,9 @@ def cross_entropy_gradient(
     delta -= target
     delta *= scale / len(x)
     gradients = [None] * (2 * n_layers)
-    for i, below in _from_the_top(network, slopes, delta):
-        gradients[i] = engine.matmul(inputs[i].T, below, out=out[i])
-        gradients[n_layers + i] = engine.column_sums(below, out=out[n_layers + i])
+    for i in reversed(range(n_layers)):
+        gradients[i] = engine.matmul(inputs[i].T, delta, out=out[i])
+        gradients[n_layers + i] = engine.column_sums(delta, out=out[n_layers + i])
+        if i > 0:
+            delta = _through_layer(network, i, delta, slopes[i - 1])
     return loss, gradients

@@ -1,0 +1,171 @@
+"""Machines and networks as the training loop sees them.
+
+The rule: a learner copies the parameters that it trains, and hands out fitted attributes that are
+views of another copy. `skdbn._training.loop` says what its members are.
+"""
+
+import numpy as np
+
+from skdbn._maths.boltzmann import RBM, free_energy, hidden_mean, reconstruction_error
+from skdbn._maths.gradients import GRADIENTS, likelihood_gradient, reserve_phases
+from skdbn._maths.network import Network, cross_entropy_gradient, forward
+from skdbn._training.checks import resolve_batch_size
+from skdbn._training.diagnosis import idle_units
+from skdbn._training.rows import in_blocks
+
+INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
+SMALLEST_BATCH = 5  # of "auto"
+N_MONITORED = 1000  # rows at most whose reconstruction error is watched
+
+
+class MachineLearner:
+    """A machine on its rows, as the training loop sees it.
+
+    It takes the parameters, the chains and the random numbers from the fitted attributes of an
+    RBMTransformer, and hands out new ones.
+    """
+
+    def __init__(self, machine, X, X_val, engine, optimizer):
+        self.X, self.X_val, self.engine, self.optimizer = X, X_val, engine, optimizer
+        rbm = machine._model(engine)
+        self.parameters, views = engine.packed(rbm[:3])
+        self.gradients, self.gradient_views = engine.packed(views)
+        self.rbm = RBM(*views, *rbm[3:])
+        self.complete, self.n_gibbs_steps = GRADIENTS[machine.gradient], machine.n_gibbs_steps
+        self.reserved = {}
+        self.n_iter, self.full_momentum = machine.n_iter_, float(machine.momentum)
+        self.batch_size = resolve_batch_size(machine.batch_size, X.shape[0], SMALLEST_BATCH)
+        n_chains = max(len(machine.h_samples_), self.batch_size)
+        self.chains = np.resize(machine.h_samples_, (n_chains, len(machine.components_)))
+        self.prepare_pass()
+        self.watch(self._draw_watched())
+
+    def _draw_watched(self):
+        """Draw the rows that are watched: a tenth, at most N_MONITORED."""
+        n_samples = self.X.shape[0]
+        n_watched = min(N_MONITORED, max(self.batch_size, n_samples // 10), n_samples)
+        return self.engine.permutation(n_samples)[:n_watched]
+
+    def watch(self, indices):
+        """Watch these rows."""
+        self.watched = indices
+        memory = self.engine.zeros(len(indices), self.X.shape[1])
+        self.watched_rows = self.engine.rows(self.X, indices, memory)
+
+    def prepare_pass(self):
+        """Set the momentum of the next pass."""
+        is_early = self.n_iter < N_INITIAL_PASSES
+        highest = INITIAL_MOMENTUM if is_early else self.full_momentum
+        self.optimizer.momentum = min(self.full_momentum, highest)
+
+    def gradient(self, indices, scale):
+        """Return the gradient of a minibatch."""
+        n = len(indices)
+        if n not in self.reserved:
+            self.reserved[n] = reserve_phases(self.rbm, n, n)
+        phases = self.reserved[n]
+        self.engine.rows(self.X, indices, phases.v_pos)
+        self.complete(self.rbm, phases, self.chains[:n], self.n_gibbs_steps)
+        likelihood_gradient(self.rbm, phases, self.gradient_views, scale)
+        return self.gradients
+
+    def look(self):
+        """Return a point for each curve, and the reconstruction error of the held-out rows."""
+        self.n_iter += 1
+        self.prepare_pass()
+        rbm, watched, X_val = self.rbm, self.watched_rows, self.X_val
+        h = hidden_mean(rbm, watched)
+        dead, saturated = idle_units(h, rbm.hidden_units.discrete)
+        points = {
+            "loss_curve_": reconstruction_error(rbm, watched, h),
+            "dead_units_curve_": float(dead.mean()),
+            "saturated_units_curve_": float(saturated.mean()),
+            "_largest_weights": float(abs(rbm.weights).max()),
+        }
+        if X_val is None:
+            return points, None
+        gap = free_energy(rbm, X_val).mean() - free_energy(rbm, watched).mean()
+        points["free_energy_gap_curve_"] = float(gap)
+        points["validation_loss_curve_"] = loss = reconstruction_error(rbm, X_val)
+        return points, loss
+
+    def arrays(self, parameters):
+        """Return the fitted attributes that are views of a vector of parameters."""
+        weights, *intercepts = self.engine.views(parameters, self.gradient_views)
+        names = ("intercept_visible_", "intercept_hidden_")
+        return {"components_": weights.T, **dict(zip(names, intercepts, strict=True))}
+
+    def extras(self, best):
+        """Return the chains, and what a later fit goes on from."""
+        kept = {"engine": self.engine.get_state(), "optimizer": self.optimizer.get_state()}
+        return {"h_samples_": self.chains.copy(), "_kept": kept}
+
+    def get_state(self):
+        """Return which rows are watched."""
+        return {"watched": self.watched}
+
+    def set_state(self, state):
+        """Watch the rows that were watched before."""
+        watched, n_samples = state["watched"], self.X.shape[0]
+        if watched.ndim != 1 or watched.dtype.kind != "i":
+            raise TypeError("the rows that are watched are not row numbers")
+        if watched.min() < 0 or watched.max() >= n_samples:
+            raise ValueError(f"the rows that are watched are not among {n_samples}")
+        self.watch(watched)
+
+
+class NetworkLearner:
+    """The layers of a network from some layer up, as the training loop sees them.
+
+    It copies the weights, and takes those of the layers below into what it hands out.
+    """
+
+    def __init__(self, network, lowest, rows, held_out, curve, perturbations):
+        weights, intercepts, hidden_units, self.engine = network
+        self.rows, self.held_out, self.curve = rows, held_out, curve
+        self.below = weights[:lowest], intercepts[:lowest]
+        self.parameters, views = self.engine.packed([*weights[lowest:], *intercepts[lowest:]])
+        self.gradients, self.gradient_views = self.engine.packed(views)
+        n = len(weights) - lowest
+        self.network = Network(views[:n], views[n:], hidden_units[lowest:], self.engine)
+        self.perturbations = perturbations
+        self.losses = []
+
+    def gradient(self, indices, scale):
+        """Return the gradient of the mean cross-entropy of a minibatch."""
+        n = len(indices)
+        memory = self.engine.buffer("minibatch", n, self.rows.X.shape[1])
+        x, labels = self.engine.rows(self.rows.X, indices, memory), self.rows.y[indices]
+        loss, _ = cross_entropy_gradient(
+            self.network, x, labels, self.gradient_views, scale, **self.perturbations
+        )
+        self.losses.append(loss * n)
+        return self.gradients
+
+    def look(self):
+        """Return a point for each curve, and minus the accuracy on the held-out rows."""
+        points = {self.curve: sum(self.losses) / self.rows.X.shape[0]}
+        self.losses.clear()
+        if self.held_out is None:
+            return points, None
+        X, labels = self.held_out
+        p = in_blocks(forward, self.network, X, len(self.network.intercepts[-1]))
+        points["validation_scores_"] = score = float((p.argmax(axis=1) == labels).mean())
+        return points, -score
+
+    def arrays(self, parameters):
+        """Return the fitted attributes that are views of a vector of parameters."""
+        views, n = self.engine.views(parameters, self.gradient_views), len(self.network.weights)
+        coefs, intercepts = self.below
+        return {"coefs_": [*coefs, *views[:n]], "intercepts_": [*intercepts, *views[n:]]}
+
+    def extras(self, best):
+        """Return the best score, where there are held-out rows."""
+        return {} if self.held_out is None else {"best_validation_score_": -best.loss}
+
+    def get_state(self):
+        """Return nothing: all that a pass leaves is in the parameters and the curves."""
+        return {}
+
+    def set_state(self, state):
+        """Go on from nothing."""
