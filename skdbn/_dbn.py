@@ -93,9 +93,11 @@ def pretrain(run, net, templates, rows, held_out):
             below = net.rbms_[i - 1]
             rows, held_out = _through(below, rows), _through(below, held_out)
         phase = f"pretrain layer {i + 1}"
+        if i >= len(net.rbms_) and (run.is_past(phase) or run.resumes(phase)):
+            raise ValueError(f"The checkpoint is damaged: it has no machine of layer {i + 1}.")
         if is_frozen(template):
             _take_frozen(run, net, i, template, rows, phase)
-        elif not run.skips(phase):
+        elif not run.is_past(phase):
             _pretrain_layer(run, net, i, template, rows, held_out, phase, len(templates))
 
 

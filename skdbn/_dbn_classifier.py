@@ -46,7 +46,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     rbm : RBMTransformer, sequence of RBMTransformer or FrozenEstimator, or None, default=None
         Template of the machines, cloned for each layer, or one for each layer. Its parameters
         can be searched as ``rbm__learning_rate`` and so on, all but `n_components` and
-        `random_state`, which the classifier sets. None stands for ``RBMTransformer()``. A fitted
+        `random_state`, which the classifier sets. Callbacks belong on the classifier, not here. None stands for ``RBMTransformer()``. A fitted
         machine in a :class:`sklearn.frozen.FrozenEstimator` is used as it is: so the layers can be
         pretrained on other data, as when only some rows have labels.
     pretrain : bool, default=True
@@ -122,10 +122,11 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Mean cross-entropy in nats over each pass of fine-tuning, of the rows as they are trained
         on: with noise, dropout and adversarial steps. Labels count in full, smoothed or not.
     validation_scores_ : list of float
-        Accuracy on the held-out rows after each pass of fine-tuning, when there are any. The
-        machines in `rbms_` watch the same rows.
+        Accuracy on the held-out rows after each pass of fine-tuning, when the last fit had any.
+        The machines in `rbms_` watch the same rows.
     best_validation_score_ : float
-        The best of them, which with `early_stopping` is the one of the weights that were kept.
+        The best of those of the last fit, which with `early_stopping` is that of the weights that
+        were kept.
     n_iter_ : int
         Passes of fine-tuning made.
     n_layers_ : int
@@ -282,7 +283,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         run.start(self._starting(run, templates, rows, held_out, classes))
         n_phases = self.pretrain * len(layers) + 2
         with run.told(rows, held_out, n_phases, lambda: classes[rows.y]):
-            if self.pretrain:
+            if self.pretrain and not run.is_past(*layers):
                 pretrain(run, self, templates, rows, held_out)
             run.go_through(
                 "softmax",

@@ -217,7 +217,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; values in [0, 1] for binary visible units.
         y : None
-            Ignored, but handed to callbacks.
+            Ignored, but passed to callbacks where it has an entry for each row.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
             Held-out data that are watched, and with `early_stopping` end training; without
             `early_stopping` they change nothing.
@@ -225,7 +225,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Returns
         -------
         RBMTransformer
-            The fitted machine. After Ctrl-C it is the machine of the last finished pass.
+            The fitted machine. After Ctrl-C it is the machine of the last finished pass, or with
+            `early_stopping` of the best one.
 
         Raises
         ------
@@ -238,7 +239,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Warns
         -----
         DataRangeWarning
-            When X has values outside of what the visible units stand for.
+            When X has values, or X_val many values, outside of what the visible units stand for.
         HiddenUnitsWarning
             When more than half of the hidden units are saturated after training, or all of them
             dead.

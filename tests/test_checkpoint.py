@@ -190,6 +190,20 @@ def test_damaged_file_and_other_kinds_are_refused(tmp_path):
         resume(tmp_path / "nothing", X)
 
 
+@pytest.mark.parametrize("phase", ["pretrain layer 1", "pretrain layer 2", "softmax", "other"])
+@pytest.mark.parametrize("n_machines", [0, 1])
+def test_checkpoint_of_a_phase_that_does_not_fit_the_model_is_refused(phase, n_machines, tmp_path):
+    quick = {"rbm": RBMTransformer(n_iter=2), "softmax_iter": 2, "finetune_iter": 2}
+    net = DBNClassifier((5, 4), random_state=0, **quick)
+    file = fit_with_copies(net, tmp_path, X, Y)[2]  # of the second layer
+    content = read(file, "checkpoint")
+    del content["model"]["attributes"]["rbms_"][n_machines:]
+    content["state"]["phase"] = phase
+    write(file, "checkpoint", content)
+    with pytest.raises(ValueError, match="is damaged"):
+        resume(file, X, Y)
+
+
 def test_impossible_random_numbers_are_refused(tmp_path):
     path = tmp_path / "checkpoint"
     RBMTransformer(5, n_iter=1).set_callbacks(Checkpoint(path)).fit(X)

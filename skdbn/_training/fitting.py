@@ -92,7 +92,7 @@ class Run:
             self.estimator.__dict__ = self._before
         return interrupted
 
-    # -- the begin
+    # -- the start
 
     def draw_seeds(self, *uses):
         """Draw a seed for each use, or take those of the checkpoint."""
@@ -141,9 +141,9 @@ class Run:
 
     # -- the phases
 
-    def skips(self, phase):
-        """Tell whether a phase lies behind the checkpoint."""
-        return self._state is not None and self._state["phase"] != phase
+    def is_past(self, *phases):
+        """Tell whether phases lie behind the checkpoint."""
+        return self._state is not None and self._state["phase"] not in phases
 
     def resumes(self, phase):
         """Tell whether the checkpoint was written in a phase."""
@@ -169,7 +169,7 @@ class Run:
         verbose : int, default=0
             Whether to print a line after each pass, also when the estimator is not verbose.
         """
-        if self.skips(phase):
+        if self.is_past(phase):
             return False
         state, self._state = self._state, None
         n_made = 0

@@ -106,7 +106,7 @@ class Training:
         attributes = {**attributes, **self.learner.arrays(parameters), **self.learner.extras(best)}
         for name, point in points.items():
             attributes[name] = [*attributes.get(name, []), point]
-        attributes["n_iter_"] = len(attributes["loss_curve_"])
+        attributes["n_iter_"] = len(attributes["loss_curve_"])  # others have curves of their own
         self.finished = Finished(n_passes + 1, attributes, best)
         return points
 
