@@ -166,42 +166,38 @@ def softmax_training(net, rows, seed):
     """Return the training of the top layer with the layers below frozen."""
     network, top = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), len(net.coefs_) - 1
     features = in_blocks(hidden_layers, network, rows.X, len(net.coefs_[top]))
-    rows = Rows(features, rows.y)
-    learner = NetworkLearner(network, top, rows, None, "softmax_loss_curve_", {})
-    return _training_of(net, learner, SCHEDULES["constant"])
+    rows, schedule = Rows(features, rows.y), SCHEDULES["constant"]
+    return _backpropagation(net, network, top, rows, None, "softmax_loss_curve_", schedule)
 
 
 def finetuning(net, rows, held_out, seed):
     """Return the training of all layers; with early stopping it keeps the best weights."""
-    network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
+    network, schedule = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), net.learning_rate
     # A NumPy scalar would make the arithmetic its own type.
     perturbations = {name: float(getattr(net, name)) for name in PERTURBATIONS}
-    learner = NetworkLearner(network, 0, rows, held_out, "loss_curve_", perturbations)
-    patience = net.n_iter_no_change if net.early_stopping else None
-    return _training_of(net, learner, SCHEDULES[net.learning_rate], patience)
+    return _backpropagation(
+        net, network, 0, rows, held_out, "loss_curve_", SCHEDULES[schedule], perturbations
+    )
 
 
-def _training_of(net, learner, schedule, patience=None):
-    """Return the training of a learner."""
-    engine, n_samples, rate = learner.engine, learner.rows.X.shape[0], net.learning_rate_init
+def _backpropagation(net, network, lowest, rows, held_out, curve, schedule, perturbations=None):
+    """Return the training of the layers of a network from some layer up."""
+    n_samples, rate = rows.X.shape[0], net.learning_rate_init
     if rate == "auto":
         rate = HIGH_RATE if n_samples < FEW_ROWS else LOW_RATE
+    batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
+    learner = NetworkLearner(
+        network, lowest, rows, held_out, batch_size, curve, perturbations or {}
+    )
+    n_weights = sum(weights.size for weights in learner.network.weights)
     optimizer = OPTIMIZERS[net.solver](
-        engine,
+        learner.engine,
         len(learner.parameters),
-        sum(weights.size for weights in learner.network.weights),
+        n_weights,
         float(rate),
         schedule,
         weight_decay=float(net.alpha),
     )
-    return Training(
-        learner,
-        optimizer,
-        engine,
-        n_samples=n_samples,
-        batch_size=resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH),
-        attributes={name: vars(net)[name] for name in net._fitted if name in vars(net)},
-        remedy="Lower learning_rate_init or scale the data.",
-        patience=patience,
-        tol=net.tol,
-    )
+    remedy = "Lower learning_rate_init or scale the data."
+    stops_early = net.early_stopping and lowest == 0
+    return Training(learner, optimizer, net, remedy, stops_early)

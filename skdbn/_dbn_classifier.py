@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skdbn._dbn import (
     PERTURBATIONS,
@@ -29,6 +29,7 @@ from skdbn._training.checks import (
 )
 from skdbn._training.diagnosis import warn_unless_converged
 from skdbn._training.fitting import Run, TrainedEstimator
+from skdbn._training.loop import fitted_attributes
 from skdbn._training.rows import Rows, hold_out, in_blocks
 
 
@@ -46,9 +47,10 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     rbm : RBMTransformer, sequence of RBMTransformer or FrozenEstimator, or None, default=None
         Template of the machines, cloned for each layer, or one for each layer. Its parameters
         can be searched as ``rbm__learning_rate`` and so on, all but `n_components` and
-        `random_state`, which the classifier sets. Callbacks belong on the classifier, not here. None stands for ``RBMTransformer()``. A fitted
-        machine in a :class:`sklearn.frozen.FrozenEstimator` is used as it is: so the layers can be
-        pretrained on other data, as when only some rows have labels.
+        `random_state`, which the classifier sets. Callbacks belong on the classifier, not here.
+        None stands for ``RBMTransformer()``. A fitted machine in a
+        :class:`sklearn.frozen.FrozenEstimator` is used as it is: so the layers can be pretrained
+        on other data, as when only some rows have labels.
     pretrain : bool, default=True
         Whether to pretrain. False starts at Glorot's random weights: the control that shows
         what pretraining is worth.
@@ -333,9 +335,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     def _read(self, X, y, goes_on):
         """Return rows of floats with the index of the class of each, and the classes."""
         dtype = self.coefs_[0].dtype if goes_on else FLOATS
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=dtype, order="C", reset=not goes_on
-        )
+        X, y = self._validate(X, y, dtype=dtype, reset=not goes_on)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
@@ -356,9 +356,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
             raise ValueError("X_val and y_val belong together: pass both or neither.")
         if X_val is None:
             return None
-        X_val, y_val = validate_data(
-            self, X_val, y_val, accept_sparse="csr", dtype=dtype, order="C", reset=False
-        )
+        X_val, y_val = self._validate(X_val, y_val, dtype=dtype)
         unknown = np.setdiff1d(y_val, classes)
         if len(unknown):
             raise ValueError(
@@ -374,7 +372,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
             start = random_start(templates, rows, len(classes), run.seeds["start"])
             return {"classes_": classes, **start}
         check_that_it_can_go_on(self, templates)
-        attributes = {name: vars(self)[name] for name in self._fitted if name in vars(self)}
+        attributes = fitted_attributes(self)
         if held_out is None:
             attributes.pop("validation_scores_", None)
             attributes.pop("best_validation_score_", None)
@@ -396,7 +394,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
             Rows that sum to 1, in the order of `classes_`.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, order="C", reset=False)
+        X = self._validate(X)
         network = network_of(self, ENGINES["numpy"](X.dtype, 0))
         return in_blocks(forward, network, X, len(self.classes_))
 

@@ -34,7 +34,8 @@ class MachineLearner:
         self.complete, self.n_gibbs_steps = GRADIENTS[machine.gradient], machine.n_gibbs_steps
         self.reserved = {}
         self.n_iter, self.full_momentum = machine.n_iter_, float(machine.momentum)
-        self.batch_size = resolve_batch_size(machine.batch_size, X.shape[0], SMALLEST_BATCH)
+        self.n_samples = X.shape[0]
+        self.batch_size = resolve_batch_size(machine.batch_size, self.n_samples, SMALLEST_BATCH)
         n_chains = max(len(machine.h_samples_), self.batch_size)
         self.chains = np.resize(machine.h_samples_, (n_chains, len(machine.components_)))
         self.prepare_pass()
@@ -42,9 +43,8 @@ class MachineLearner:
 
     def _draw_watched(self):
         """Draw the rows that are watched: a tenth, at most N_MONITORED."""
-        n_samples = self.X.shape[0]
-        n_watched = min(N_MONITORED, max(self.batch_size, n_samples // 10), n_samples)
-        return self.engine.permutation(n_samples)[:n_watched]
+        n_watched = min(N_MONITORED, max(self.batch_size, self.n_samples // 10), self.n_samples)
+        return self.engine.permutation(self.n_samples)[:n_watched]
 
     def watch(self, indices):
         """Watch these rows."""
@@ -106,11 +106,11 @@ class MachineLearner:
 
     def set_state(self, state):
         """Watch the rows that were watched before."""
-        watched, n_samples = state["watched"], self.X.shape[0]
+        watched = state["watched"]
         if watched.ndim != 1 or watched.dtype.kind != "i":
             raise TypeError("the rows that are watched are not row numbers")
-        if watched.min() < 0 or watched.max() >= n_samples:
-            raise ValueError(f"the rows that are watched are not among {n_samples}")
+        if watched.min() < 0 or watched.max() >= self.n_samples:
+            raise ValueError(f"the rows that are watched are not among {self.n_samples}")
         self.watch(watched)
 
 
@@ -120,9 +120,10 @@ class NetworkLearner:
     It copies the weights, and takes those of the layers below into what it hands out.
     """
 
-    def __init__(self, network, lowest, rows, held_out, curve, perturbations):
+    def __init__(self, network, lowest, rows, held_out, batch_size, curve, perturbations):
         weights, intercepts, hidden_units, self.engine = network
         self.rows, self.held_out, self.curve = rows, held_out, curve
+        self.n_samples, self.batch_size = rows.X.shape[0], batch_size
         self.below = weights[:lowest], intercepts[:lowest]
         self.parameters, views = self.engine.packed([*weights[lowest:], *intercepts[lowest:]])
         self.gradients, self.gradient_views = self.engine.packed(views)
@@ -144,7 +145,7 @@ class NetworkLearner:
 
     def look(self):
         """Return a point for each curve, and minus the accuracy on the held-out rows."""
-        points = {self.curve: sum(self.losses) / self.rows.X.shape[0]}
+        points = {self.curve: sum(self.losses) / self.n_samples}
         self.losses.clear()
         if self.held_out is None:
             return points, None

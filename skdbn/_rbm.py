@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skdbn._learners import N_MONITORED, SMALLEST_BATCH, MachineLearner
 from skdbn._maths.boltzmann import (
@@ -37,7 +37,7 @@ from skdbn._training.diagnosis import (
     warn_of_idle_units,
 )
 from skdbn._training.fitting import Run, TrainedEstimator
-from skdbn._training.loop import Training
+from skdbn._training.loop import Training, fitted_attributes
 from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row
 
 SEEDS = ("training", "split")  # what random_state is drawn for
@@ -297,7 +297,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         run.draw_seeds(*SEEDS)
         X, held_out = self._read(X, run.goes_on), None
         if X_val is not None:
-            held_out = Rows(self._validate(X_val, X.dtype))
+            held_out = Rows(self._validate(X_val, dtype=X.dtype))
             self._warn_of_held_out_range(held_out.X)
         rows = Rows(X, one_for_each_row(y, X.shape[0]))
         (X, y), held_out = hold_out(self, rows, held_out, run.seeds["split"])
@@ -315,7 +315,6 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         "h_samples_",
         "n_iter_",
         *CURVES,
-        "_n_features_out",
         "_units",  # kinds of the visible and the hidden units
         "_kept",  # state of the engine and the optimizer, for a fit that goes on
         "_largest_weights",
@@ -325,7 +324,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     def _read(self, X, goes_on):
         """Check the parameters; return X as it is computed with."""
         self._check_parameters()
-        X = self._validate(X, self.components_.dtype if goes_on else FLOATS, reset=not goes_on)
+        dtype = self.components_.dtype if goes_on else FLOATS
+        X = self._validate(X, dtype=dtype, reset=not goes_on)
         self._warn_of_range(X)
         return X
 
@@ -341,10 +341,6 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         check_real(self.weight_decay, "weight_decay")
         check_integer(self.n_iter, "n_iter", 0)
         check_schedule_of_passes(self)
-
-    def _validate(self, X, dtype, reset=False):
-        """Return X as a C-contiguous array or a CSR matrix of floats."""
-        return validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
 
     def _warn_of_range(self, X):
         """Warn when X has values that the visible units do not stand for."""
@@ -380,9 +376,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """Return the fitted attributes before the first pass."""
         if goes_on:
             self._check_that_it_can_go_on()
-            attributes = {name: vars(self)[name] for name in self._fitted}
             new_curves = {} if is_watched else {name: [] for name in HELD_OUT_CURVES}
-            return {**attributes, **new_curves, "_stopped": False}
+            return {**fitted_attributes(self), **new_curves, "_stopped": False}
         engine = ENGINES["numpy"](X.dtype, seed)
         n_features, n_components = X.shape[1], self.n_components
         weights = INITIAL_SCALE * engine.normal((n_features, n_components))
@@ -398,7 +393,6 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             "h_samples_": chains,
             "n_iter_": 0,
             **{name: [] for name in CURVES},
-            "_n_features_out": n_components,
             "_units": (self.visible_units, self.hidden_units),
             "_kept": {"engine": engine.get_state(), "optimizer": optimizer.get_state()},
             "_largest_weights": [],
@@ -440,17 +434,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             drawn = ENGINES["numpy"](X.dtype, seed).permutation(X_val.shape[0])[:N_MONITORED]
             X_val = engine.rows(X_val, drawn, engine.zeros(len(drawn), X.shape[1]))
         learner = MachineLearner(self, X, X_val, engine, optimizer)
-        return Training(
-            learner,
-            optimizer,
-            engine,
-            n_samples=X.shape[0],
-            batch_size=learner.batch_size,
-            attributes={name: vars(self)[name] for name in self._fitted},
-            remedy="Lower learning_rate or scale the data.",
-            patience=self.n_iter_no_change if self.early_stopping else None,
-            tol=self.tol,
-        )
+        remedy = "Lower learning_rate or scale the data."
+        return Training(learner, optimizer, self, remedy, self.early_stopping)
 
     def _warn_of_outcome(self, where=""):
         """Warn when the machine has learned little or is about to run away."""
@@ -486,7 +471,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             Probabilities for binary hidden units, means for gaussian ones.
         """
         check_is_fitted(self)
-        return self._hidden_mean(self._validate(X, FLOATS))
+        return self._hidden_mean(self._validate(X))
 
     def _hidden_mean(self, X):
         """Return `transform` of validated X as a plain array, whatever the output container."""
@@ -532,7 +517,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             Free energies in nats.
         """
         check_is_fitted(self)
-        return self._in_blocks(free_energy, self._validate(X, FLOATS))
+        return self._in_blocks(free_energy, self._validate(X))
 
     def score_samples(self, X):
         """Return the exact pseudo-log-likelihood of the data.
@@ -564,7 +549,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
                 "((X - inverse_transform(transform(X))) ** 2).mean(), or the free_energy of "
                 "training and held-out data under this machine."
             )
-        return self._in_blocks(pseudo_log_likelihood, self._validate(X, FLOATS))
+        return self._in_blocks(pseudo_log_likelihood, self._validate(X))
 
     def score(self, X, y=None):
         """Return the mean of `score_samples`.
@@ -631,16 +616,13 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
                 mean = rbm.visible_units.mean(engine.zeros(*shape) + rbm.intercept_visible)
             v = rbm.visible_units.sample(mean)
         else:
-            v = self._validate(start, engine.dtype)
+            v = self._validate(start, dtype=engine.dtype)
             if v.shape != shape:
                 raise ValueError(
                     f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
                 )
             v = engine.rows(v, slice(None), engine.zeros(*shape))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for _ in range(n_gibbs_steps):
-                v = gibbs_step(rbm, v)
-        return check_finite(v, "chain")
+        return self._chain(rbm, v, n_gibbs_steps)
 
     def gibbs(self, v):
         """Make one Gibbs step, as `BernoulliRBM.gibbs` does.
@@ -659,12 +641,23 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """
         check_is_fitted(self)
         engine, _ = self._restored()
-        v = self._validate(v, engine.dtype)
+        v = self._validate(v, dtype=engine.dtype)
         v = engine.rows(v, slice(None), engine.zeros(*v.shape))
-        with np.errstate(over="ignore", invalid="ignore"):
-            v = check_finite(gibbs_step(self._model(engine), v), "chain")
+        v = self._chain(self._model(engine), v, 1)
         self._kept = {**self._kept, "engine": engine.get_state()}
         return v
+
+    def _chain(self, rbm, v, n_gibbs_steps):
+        """Return the visible states at the end of Markov chains that start at `v`."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(n_gibbs_steps):
+                v = gibbs_step(rbm, v)
+        return check_finite(v, "chain")
+
+    @property
+    def _n_features_out(self):
+        """Number of columns of `transform`, by the name that scikit-learn asks for."""
+        return len(self.components_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -140,6 +140,17 @@ def _height(image_shape, n_rows, n_columns, width=WIDTH):
     return n_rows * (image_shape[0] + GAP) * scale + 0.3
 
 
+def _draw_grid(ax, rows, image_shape, n_columns, limits, title):
+    """Draw rows as a grid of images; return the figure, the axes and the image."""
+    shape, n_rows = _image_shape(rows.shape[1], image_shape), len(rows)
+    width, n_drawn = WIDTH, min(n_columns, n_rows)  # in a row of the grid
+    if shape:
+        width, n_rows = WIDTH * n_drawn / n_columns, math.ceil(n_rows / n_drawn)
+    height = _height(shape, n_rows, n_drawn, width)
+    figure, (ax,) = _new_axes(ax, [height], max(width, 4.0))
+    return figure, ax, _draw(ax, rows, shape, n_drawn, limits, title)
+
+
 class ReconstructionDisplay:
     """Data over their reconstructions from one layer, two layers and so on.
 
@@ -462,26 +473,15 @@ class UnitProbeDisplay:
         UnitProbeDisplay
             The display.
         """
-        n_drawn, n_features = self.probes.shape
-        shape = _image_shape(n_features, self.image_shape)
-        n_columns = min(self.n_columns, n_drawn)
-        n_rows = math.ceil(n_drawn / n_columns) if shape else n_drawn
-        width = WIDTH * n_columns / self.n_columns if shape else WIDTH
-        height = _height(shape, n_rows, n_columns, width)
-        self.figure_, (self.ax_,) = _new_axes(ax, [height], max(width, 4.0))
         if self.bias_subtracted:
             what, label = "minus bias probe", "difference of value"
             limits, extend = _symmetric_limits(self.probes), "both"
         else:
             what, label = "bias included", "value"
             limits, extend = _limits(self.probes), "neither"
-        self.image_ = _draw(
-            self.ax_,
-            self.probes,
-            shape,
-            n_columns,
-            limits,
-            f"{n_drawn} units of layer {self.layer}, one on at a time, {what}",
+        title = f"{len(self.probes)} units of layer {self.layer}, one on at a time, {what}"
+        self.figure_, self.ax_, self.image_ = _draw_grid(
+            ax, self.probes, self.image_shape, self.n_columns, limits, title
         )
         _state_scale(self.figure_, self.image_, [self.ax_], label, extend)
         return self
@@ -610,18 +610,9 @@ class SampleDisplay:
         SampleDisplay
             The display.
         """
-        n_samples, n_features = self.samples.shape
-        shape = _image_shape(n_features, self.image_shape)
-        n_columns = min(self.n_columns, n_samples)
-        n_rows = math.ceil(n_samples / n_columns) if shape else n_samples
-        self.figure_, (self.ax_,) = _new_axes(ax, [_height(shape, n_rows, n_columns)])
-        self.image_ = _draw(
-            self.ax_,
-            self.samples,
-            shape,
-            n_columns,
-            _limits(self.samples),
-            f"{n_samples} fantasies after {self.n_gibbs_steps} Gibbs steps",
+        title = f"{len(self.samples)} fantasies after {self.n_gibbs_steps} Gibbs steps"
+        self.figure_, self.ax_, self.image_ = _draw_grid(
+            ax, self.samples, self.image_shape, self.n_columns, _limits(self.samples), title
         )
         _state_scale(self.figure_, self.image_, [self.ax_], "value")
         return self
@@ -651,7 +642,7 @@ class LossCurveDisplay:
     >>> from skdbn.plotting import LossCurveDisplay
     >>> rbm = RBMTransformer(20, n_iter=5, random_state=0).fit(load_digits()[0])
     >>> LossCurveDisplay.from_estimator(rbm).axes_[0].get_title()
-    'pretraining: reconstruction error'
+    'pretrain: reconstruction error'
     """
 
     def __init__(self, curves):
@@ -678,18 +669,14 @@ class LossCurveDisplay:
         ValueError
             When there is no curve.
         """
-        net = model.steps[-1][1] if hasattr(model, "steps") else model
-        curves = {}
-        if not hasattr(net, "rbms_") or net.rbms_:
-            curves["pretraining: reconstruction error"] = [
-                rbm.loss_curve_ for rbm in machines(model)
-            ]
-        for name, curve in (
-            ("softmax phase", "softmax_loss_curve_"),
-            ("fine-tuning", "loss_curve_"),
-        ):
-            if hasattr(net, "rbms_") and getattr(net, curve):
-                curves[f"{name}: cross-entropy in nats"] = [getattr(net, curve)]
+        net, curves = model.steps[-1][1] if hasattr(model, "steps") else model, {}
+        if getattr(net, "rbms_", True):  # a machine has none, and is one
+            error = "pretrain: reconstruction error"
+            curves[error] = [rbm.loss_curve_ for rbm in machines(model)]
+        if hasattr(net, "rbms_"):
+            for phase, name in (("softmax", "softmax_loss_curve_"), ("finetune", "loss_curve_")):
+                if getattr(net, name):
+                    curves[f"{phase}: cross-entropy in nats"] = [getattr(net, name)]
         if not curves:
             raise ValueError(
                 f"model == {model!r} has no curves to draw: no phase of its training made a pass."

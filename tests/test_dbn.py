@@ -567,7 +567,7 @@ def test_verbose_prints_a_line_for_each_pass_of_each_phase(capsys):
     make_net(early_stopping=True, verbose=1).fit(X, Y)
     out = capsys.readouterr().out
     assert out.count("validation loss") == 4
-    assert out.count("validation accuracy") == 2
+    assert out.count("validation score") == 2
 
 
 # -- copies

@@ -14,6 +14,7 @@ class Learner:
     def __init__(self, gradient=lambda indices: -1.0, losses=()):
         self.parameters = np.zeros(1)
         self.given, self.losses, self.n_looks = gradient, losses, 0
+        self.engine, self.n_samples, self.batch_size = ENGINES["numpy"](np.float64, 0), 10, 4
 
     def gradient(self, indices, scale):
         return np.full(1, scale * self.given(indices))
@@ -36,13 +37,19 @@ class Learner:
         self.n_looks = state["n_looks"]
 
 
-def make_training(learner=None, optimizer=None, **options):
-    engine = ENGINES["numpy"](np.float64, 0)
-    optimizer = optimizer or SGD(engine, 1, 1, 1.0, momentum=0.0)
-    sizes = {"n_samples": 10, "batch_size": 4, "remedy": "Do this."}
-    attributes = {"loss_curve_": [], "n_iter_": 0}
+class Estimator:
+    """What a training takes from the estimator whose parameters it trains."""
+
+    _fitted, tol = ("loss_curve_", "n_iter_", "weight_"), 0.0
+
+    def __init__(self, n_iter_no_change):
+        self.n_iter_no_change, self.loss_curve_, self.n_iter_ = n_iter_no_change, [], 0
+
+
+def make_training(learner=None, optimizer=None, patience=None):
     learner = learner or Learner()
-    return Training(learner, optimizer, engine, attributes=attributes, **sizes, **options)
+    optimizer = optimizer or SGD(learner.engine, 1, 1, 1.0, momentum=0.0)
+    return Training(learner, optimizer, Estimator(patience), "Do this.", patience is not None)
 
 
 def run(training, n_passes=3):
@@ -191,12 +198,10 @@ def test_training_stops_without_a_fall_and_ends_with_the_best_pass():
 @pytest.mark.parametrize("n_made", [1, 2, 3])
 def test_training_goes_on_from_its_state_to_the_same_bits(name, n_made):
     def noisy(n_passes, state=None, parameters=None):
-        engine = ENGINES["numpy"](np.float64, 0)
-        optimizer = OPTIMIZERS[name](engine, 1, 1, 0.1)
         learner = Learner(losses=[3.0, 1.0, 2.0, 4.0])
-        learner.given = lambda indices: engine.normal((1,))[0] * indices[0]
+        optimizer = OPTIMIZERS[name](learner.engine, 1, 1, 0.1)
+        learner.given = lambda indices: learner.engine.normal((1,))[0] * indices[0]
         training = make_training(learner, optimizer, patience=9)
-        training.engine = engine
         if state is not None:
             learner.parameters[:] = parameters
             training.set_state(state)

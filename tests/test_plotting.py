@@ -177,7 +177,7 @@ def test_loss_curves_of_a_machine_and_of_a_network_without_machines():
     assert len(LossCurveDisplay.from_estimator(RBM).axes_) == 1
     control = DBNClassifier((5,), pretrain=False, softmax_iter=0, finetune_iter=2).fit(X, Y)
     display = LossCurveDisplay.from_estimator(make_pipeline(MinMaxScaler(), control).fit(X, Y))
-    assert [axis.get_title() for axis in display.axes_] == ["fine-tuning: cross-entropy in nats"]
+    assert [axis.get_title() for axis in display.axes_] == ["finetune: cross-entropy in nats"]
 
 
 def test_network_without_a_pass_has_no_curves():

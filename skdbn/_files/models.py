@@ -177,7 +177,6 @@ def _check_machine(model):
     }
     arrays = [(getattr(model, name), shape) for name, shape in shapes.items()]
     _check_arrays(arrays, model.components_.dtype)
-    _check_number(model._n_features_out, n_components)
     visible_units, hidden_units = model._units
     RBMTransformer(visible_units=visible_units, hidden_units=hidden_units)._check_parameters()
     model._restored()  # raises when the optimizer or the random numbers could not go on

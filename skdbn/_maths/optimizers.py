@@ -246,11 +246,7 @@ class Adam:
         dict
             A number and copies of arrays.
         """
-        return {
-            "n_steps": self.n_steps,
-            "means": self.means.copy(),
-            "squares": self.squares.copy(),
-        }
+        return {"n_steps": self.n_steps, "means": self.means.copy(), "squares": self.squares.copy()}
 
     def set_state(self, state):
         """Go on from a state.

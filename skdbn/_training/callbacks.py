@@ -21,11 +21,8 @@ class InertTask:
 
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-
-    HAS_CALLBACKS = True
+    from sklearn.callback import CallbackSupportMixin, with_callbacks  # noqa: F401
 except ImportError:  # scikit-learn 1.8
-    HAS_CALLBACKS = False
 
     class CallbackSupportMixin:
         """What an estimator needs so that `fit` can be written once for both versions."""
@@ -39,15 +36,9 @@ except ImportError:  # scikit-learn 1.8
         return method
 
 
+HAS_CALLBACKS = hasattr(CallbackSupportMixin, "set_callbacks")
+
+
 def callbacks_of(estimator):
     """Return the callbacks that were set on an estimator."""
     return getattr(estimator, "_skl_callbacks", [])
-
-
-__all__ = [
-    "HAS_CALLBACKS",
-    "CallbackSupportMixin",
-    "InertTask",
-    "callbacks_of",
-    "with_callbacks",
-]

@@ -10,19 +10,19 @@ from contextlib import contextmanager
 
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
 from skdbn import _version
 from skdbn._training.callbacks import CallbackSupportMixin, InertTask
-from skdbn._training.checks import MAX_SEED, whole_number
+from skdbn._training.checks import FLOATS, MAX_SEED, whole_number
 from skdbn._training.diagnosis import warn, warn_of_other_version
-from skdbn._training.loop import DivergenceError, InterruptedTrainingWarning, minimize
+from skdbn._training.loop import (
+    DivergenceError,
+    InterruptedTrainingWarning,
+    fitted_attributes,
+    minimize,
+)
 
-SHOWN = {  # of the points of a pass, and how it is called there
-    "loss_curve_": "loss",
-    "softmax_loss_curve_": "loss",
-    "validation_loss_curve_": "validation loss",
-    "validation_scores_": "validation accuracy",
-}
 # What a file that is wrong leads to.
 DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -37,6 +37,11 @@ def damages_told(what):
             f"{what} is damaged: a part is missing or does not fit the others "
             f"({type(error).__name__}: {error})."
         ) from error
+
+
+def _word(name):
+    """Return what a point of a curve is called, such as "loss" for ``loss_curve_``."""
+    return name.removesuffix("_curve_").removesuffix("s_").replace("_", " ")
 
 
 def draw_seeds(estimator, uses):
@@ -136,8 +141,7 @@ class Run:
 
     def _snapshot(self):
         """Return copies of the fitted attributes, as if training had stopped now."""
-        fitted, names = vars(self.estimator), self.estimator._fitted
-        return copy.deepcopy({name: fitted[name] for name in names if name in fitted})
+        return copy.deepcopy(fitted_attributes(self.estimator))
 
     # -- the phases
 
@@ -232,12 +236,11 @@ class Run:
             print(f"[{type(self.estimator).__name__}] {message}", flush=True)
 
     def _pass(self, points, seconds):
-        """Return a line about a pass: the loss and what was measured on held-out rows."""
-        shown = [f"{word} {points[name]:.5f}" for name, word in SHOWN.items() if name in points]
-        return (
-            f"{self._phase}: pass {self._n_made} of {self._n_planned}: {', '.join(shown)}, "
-            f"{seconds:.1f} s"
-        )
+        """Return a line about a pass: its losses and scores."""
+        names = [name for name in points if "loss" in name or "score" in name]
+        shown = [f"{_word(name)} {points[name]:.5f}, " for name in names]
+        n_passes = f"pass {self._n_made} of {self._n_planned}"
+        return f"{self._phase}: {n_passes}: {''.join(shown)}{seconds:.1f} s"
 
     def get_state(self):
         """Return what the rest of the fit depends on, beside the estimator and the data."""
@@ -257,6 +260,10 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     """
 
     _fitted = ()
+
+    def _validate(self, X, *y, dtype=FLOATS, reset=False):
+        """Return X as a C-contiguous array or a CSR matrix of floats, and y where it is given."""
+        return validate_data(self, X, *y, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
 
     def __getstate__(self):
         state = {**super().__getstate__(), "_skdbn_version": _version.__version__}

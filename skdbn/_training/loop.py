@@ -3,6 +3,7 @@
 Contrastive divergence and backpropagation are both "a gradient of a minibatch". What differs is a
 learner: it has the vector `parameters`, which is trained in place, and the members
 
+* ``engine``, ``n_samples``, ``batch_size``: random numbers, rows in all and in a minibatch;
 * ``gradient(indices, scale)``: the gradient of a minibatch, times a factor;
 * ``look()``: a point for each curve after a pass, and the loss of held-out rows or None;
 * ``arrays(parameters)``: the fitted attributes that are views of a vector of parameters;
@@ -27,6 +28,12 @@ class DivergenceError(ValueError):
 
 class InterruptedTrainingWarning(UserWarning):
     """Training was interrupted: the parameters are those of the last finished pass."""
+
+
+def fitted_attributes(estimator):
+    """Return those of an estimator's fitted attributes that it has."""
+    fitted = vars(estimator)
+    return {name: fitted[name] for name in estimator._fitted if name in fitted}
 
 
 class Best(NamedTuple):
@@ -62,37 +69,20 @@ class Training:
         What is trained.
     optimizer : optimizer
         What moves the parameters.
-    engine : engine
-        Where memory and random numbers come from.
-    n_samples, batch_size : int
-        Rows in all and in a minibatch; the last minibatch of a pass may be shorter.
-    attributes : dict
-        Fitted attributes before the first pass; curves go on from there.
+    estimator : TrainedEstimator
+        Its fitted attributes are those before the first pass: curves go on from there. Its
+        `n_iter_no_change` and `tol` are those of early stopping.
     remedy : str
         What a user can do when training diverges: a sentence for the message.
-    patience : int, default=None
-        Passes without a fall of the held-out loss after which training stops. None for never.
-    tol : float, default=0.0
-        Smallest fall that counts.
+    stops_early : bool, default=False
+        Whether early stopping ends training and keeps the best pass.
     """
 
-    def __init__(
-        self,
-        learner,
-        optimizer,
-        engine,
-        *,
-        n_samples,
-        batch_size,
-        attributes,
-        remedy,
-        patience=None,
-        tol=0.0,
-    ):
-        self.learner, self.optimizer, self.engine = learner, optimizer, engine
-        self.n_samples, self.batch_size = n_samples, batch_size
-        self.remedy, self.patience, self.tol = remedy, patience, tol
-        self.finished = Finished(0, attributes, Best())
+    def __init__(self, learner, optimizer, estimator, remedy, stops_early=False):
+        self.learner, self.optimizer, self.engine = learner, optimizer, learner.engine
+        self.patience = estimator.n_iter_no_change if stops_early else None
+        self.tol, self.remedy = estimator.tol, remedy
+        self.finished = Finished(0, fitted_attributes(estimator), Best())
 
     def end_pass(self):
         """Look at what a pass reached and keep a copy of it; return the points of the curves."""
@@ -160,16 +150,17 @@ def minimize(training, n_passes, *, begin_of_pass=lambda: None, end_of_pass):
     `end_of_pass` is called after each of them, and stops training when it returns True. Returns
     whether it did. Raises DivergenceError when a parameter is not finite after a pass.
     """
-    learner, optimizer, n_samples = training.learner, training.optimizer, training.n_samples
+    learner, optimizer = training.learner, training.optimizer
+    n_samples, batch_size = learner.n_samples, learner.batch_size
     # What overflows leaves a parameter that is not finite, and that is reported here.
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(training.finished.n_passes, n_passes):
             begin_of_pass()
             order = training.engine.permutation(n_samples)
-            for start in range(0, n_samples, training.batch_size):
+            for start in range(0, n_samples, batch_size):
                 progress = (i + start / n_samples) / n_passes
                 scale = optimizer.scale(progress)
-                gradients = learner.gradient(order[start : start + training.batch_size], scale)
+                gradients = learner.gradient(order[start : start + batch_size], scale)
                 optimizer.step(learner.parameters, gradients, progress)
             if not training.engine.all_finite(learner.parameters):
                 raise training.divergence("a parameter")
