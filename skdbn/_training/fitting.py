@@ -238,7 +238,8 @@ class Run:
     def _pass(self, points, seconds):
         """Return a line about a pass: its losses and scores."""
         names = [name for name in points if "loss" in name or "score" in name]
-        shown = [f"{_word(name)} {points[name]:.5f}, " for name in names]
+        words = [_word(name.removeprefix(f"{self._phase}_")) for name in names]
+        shown = [f"{word} {points[name]:.5f}, " for word, name in zip(words, names, strict=True)]
         n_passes = f"pass {self._n_made} of {self._n_planned}"
         return f"{self._phase}: {n_passes}: {''.join(shown)}{seconds:.1f} s"
 
