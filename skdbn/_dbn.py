@@ -113,7 +113,7 @@ def _take_frozen(run, net, i, template, rows, phase):
     if i == len(net.rbms_):
         run.report(f"{phase}: given, {rows.X.shape[1]} to {template.n_components} units")
         _take(net, i, copy.deepcopy(template.estimator))
-    run.go_through(phase, 0, None)
+    run.go_through(phase)
 
 
 def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
@@ -124,7 +124,7 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
     if has_begun and not run.resumes(phase):
         n_missing = 0 if machine._stopped else max(0, template.n_iter - machine.n_iter_)
         if n_missing == 0:
-            run.go_through(phase, 0, None)
+            run.go_through(phase)
             return
     run.report(f"{phase}: {rows.X.shape[1]} to {template.n_components} units")
     parameters = {**template.get_params(deep=False), "random_state": run.seeds[phase]}
@@ -137,7 +137,7 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
     stopped = run.go_through(
         phase,
         n_missing,
-        lambda: net.rbms_[i]._training(rows.X, held_out, seeds["split"]),
+        lambda: net.rbms_[i]._new_training(rows.X, held_out, seeds["split"]),
         publish=lambda attributes: _take(net, i, machine, attributes),
         where=where,
         verbose=template.verbose,

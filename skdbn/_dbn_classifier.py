@@ -259,7 +259,8 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Warns
         -----
         DataRangeWarning
-            When X has values outside of what the visible units stand for.
+            When X has values, or X_val many values, outside of what the visible units of the
+            first machine stand for. Without pretraining there are none.
         HiddenUnitsWarning, GrowingWeightsWarning
             When pretraining of a layer went wrong.
         NotConvergedWarning
@@ -284,7 +285,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         rows, held_out = hold_out(self, rows, held_out, run.seeds["split"], rows.y)
         run.start(self._starting(run, templates, rows, held_out, classes))
         n_phases = self.pretrain * len(layers) + 2
-        with run.told(rows, held_out, n_phases, lambda: classes[rows.y]):
+        with run.callbacks_told(rows, held_out, n_phases, lambda: classes[rows.y]):
             if self.pretrain and not run.is_past(*layers):
                 pretrain(run, self, templates, rows, held_out)
             run.go_through(
@@ -360,7 +361,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         unknown = np.setdiff1d(y_val, classes)
         if len(unknown):
             raise ValueError(
-                f"y_val has {unknown[0]}, which is none of the classes in y: {classes}."
+                f"y_val has {unknown[0]}, which is not among the classes in y: {classes}."
             )
         if self.pretrain:
             template._warn_of_held_out_range(X_val)

@@ -1,6 +1,6 @@
 """Machines and networks as the training loop sees them.
 
-The rule: a learner copies the parameters that it trains, and hands out fitted attributes that are
+The rule: a learner copies the parameters that it trains, and returns fitted attributes that are
 views of another copy. `skdbn._training.loop` says what its members are.
 """
 
@@ -21,8 +21,8 @@ N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 class MachineLearner:
     """A machine on its rows, as the training loop sees it.
 
-    It takes the parameters, the chains and the random numbers from the fitted attributes of an
-    RBMTransformer, and hands out new ones.
+    It takes the parameters and the chains from the fitted attributes of an RBMTransformer, and
+    returns new ones.
     """
 
     def __init__(self, machine, X, X_val, engine, optimizer):
@@ -69,7 +69,7 @@ class MachineLearner:
         likelihood_gradient(self.rbm, phases, self.gradient_views, scale)
         return self.gradients
 
-    def look(self):
+    def end_pass(self):
         """Return a point for each curve, and the reconstruction error of the held-out rows."""
         self.n_iter += 1
         self.prepare_pass()
@@ -117,7 +117,7 @@ class MachineLearner:
 class NetworkLearner:
     """The layers of a network from some layer up, as the training loop sees them.
 
-    It copies the weights, and takes those of the layers below into what it hands out.
+    It trains a copy of the weights, and returns them with those of the layers below.
     """
 
     def __init__(self, network, lowest, rows, held_out, batch_size, curve, perturbations):
@@ -143,7 +143,7 @@ class NetworkLearner:
         self.losses.append(loss * n)
         return self.gradients
 
-    def look(self):
+    def end_pass(self):
         """Return a point for each curve, and minus the accuracy on the held-out rows."""
         points = {self.curve: sum(self.losses) / self.n_samples}
         self.losses.clear()
@@ -169,4 +169,4 @@ class NetworkLearner:
         return {}
 
     def set_state(self, state):
-        """Go on from nothing."""
+        """Do nothing."""

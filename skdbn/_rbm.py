@@ -93,7 +93,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Smallest fall of the error that counts for early stopping.
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters, the optimizer state, the chains and the
-        random numbers that an earlier fit left, for `n_iter` more passes.
+        random numbers that an earlier fit left, for `n_iter` more passes. After early stopping the
+        parameters are those of the best pass, all else is that of the last one.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the order of rows, and the states that are drawn.
     verbose : int, default=0
@@ -108,13 +109,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     intercept_hidden_ : ndarray of shape (n_components,)
         Intercepts of the hidden units.
     h_samples_ : ndarray of shape (batch_size, n_components)
-        Hidden states drawn last; the chains of "pcd", of which a minibatch of n rows moves the
-        first n.
+        Hidden states drawn last. With "pcd" they are the persistent chains: a minibatch of n rows
+        moves the first n. A fit that goes on with larger minibatches adds chains.
     loss_curve_ : list of float
         Reconstruction error after each pass: the mean squared difference between data and
-        ``inverse_transform(transform(X))``, on at most 1000 rows drawn at the start of a fit.
+        ``inverse_transform(transform(X))``, on a tenth of the rows, at least a minibatch and at
+        most 1000, drawn at the start of a fit.
     validation_loss_curve_ : list of float
-        The same of at most 1000 held-out rows, when there are any.
+        The same of at most 1000 held-out rows; empty when the last fit had none.
     free_energy_gap_curve_ : list of float
         Mean free energy of the held-out rows minus that of the watched training rows, in nats
         after each pass, when there are held-out rows. A gap that grows from pass to pass shows
@@ -125,7 +127,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     saturated_units_curve_ : list of float
         Share of binary hidden units within 0.05 of 0 or 1 in every watched row.
     n_iter_ : int
-        Passes behind the parameters.
+        Passes made. With `early_stopping` the parameters are those of the best of them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -248,7 +250,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
-        with Run(self, goes_on=self.warm_start is True) as run:
+        with Run(self, goes_on=self.warm_start) as run:
             self._fit(run, X, y, X_val)
         return self
 
@@ -288,7 +290,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             run.draw_seeds(*SEEDS)
             X = self._read(X, run.goes_on)
             run.start(self._starting(X, run.seeds["training"], run.goes_on))
-            run.go_through("fit", 1, lambda: self._training(X, None, run.seeds["split"]))
+            run.go_through("fit", 1, lambda: self._new_training(X, None, run.seeds["split"]))
         return self
 
     @with_callbacks
@@ -302,9 +304,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         rows = Rows(X, one_for_each_row(y, X.shape[0]))
         (X, y), held_out = hold_out(self, rows, held_out, run.seeds["split"])
         run.start(self._starting(X, run.seeds["training"], run.goes_on, held_out is not None))
-        with run.told(Rows(X), held_out, self.n_iter, y):
+        with run.callbacks_told(Rows(X), held_out, self.n_iter, y):
             self._stopped = run.go_through(
-                "fit", self.n_iter, lambda: self._training(X, held_out, run.seeds["split"])
+                "fit", self.n_iter, lambda: self._new_training(X, held_out, run.seeds["split"])
             )
             self._warn_of_outcome()
 
@@ -426,7 +428,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         optimizer.set_state(self._kept["optimizer"])
         return engine, optimizer
 
-    def _training(self, X, held_out, seed):
+    def _new_training(self, X, held_out, seed):
         """Return the training of the machine on X, which goes on from its fitted attributes."""
         engine, optimizer = self._restored()
         X_val = None if held_out is None else held_out.X

@@ -94,7 +94,7 @@ def _split(model):
     first = next((i for i, step in enumerate(steps) if _is_model(step)), None)
     if first is None:
         raise TypeError(
-            f"model == {model!r} has no restricted Boltzmann machine: hand in a fitted "
+            f"model == {model!r} has no restricted Boltzmann machine: pass a fitted "
             "RBMTransformer, a list or a Pipeline of them, or a DBNClassifier with pretrain=True."
         )
     found = []
@@ -111,7 +111,7 @@ def _split(model):
         if above.n_features_in_ != below.components_.shape[0]:
             raise ValueError(
                 f"A machine of {below.components_.shape[0]} hidden units lies below one that "
-                f"was trained on {above.n_features_in_} features: hand in the machines of one "
+                f"was trained on {above.n_features_in_} features: pass the machines of one "
                 "stack, the one next to the data first."
             )
     return steps[:first], found
@@ -206,7 +206,7 @@ def reconstruct(model, X, n_layers=None):
     for step in reversed(steps):
         if not hasattr(step, "inverse_transform"):
             raise TypeError(
-                f"{step!r} in front of the machines has no inverse_transform: hand in the "
+                f"{step!r} in front of the machines has no inverse_transform: pass the "
                 "machines alone and the data as they see them."
             )
         X = step.inverse_transform(X)

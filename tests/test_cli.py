@@ -647,12 +647,35 @@ def test_checkpoint_goes_on_to_the_same_model(tmp_path, capsys, monkeypatch, mom
     assert main([*job, "--out", "resumed"]) == 0
     shown = capsys.readouterr()
     assert "going on from checkpoint" in shown.err
-    assert len(read_report(tmp_path / "resumed")["results"]) == n_rows
+    report = read_report(tmp_path / "resumed")
+    assert (len(report["results"]), report["resumed"]) == (n_rows, True)
+    assert not read_report(tmp_path / "whole")["resumed"]
     whole, resumed = (load_model(tmp_path / f"{name}/model.npz") for name in ("whole", "resumed"))
     X = load_digits()[1]
     np.testing.assert_array_equal(whole.predict_proba(X), resumed.predict_proba(X))
     assert whole.get_params(deep=False).keys() == resumed.get_params(deep=False).keys()
     assert (resumed.warm_start, resumed.softmax_iter) == (False, 2)
+
+
+def test_checkpoint_in_a_folder_that_is_missing_is_refused_before_training(capsys):
+    line = refusal([*QUICK, "--checkpoint", "nothing/checkpoint"], capsys)
+    assert "--checkpoint nothing/checkpoint: its folder does not exist" in line
+
+
+@pytest.mark.parametrize(
+    ("moment", "name"),
+    [
+        (MACHINE_PASS.format(1), "DBNClassifier, pretraining"),
+        (SOFTMAX_PASS.format(1), "DBNClassifier, softmax phase"),
+        (FINETUNE_PASS.format(1), "DBNClassifier"),
+    ],
+)
+def test_last_row_is_named_by_the_phase_that_training_reached(
+    moment, name, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, "stderr", InterruptingStream(moment))
+    assert main([*QUICK, "--out", "out"]) == 130
+    assert read_report(tmp_path / "out")["results"][-1]["name"] == name
 
 
 @needs_callbacks

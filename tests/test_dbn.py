@@ -322,9 +322,9 @@ def test_held_out_rows_are_not_trained_on():
     seen = []
 
     class Recording(RBMTransformer):
-        def _training(self, X, held_out, seed):
+        def _new_training(self, X, held_out, seed):
             seen.append((len(X), len(held_out.X)))
-            return super()._training(X, held_out, seed)
+            return super()._new_training(X, held_out, seed)
 
     make_net(rbm=Recording(n_iter=1), early_stopping=True, validation_fraction=0.25).fit(
         marked, labels

@@ -91,7 +91,7 @@ def test_loss_that_still_falls_warns_and_a_settled_one_does_not():
 def test_network_that_only_guesses_warns():
     labels = np.random.default_rng(0).integers(0, 2, len(X))
     net = DBNClassifier((5,), pretrain=False, learning_rate_init=1e-6, random_state=0)
-    with pytest.warns(NotConvergedWarning, match="that of guessing: .* learned next to nothing"):
+    with pytest.warns(NotConvergedWarning, match="that of guessing, .* learned next to nothing"):
         net.fit(X, labels)
 
 
@@ -176,7 +176,7 @@ def test_held_out_rows_are_checked():
         rbm.fit(X, X_val=X_TEST[:, 1:])
     with pytest.raises(ValueError, match="X_val and y_val belong together"):
         net.fit(X, Y, X_val=X_TEST)
-    with pytest.raises(ValueError, match="y_val has 77, which is none of the classes in y"):
+    with pytest.raises(ValueError, match="y_val has 77, which is not among the classes in y"):
         net.fit(X, Y, X_val=X_TEST[:2], y_val=[1, 77])
     with pytest.raises(ValueError, match=r"cannot hold out some of 1 rows: .* or set early_stop"):
         RBMTransformer(5, early_stopping=True).fit(X[:1])

@@ -223,7 +223,7 @@ def test_wrong_width_is_refused_with_both_numbers():
 def test_step_without_a_way_back_is_refused():
     pipeline = make_pipeline(NoWayBack(), LOWER)
     hidden_activations(pipeline, X)
-    with pytest.raises(TypeError, match="no inverse_transform: hand in the machines alone"):
+    with pytest.raises(TypeError, match="no inverse_transform: pass the machines alone"):
         reconstruct(pipeline, X)
 
 

@@ -19,7 +19,7 @@ class Learner:
     def gradient(self, indices, scale):
         return np.full(1, scale * self.given(indices))
 
-    def look(self):
+    def end_pass(self):
         loss = self.losses[self.n_looks] if self.losses else None
         self.n_looks += 1
         return {"loss_curve_": float(self.n_looks)}, loss
@@ -128,7 +128,7 @@ def test_overflow_is_reported_as_divergence_and_not_as_a_numpy_warning():
 
 def test_loss_that_is_not_finite_is_divergence_too():
     training = make_training()
-    training.learner.look = lambda: ({"loss_curve_": np.inf}, None)
+    training.learner.end_pass = lambda: ({"loss_curve_": np.inf}, None)
     with pytest.raises(DivergenceError, match="in pass 1: the loss is not finite. Do this."):
         run(training)
 

@@ -130,14 +130,24 @@ OPTIONS = {
 }
 
 
+def make_net(**options):
+    quick = {"rbm": RBMTransformer(n_iter=2), "softmax_iter": 2, "finetune_iter": 2}
+    options = {**quick, "random_state": 0, "early_stopping": True, **options}
+    return DBNClassifier((9, 7), **options)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A net without any new part."""
+    return make_net().fit(X, Y)
+
+
 @pytest.fixture(params=PARTS)
-def net(request, monkeypatch):
+def net(request, plain, monkeypatch):
     """A net that is made with a part that a newcomer wrote."""
     room, name, part = PARTS[request.param]
     monkeypatch.setitem(room, name, part)
-    quick = {"rbm": RBMTransformer(n_iter=2), "softmax_iter": 2, "finetune_iter": 2}
-    options = {**quick, **OPTIONS[request.param]}
-    return DBNClassifier((9, 7), random_state=0, early_stopping=True, **options)
+    return make_net(**OPTIONS[request.param])
 
 
 def assert_same_bits(one, other):
@@ -150,10 +160,8 @@ def assert_same_bits(one, other):
     assert one.validation_scores_ == other.validation_scores_
 
 
-def test_new_part_trains_and_changes_what_is_learned(net):
+def test_new_part_trains_and_changes_what_is_learned(net, plain):
     net.fit(X, Y)
-    plain = DBNClassifier((9, 7), random_state=0, early_stopping=True, rbm=RBMTransformer(n_iter=2))
-    plain.set_params(softmax_iter=2, finetune_iter=2, solver="sgd").fit(X, Y)
     assert np.isfinite(net.predict_proba(X_TEST)).all()
     assert (net.coefs_[0] != plain.coefs_[0]).any()
 
@@ -197,8 +205,10 @@ def test_training_with_a_new_part_that_is_killed_resumes_to_the_same_bits(net, n
     path = tmp_path / "checkpoint"
     child = os.fork()
     if child == 0:
-        net.set_callbacks(Checkpoint(path), Killer(n_passes)).fit(X, Y)
-        os._exit(0)
+        try:
+            net.set_callbacks(Checkpoint(path), Killer(n_passes)).fit(X, Y)
+        finally:
+            os._exit(1)  # whatever went wrong
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
     assert_same_bits(resume(path, X, Y), net.fit(X, Y))
 

@@ -62,7 +62,7 @@ def test_file_of_another_kind_is_refused(path):
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, np.array([object()]), 1j, b"bytes"])
 def test_what_can_not_be_stored_is_refused_and_leaves_the_older_file(path, value):
-    with pytest.raises(TypeError, match="can not be stored"):
+    with pytest.raises(TypeError, match="cannot be stored"):
         write(path, "model", {"value": value})
     assert os.listdir(path.parent) == ["file"]
     assert_same(read(path, "model"), {**TREE, "scalar": 0.5})

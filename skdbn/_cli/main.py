@@ -30,7 +30,12 @@ from skdbn._cli.report import draw, evaluate, table, write
 N_NEIGHBORS = 3
 MAX_INTEGER = 2**32 - 1  # the largest seed, and more than any other option has a use for
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
-SOFTMAX_ROW, NET_ROW = "DBNClassifier, softmax phase", "DBNClassifier"
+# Rows of a net, by the phase that its training reached.
+PRETRAINED, SOFTMAX, FINE_TUNED = (
+    "DBNClassifier, pretraining",
+    "DBNClassifier, softmax phase",
+    "DBNClassifier",
+)
 
 
 def main(arguments=None):
@@ -170,6 +175,8 @@ def _prepare(options, data):
         if options.out.exists() and not options.out.is_dir():
             raise ValueError(f"--out {options.out} exists and is not a folder.")
         options.out.mkdir(parents=True, exist_ok=True)
+    if options.checkpoint is not None and not options.checkpoint.absolute().parent.is_dir():
+        raise ValueError(f"--checkpoint {options.checkpoint}: its folder does not exist.")
     if options.out is not None or data.X_submission is not None:
         tempfile.TemporaryFile(dir=options.out or Path()).close()  # it can be written to
 
@@ -190,17 +197,23 @@ def _run(options, data):
         finished = True
         if options.load is None:
             net, seconds, finished = _train(options, net, partial, data, rows)
-        fine_tuned = options.load is not None or rows[1:] or getattr(net, "loss_curve_", [])
-        rows.append(evaluate(NET_ROW if fine_tuned else SOFTMAX_ROW, net, data, seconds))
+        rows.append(evaluate(_reached(net, finished, rows), net, data, seconds))
     except KeyboardInterrupt:
         finished = False
     print(table(rows))
-    write(options, data, net, rows, finished)
+    write(options, data, net, rows, finished, partial is not None)
     if options.out is not None or options.show:
         draw(options, data, net)
     if not finished:
         print("skdbn: interrupted: this is what was learned so far", file=sys.stderr)
     return 0 if finished else INTERRUPTED
+
+
+def _reached(net, finished, rows):
+    """Return the name of the last row, by the phase that training reached."""
+    if finished or rows[1:] or getattr(net, "loss_curve_", []):
+        return FINE_TUNED
+    return SOFTMAX if getattr(net, "softmax_loss_curve_", []) else PRETRAINED
 
 
 def _nearest_neighbors(data):
@@ -276,7 +289,7 @@ class SoftmaxRow:
         """Append the row of the softmax phase; take note of the time that this costs."""
         if context.task_name == "softmax":
             now = time.perf_counter()
-            self.rows.append(evaluate(SOFTMAX_ROW, estimator, self.data, now - self.start))
+            self.rows.append(evaluate(SOFTMAX, estimator, self.data, now - self.start))
             self.seconds = time.perf_counter() - now
 
     def teardown(self, estimator, context):
@@ -327,7 +340,7 @@ def _fit_twice(net, data, softmax_row):
         net.set_params(verbose=1, finetune_iter=0).fit(data.X_train, data.y_train)
         if len(net.softmax_loss_curve_) == net.softmax_iter:
             now = time.perf_counter()
-            softmax_row.rows.append(evaluate(SOFTMAX_ROW, net, data, now - softmax_row.start))
+            softmax_row.rows.append(evaluate(SOFTMAX, net, data, now - softmax_row.start))
             softmax_row.seconds = time.perf_counter() - now
             finetune_iter = asked_for["finetune_iter"]
             net.set_params(softmax_iter=0, finetune_iter=finetune_iter, warm_start=True)

@@ -50,11 +50,11 @@ def table(rows):
     return "\n".join(lines)
 
 
-def write(options, data, net, rows, finished):
+def write(options, data, net, rows, finished, resumed):
     """Write the report, the model and, where rows wait for it, the submission."""
     fitted = hasattr(net, "coefs_")
     if options.out is not None:
-        report = json.dumps(_report(options, data, net, rows, finished), indent=2)
+        report = json.dumps(_report(options, data, net, rows, finished, resumed), indent=2)
         _replace(options.out / "report.json", lambda path: path.write_text(report + "\n"))
         if fitted:
             save_model(net, options.out / "model.npz")
@@ -103,8 +103,8 @@ def _displays(net, data):
         yield "loss_curves", LossCurveDisplay.from_estimator(net)
 
 
-def _report(options, data, net, rows, finished):
-    """Return what report.json holds."""
+def _report(options, data, net, rows, finished, resumed):
+    """Return what report.json holds; after resuming, seconds of a fit are those of this run."""
     names = ("layers", "pretrain_iter", "softmax_iter", "finetune_iter", "batch_size")
     if options.load is not None:
         training = {"load": str(options.load)}
@@ -117,6 +117,7 @@ def _report(options, data, net, rows, finished):
         **training,
         "seed": options.seed,
         "finished": finished,
+        "resumed": resumed,
         "results": [row._asdict() for row in rows],
         "reconstruction_error": [rbm.loss_curve_ for rbm in getattr(net, "rbms_", [])],
         "softmax_loss": getattr(net, "softmax_loss_curve_", []),

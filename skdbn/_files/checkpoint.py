@@ -176,7 +176,7 @@ def resume(path, X, y=None, *, X_val=None, y_val=None, callbacks=()):
     ImportError
         When scikit-learn is older than 1.9.
     OSError
-        When the file can not be read.
+        When the file cannot be read.
     ValueError
         When the file is damaged, holds something else, or belongs to other data.
 
@@ -214,7 +214,7 @@ def load_checkpoint(path):
     Raises
     ------
     OSError
-        When the file can not be read.
+        When the file cannot be read.
     ValueError
         When the file is damaged or holds something else.
 

@@ -41,7 +41,7 @@ def save_model(model, path):
     ValueError
         When the model is not fitted, or a parameter was set to what `fit` would refuse.
     OSError
-        When the file can not be written.
+        When the file cannot be written.
 
     See Also
     --------
@@ -87,7 +87,7 @@ def load_model(path):
     Raises
     ------
     OSError
-        When the file can not be read.
+        When the file cannot be read.
     ValueError
         When the file is damaged or holds something else.
 

@@ -35,9 +35,9 @@ def write(path, kind, tree):
     Raises
     ------
     TypeError
-        When something in the tree can not be stored.
+        When something in the tree cannot be stored.
     OSError
-        When the file can not be written.
+        When the file cannot be written.
     """
     arrays = {}
     header = {
@@ -80,7 +80,7 @@ def read(path, kind):
     Raises
     ------
     OSError
-        When the file can not be read.
+        When the file cannot be read.
     ValueError
         When it is damaged, of another kind, or not such a file.
     """
@@ -165,7 +165,7 @@ def _encode(value, arrays):
         if value.dtype == object and all(isinstance(item, str) for item in value.ravel()):
             return {"__objects__": _encode(value.astype(np.str_), arrays)}
         if value.dtype.kind not in KINDS:
-            raise TypeError(f"An array of type {value.dtype} can not be stored.")
+            raise TypeError(f"An array of type {value.dtype} cannot be stored.")
         name = f"array_{len(arrays)}"
         arrays[name] = value
         return {"__array__": name}
@@ -174,7 +174,7 @@ def _encode(value, arrays):
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(
-        f"{value!r} can not be stored: only numbers, texts, None, arrays of them, and lists, "
+        f"{value!r} cannot be stored: only numbers, texts, None, arrays of them, and lists, "
         "tuples and dicts of all these can."
     )
 
@@ -256,7 +256,7 @@ def _read_npy_header(file):
         or not isinstance(fortran_order, bool)
         or not isinstance(descr, str)
     ):
-        raise ValueError("the header of an array is none that numpy.save writes for numbers")
+        raise ValueError("the header of an array was not written by numpy.save for numbers")
     return shape, fortran_order, np.dtype(descr), len(start) + n_digits + length
 
 

@@ -1,10 +1,11 @@
-"""What is said of a training when it ends, and how a warning finds the line of the user.
+"""Warnings at the end of training, and how a warning finds the line of the user.
 
 The rule: a warning has a category of its own, says what was measured, and what to do.
 """
 
 import contextlib
 import copy
+import os
 import pickle
 import sys
 import warnings
@@ -26,7 +27,7 @@ LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
 GROWTH = 1.01  # factor in a pass that counts as growth
 # Code that stands between the line of a user and the one that warns.
 BETWEEN = (
-    *(f"{Path(module.__file__).parent}/" for module in (_version, sklearn, joblib)),
+    *(f"{Path(module.__file__).parent}{os.sep}" for module in (_version, sklearn, joblib)),
     *(module.__file__ for module in (contextlib, copy, pickle)),
 )
 
@@ -120,10 +121,10 @@ def warn_unless_converged(losses, labels):
     before, last = losses
     if last > GUESSING * guessing:
         finding = (
-            f"Fine-tuning ended with a loss of {last:.4g}, and {guessing:.4g} is that of guessing: "
-            "the network has learned next to nothing, or noise, dropout and adversarial steps hide "
-            "what it learned. Raise finetune_iter, try another learning_rate_init, scale X, or "
-            "lower what perturbs the rows."
+            f"Fine-tuning ended with a loss of {last:.4g}, hardly better than that of guessing, "
+            f"{guessing:.4g}: the network has learned next to nothing, or noise, dropout and "
+            "adversarial steps hide what it learned. Raise finetune_iter, try another "
+            "learning_rate_init, scale X, or lower what perturbs the rows."
         )
     elif abs(last - before) > CONVERGED * guessing:
         finding = (

@@ -8,6 +8,7 @@ import copy
 import time
 from contextlib import contextmanager
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
@@ -29,7 +30,7 @@ DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 
 @contextmanager
 def damages_told(what):
-    """Turn whatever a wrong part of a file leads to into a ValueError of one sentence."""
+    """Report any failure caused by a wrong part of a file as a ValueError of one sentence."""
     try:
         yield
     except DAMAGES as error:
@@ -39,7 +40,7 @@ def damages_told(what):
         ) from error
 
 
-def _word(name):
+def _curve_label(name):
     """Return what a point of a curve is called, such as "loss" for ``loss_curve_``."""
     return name.removesuffix("_curve_").removesuffix("s_").replace("_", " ")
 
@@ -51,10 +52,10 @@ def draw_seeds(estimator, uses):
 
 
 class Run:
-    """A fit on its way, as the context of a `with` statement.
+    """A fit in progress, as the context of a `with` statement.
 
-    An error in it gives the estimator its attributes back. Ctrl-C keeps what was learned, and
-    warns, once training has started. Checkpoints find it in the attribute `_run` of the estimator.
+    If the fit fails, the estimator's attributes are restored. Once training has started, Ctrl-C
+    keeps what was learned and warns. Checkpoints find the run in the estimator's attribute `_run`.
 
     Parameters
     ----------
@@ -68,7 +69,10 @@ class Run:
 
     def __init__(self, estimator, state=None, goes_on=False):
         self.estimator = estimator
-        self.goes_on = hasattr(estimator, "n_iter_") and (goes_on or state is not None)
+        is_set = (
+            isinstance(goes_on, bool | np.bool_) and goes_on
+        )  # what is neither is refused later
+        self.goes_on = hasattr(estimator, "n_iter_") and bool(is_set or state is not None)
         self.seeds = self.rows = self.held_out = None
         self._state = state  # of a checkpoint, until its phase comes
         self._before = vars(estimator).copy()
@@ -89,8 +93,9 @@ class Run:
             warn(
                 f"Training was interrupted after {self._n_made} of {self._n_planned} passes of the "
                 f"phase {self._phase!r}: the estimator holds what was learned up to the last "
-                "finished pass. To continue, set warm_start=True and the numbers of passes that "
-                "are missing, and call fit again.",
+                "finished pass. To continue, set warm_start=True and call fit again. Layers that "
+                "are pretrained then make the passes they lack; every other phase makes as many "
+                "as its parameter says.",
                 InterruptedTrainingWarning,
             )
         elif kind is not None:
@@ -116,11 +121,12 @@ class Run:
         self._started = True
 
     @contextmanager
-    def told(self, rows, held_out, n_subtasks, y):
-        """Tell the callbacks that a fit begins and, at the end of the block, that it ends.
+    def callbacks_told(self, rows, held_out, n_subtasks, y):
+        """Tell the callbacks that a fit begins and, after the block, that it ends.
 
-        The result depends on the rows and the held-out ones, or None, and on no other data. `y` is
-        what callbacks are given as such, or a function that returns it.
+        The result of the fit depends on the rows and the held-out rows, or None, and on no other
+        data. `y` is what callbacks get, or a function that returns it. The block may end early by
+        Ctrl-C; it must reach the phase of a checkpoint.
         """
         self.rows, self.held_out = rows, held_out
         self._told = {
@@ -136,7 +142,7 @@ class Run:
         except KeyboardInterrupt:
             self._interrupted = True
         if self._state is not None and not self._interrupted:
-            raise ValueError("The checkpoint is damaged: it is of a phase that does not come.")
+            raise ValueError("The checkpoint is damaged: it names a phase that this fit lacks.")
         self._task.call_on_fit_task_end(**self._told)
 
     def _snapshot(self):
@@ -146,24 +152,24 @@ class Run:
     # -- the phases
 
     def is_past(self, *phases):
-        """Tell whether phases lie behind the checkpoint."""
+        """Tell whether the next phases, which are named, lie behind the checkpoint."""
         return self._state is not None and self._state["phase"] not in phases
 
     def resumes(self, phase):
         """Tell whether the checkpoint was written in a phase."""
         return self._state is not None and self._state["phase"] == phase
 
-    def go_through(self, phase, n_passes, build, publish=None, where="", verbose=0):
-        """Make the passes of a phase; return whether it was stopped before the last.
+    def go_through(self, phase, n_passes=0, build=None, publish=None, where="", verbose=0):
+        """Make the passes of a phase; return whether it stopped early.
 
         Parameters
         ----------
         phase : str
             Its one name: that of its task, in checkpoints and in what is printed. "fit" where
             the fit has no other phases.
-        n_passes : int
+        n_passes : int, default=0
             Passes to make; the most that a checkpoint of the phase may have planned.
-        build : callable
+        build : callable, default=None
             Returns the `Training`. Not called when there are no passes.
         publish : callable, optional
             Called with all fitted attributes that training changed, after each pass. By default
@@ -238,7 +244,7 @@ class Run:
     def _pass(self, points, seconds):
         """Return a line about a pass: its losses and scores."""
         names = [name for name in points if "loss" in name or "score" in name]
-        words = [_word(name.removeprefix(f"{self._phase}_")) for name in names]
+        words = [_curve_label(name.removeprefix(f"{self._phase}_")) for name in names]
         shown = [f"{word} {points[name]:.5f}, " for word, name in zip(words, names, strict=True)]
         n_passes = f"pass {self._n_made} of {self._n_planned}"
         return f"{self._phase}: {n_passes}: {''.join(shown)}{seconds:.1f} s"

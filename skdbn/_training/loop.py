@@ -5,7 +5,7 @@ learner: it has the vector `parameters`, which is trained in place, and the memb
 
 * ``engine``, ``n_samples``, ``batch_size``: random numbers, rows in all and in a minibatch;
 * ``gradient(indices, scale)``: the gradient of a minibatch, times a factor;
-* ``look()``: a point for each curve after a pass, and the loss of held-out rows or None;
+* ``end_pass()``: a point for each curve, and the loss of held-out rows or None;
 * ``arrays(parameters)``: the fitted attributes that are views of a vector of parameters;
 * ``extras(best)``: further fitted attributes at the end of a pass;
 * ``get_state()`` and ``set_state(state)``: what later passes depend on, beside the parameters.
@@ -27,7 +27,7 @@ class DivergenceError(ValueError):
 
 
 class InterruptedTrainingWarning(UserWarning):
-    """Training was interrupted: the parameters are those of the last finished pass."""
+    """Training was interrupted: what the last finished, or the best, pass left is kept."""
 
 
 def fitted_attributes(estimator):
@@ -44,7 +44,7 @@ class Best(NamedTuple):
     parameters: object = None
 
     def after(self, loss, parameters, tol):
-        """Return the best pass when there was one more: only a fall by `tol` counts as one."""
+        """Return the best pass after one more; only a fall by more than `tol` resets the count."""
         fallen = loss < self.loss - tol
         n_passes = 0 if fallen else self.n_passes_without_fall + 1
         if loss < self.loss:
@@ -87,7 +87,7 @@ class Training:
     def end_pass(self):
         """Look at what a pass reached and keep a copy of it; return the points of the curves."""
         n_passes, attributes, best = self.finished
-        points, loss = self.learner.look()
+        points, loss = self.learner.end_pass()
         if not math.isfinite(points.get("loss_curve_", 0.0)):
             raise self.divergence("the loss")
         parameters = self.learner.parameters.copy()

@@ -58,10 +58,6 @@ class NumpyEngine:
             memory = self._buffers[name] = np.empty((n_rows, n_columns), self.dtype)
         return memory[:n_rows]
 
-    def release(self):
-        """Forget the scratch memory."""
-        self._buffers = {}
-
     def zeros(self, *shape):
         """Return an array of zeros.
 
