@@ -6,6 +6,7 @@ from skdbn._files.models import load_model, save_model
 from skdbn._maths.units import DataRangeWarning
 from skdbn._rbm import RBMTransformer
 from skdbn._training.diagnosis import (
+    FittedTemplateWarning,
     GrowingWeightsWarning,
     HiddenUnitsWarning,
     NotConvergedWarning,
@@ -19,6 +20,7 @@ __all__ = [
     "DBNClassifier",
     "DataRangeWarning",
     "DivergenceError",
+    "FittedTemplateWarning",
     "GrowingWeightsWarning",
     "HiddenUnitsWarning",
     "InterruptedTrainingWarning",

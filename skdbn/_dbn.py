@@ -5,6 +5,7 @@ changed at once. The frame of the fit makes the passes.
 """
 
 import copy
+import math
 
 from skdbn._layers import is_frozen, random_arrays, starting_arrays
 from skdbn._learners import NetworkLearner
@@ -19,8 +20,9 @@ from skdbn._training.loop import Training
 from skdbn._training.rows import Rows, hold_out, in_blocks
 
 SMALLEST_BATCH = 2  # of "auto"
-FEW_ROWS = 10_000  # below which "auto" takes the higher of its rates
-HIGH_RATE, LOW_RATE = 2e-3, 1e-3
+FEWEST_PASSES, FEWEST_STEPS = 10, 3000  # of fine-tuning, of "auto"
+FEW_ROWS = 10_000  # below which "auto" takes higher rates, the highest for narrow layers
+HIGHEST_RATE, HIGH_RATE, LOW_RATE = 1e-2, 2e-3, 1e-3
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
     "dropout": 1.0,
     "input_dropout": 1.0,
@@ -170,6 +172,15 @@ def softmax_training(net, rows, seed):
     return _backpropagation(net, network, top, rows, None, "softmax_loss_curve_", schedule)
 
 
+def passes_of_finetuning(net, n_samples):
+    """Return how many passes fine-tuning makes over so many rows."""
+    if net.finetune_iter != "auto":
+        return net.finetune_iter
+    batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
+    n_minibatches = math.ceil(n_samples / batch_size)
+    return max(FEWEST_PASSES, math.ceil(FEWEST_STEPS / n_minibatches))
+
+
 def finetuning(net, rows, held_out, seed):
     """Return the training of all layers; with early stopping it keeps the best weights."""
     network, schedule = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), net.learning_rate
@@ -184,7 +195,9 @@ def _backpropagation(net, network, lowest, rows, held_out, curve, schedule, pert
     """Return the training of the layers of a network from some layer up."""
     n_samples, rate = rows.X.shape[0], net.learning_rate_init
     if rate == "auto":
-        rate = HIGH_RATE if n_samples < FEW_ROWS else LOW_RATE
+        widest = max(len(intercept) for intercept in net.intercepts_[:-1])
+        high_rate = min(HIGHEST_RATE, max(HIGH_RATE, 1.0 / widest))
+        rate = high_rate if n_samples < FEW_ROWS else LOW_RATE
     batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
     learner = NetworkLearner(
         network, lowest, rows, held_out, batch_size, curve, perturbations or {}

@@ -10,11 +10,17 @@ from skdbn._dbn import (
     check_that_it_can_go_on,
     finetuning,
     network_of,
+    passes_of_finetuning,
     pretrain,
     random_start,
     softmax_training,
 )
-from skdbn._layers import check_fit_together, machines_of_layers, sizes_of_layers
+from skdbn._layers import (
+    check_fit_together,
+    machines_of_layers,
+    sizes_of_layers,
+    with_parameters,
+)
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.network import forward
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
@@ -46,9 +52,10 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Number of units of each hidden layer, the first above the data.
     rbm : RBMTransformer, sequence of RBMTransformer or FrozenEstimator, or None, default=None
         Template of the machines, cloned for each layer, or one for each layer. Its parameters
-        can be searched as ``rbm__learning_rate`` and so on, all but `n_components` and
-        `random_state`, which the classifier sets. Callbacks belong on the classifier, not here.
-        None stands for ``RBMTransformer()``. A fitted machine in a
+        can be searched as ``rbm__learning_rate`` and so on, in a list as
+        ``rbm__0__learning_rate``; the classifier sets `n_components`, `random_state`, and above the
+        first layer `visible_units`, which are what the hidden units below are. Callbacks belong on
+        the classifier, not here. None stands for ``RBMTransformer()``. A fitted machine in a
         :class:`sklearn.frozen.FrozenEstimator` is used as it is: so the layers can be pretrained
         on other data, as when only some rows have labels.
     pretrain : bool, default=True
@@ -56,13 +63,14 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         what pretraining is worth.
     softmax_iter : int, default=10
         Passes that train the softmax layer with the layers below frozen.
-    finetune_iter : int, default=10
-        Passes of backpropagation through all layers.
+    finetune_iter : int or "auto", default="auto"
+        Passes of backpropagation through all layers. "auto" is 10, or as many as make 3000
+        minibatches where those are more.
     solver : {"adam", "sgd"}, default="adam"
         Optimizer of the softmax and the fine-tuning phase; "sgd" has momentum 0.9.
     learning_rate_init : float or "auto", default="auto"
-        Step size of the solver. "auto" is 1e-3, and 2e-3 for fewer than 10,000 rows, where ten
-        passes are few steps.
+        Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows it is one over the
+        number of units of the widest layer, but within 2e-3 and 1e-2.
     learning_rate : {"cosine", "constant"}, default="cosine"
         How the step size goes on during fine-tuning: down to 0 along half a cosine, or not
         at all. It is constant during the softmax phase.
@@ -181,7 +189,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         rbm=None,
         pretrain=True,
         softmax_iter=10,
-        finetune_iter=10,
+        finetune_iter="auto",
         solver="adam",
         learning_rate_init="auto",
         learning_rate="cosine",
@@ -224,6 +232,32 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+
+    def set_params(self, **params):
+        """Set parameters, also those of the template or the templates in `rbm`.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters. ``rbm__learning_rate`` and so on are those of a single template, which is
+            made where `rbm` is None; ``rbm__0__learning_rate`` is that of the first one in a list.
+
+        Returns
+        -------
+        DBNClassifier
+            The classifier itself.
+
+        Raises
+        ------
+        ValueError
+            When there is no such parameter, or it is the number of hidden units, which
+            `hidden_layer_sizes` gives.
+        """
+        of_templates = {name: params.pop(name) for name in [*params] if name.startswith("rbm__")}
+        super().set_params(**params)
+        if of_templates:
+            self.rbm = with_parameters(self.rbm, of_templates)
+        return self
 
     # -- training
 
@@ -293,12 +327,13 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
                 self.softmax_iter,
                 lambda: softmax_training(self, rows, run.seeds["softmax"]),
             )
+            n_passes = passes_of_finetuning(self, rows.X.shape[0])
             stopped = run.go_through(
                 "finetune",
-                self.finetune_iter,
+                n_passes,
                 lambda: finetuning(self, rows, held_out, run.seeds["finetune"]),
             )
-            if min(self.finetune_iter, len(self.loss_curve_)) > 1 and not stopped:
+            if min(n_passes, len(self.loss_curve_)) > 1 and not stopped:
                 warn_unless_converged(self.loss_curve_[-2:], rows.y)
 
     _fitted = (
@@ -320,7 +355,10 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         sizes = sizes_of_layers(self.hidden_layer_sizes)
         check_flag(self.pretrain, "pretrain")
         check_integer(self.softmax_iter, "softmax_iter", 0)
-        check_integer(self.finetune_iter, "finetune_iter", 0)
+        if isinstance(self.finetune_iter, str):
+            check_choice(self.finetune_iter, "finetune_iter", ["auto"])
+        else:
+            check_integer(self.finetune_iter, "finetune_iter", 0)
         check_choice(self.solver, "solver", OPTIMIZERS)
         if isinstance(self.learning_rate_init, str):
             check_choice(self.learning_rate_init, "learning_rate_init", ["auto"])

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdbn._rbm import RBMTransformer
 from skdbn._training.callbacks import callbacks_of
 from skdbn._training.checks import check_integer
+from skdbn._training.diagnosis import FittedTemplateWarning, warn
 
 
 def sizes_of_layers(hidden_layer_sizes):
@@ -48,6 +49,46 @@ def sizes_of_layers(hidden_layer_sizes):
     return [int(size) for size in sizes]
 
 
+def with_parameters(rbm, parameters):
+    """Return the templates of a classifier with other parameters.
+
+    Parameters
+    ----------
+    rbm : RBMTransformer, FrozenEstimator, sequence of them or None
+        Parameter of the classifier. Templates are changed in place, as scikit-learn does.
+    parameters : dict
+        Values by name, such as ``rbm__learning_rate``, or ``rbm__0__learning_rate`` in a sequence.
+
+    Returns
+    -------
+    RBMTransformer, FrozenEstimator or sequence of them
+        The templates.
+
+    Raises
+    ------
+    ValueError
+        When a name is not that of a parameter that the classifier leaves to its templates.
+    """
+    rbm = RBMTransformer() if rbm is None else rbm
+    for name, value in parameters.items():
+        template, parameter = rbm, name.removeprefix("rbm__")
+        if isinstance(rbm, list | tuple):
+            position, _, parameter = parameter.partition("__")
+            if not (position.isdecimal() and int(position) < len(rbm)):
+                raise ValueError(
+                    f"{name}: rbm has {len(rbm)} machines; name one by its position, from "
+                    f"rbm__0__learning_rate to rbm__{len(rbm) - 1}__learning_rate."
+                )
+            template = rbm[int(position)]
+        if parameter == "n_components":
+            raise ValueError(
+                f"{name} has no effect: set hidden_layer_sizes, which gives each layer its number "
+                "of hidden units."
+            )
+        template.set_params(**{parameter: value})
+    return rbm
+
+
 def is_frozen(machine):
     """Tell whether a machine is given, and not to be trained.
 
@@ -78,7 +119,8 @@ def machines_of_layers(rbm, sizes):
     -------
     list of RBMTransformer or FrozenEstimator
         Unfitted clones of the templates with their number of hidden units, and the frozen machines
-        themselves.
+        themselves. The visible units of a template are those of the data: above the first layer
+        they become what the hidden units below are.
 
     Raises
     ------
@@ -88,18 +130,19 @@ def machines_of_layers(rbm, sizes):
         When there is another number of machines than of layers, or a frozen one is not fitted or
         has another number of hidden units than its layer.
     """
-    if rbm is None:
-        return [RBMTransformer(n_components=size) for size in sizes]
+    rbm = RBMTransformer() if rbm is None else rbm
     given = rbm if isinstance(rbm, list | tuple) else [rbm] * len(sizes)
     if len(given) != len(sizes):
         raise ValueError(
             f"rbm has {len(given)} machines, but hidden_layer_sizes has {len(sizes)} layers: pass "
             "one for each layer, or a single template for all."
         )
-    return [
-        _machine_of_layer(machine, i, size)
-        for i, (machine, size) in enumerate(zip(given, sizes, strict=True), 1)
-    ]
+    machines = []
+    for i, (machine, size) in enumerate(zip(given, sizes, strict=True), 1):
+        machines.append(_machine_of_layer(machine, i, size))
+        if i > 1 and not is_frozen(machine):
+            machines[-1].set_params(visible_units=machines[-2].hidden_units)
+    return machines
 
 
 def _machine_of_layer(given, number, size):
@@ -129,6 +172,12 @@ def _template(given, size):
             "rbm has callbacks, which would not be told of its passes. Set them on the classifier "
             "itself: it tells them of each pass of each layer, in tasks named 'pretrain layer 1' "
             "and so on."
+        )
+    if hasattr(given, "components_"):
+        warn(
+            "rbm is a fitted machine, of which only the parameters are used: it is trained anew. "
+            "Put it into a sklearn.frozen.FrozenEstimator to use it as it is, or pass clone(rbm).",
+            FittedTemplateWarning,
         )
     template = clone(given).set_params(n_components=size)
     template._check_parameters()

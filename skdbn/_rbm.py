@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._learners import N_MONITORED, SMALLEST_BATCH, MachineLearner
@@ -43,9 +44,23 @@ from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row
 SEEDS = ("training", "split")  # what random_state is drawn for
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
 RANGE_TOLERANCE = 1e-6  # what scaling may miss the range by
+RATE, RATE_OF_GAUSSIAN_UNITS = 0.1, 0.005  # of "auto"
 MANY_OUTSIDE = 0.05  # share of the values of held-out rows that may be beyond it
 HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
 CURVES = ("loss_curve_", *HELD_OUT_CURVES, "dead_units_curve_", "saturated_units_curve_")
+
+
+def _has_score(machine):
+    """Tell whether a machine has a score, so that a search without one says so at once."""
+    visible_units = getattr(machine, "_units", [machine.visible_units])[0]
+    if visible_units in UNITS and not UNITS[visible_units].discrete:
+        raise AttributeError(
+            "score_samples and score need binary visible units, but visible_units == "
+            f"{visible_units!r}. Compare the reconstruction error of held-out data, "
+            "((X - inverse_transform(transform(X))) ** 2).mean(), or the free_energy of "
+            "training and held-out data under this machine."
+        )
+    return True
 
 
 class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
@@ -63,7 +78,6 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     visible_units : {"binary", "gaussian"}, default="binary"
         What the features are: binary units stand for values in [0, 1], taken as
         probabilities; gaussian units stand for real values, standardised to unit variance.
-        Gaussian units want a lower `learning_rate`, 0.001 to 0.01.
     hidden_units : {"binary", "gaussian"}, default="binary"
         What the hidden units are.
     gradient : {"cd", "pcd"}, default="cd"
@@ -72,8 +86,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         minibatch.
     n_gibbs_steps : int, default=1
         Steps of the chain for each minibatch.
-    learning_rate : float, default=0.1
-        Step size. Momentum multiplies its effect: by ten for a momentum of 0.9.
+    learning_rate : float or "auto", default="auto"
+        Step size. "auto" is 0.1, and 0.005 where a layer is gaussian. Momentum multiplies its
+        effect: by ten for a momentum of 0.9.
     momentum : float, default=0.9
         Momentum in [0, 1). The first five passes use at most 0.5.
     weight_decay : float, default=2e-4
@@ -125,7 +140,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Share of hidden units after each pass whose value changes by less than 0.05 over the
         watched rows.
     saturated_units_curve_ : list of float
-        Share of binary hidden units within 0.05 of 0 or 1 in every watched row.
+        Share of binary hidden units that are off, or on, in every watched row, within 0.05.
     n_iter_ : int
         Passes made. With `early_stopping` the parameters are those of the best of them.
     n_features_in_ : int
@@ -178,7 +193,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         hidden_units="binary",
         gradient="cd",
         n_gibbs_steps=1,
-        learning_rate=0.1,
+        learning_rate="auto",
         momentum=0.9,
         weight_decay=2e-4,
         batch_size="auto",
@@ -303,6 +318,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             self._warn_of_held_out_range(held_out.X)
         rows = Rows(X, one_for_each_row(y, X.shape[0]))
         (X, y), held_out = hold_out(self, rows, held_out, run.seeds["split"])
+        held_out = None if held_out is None else Rows(held_out.X)
         run.start(self._starting(X, run.seeds["training"], run.goes_on, held_out is not None))
         with run.callbacks_told(Rows(X), held_out, self.n_iter, y):
             self._stopped = run.go_through(
@@ -338,7 +354,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         check_choice(self.hidden_units, "hidden_units", UNITS)
         check_choice(self.gradient, "gradient", GRADIENTS)
         check_integer(self.n_gibbs_steps, "n_gibbs_steps", 1)
-        check_real(self.learning_rate, "learning_rate", boundaries="neither")
+        if isinstance(self.learning_rate, str):
+            check_choice(self.learning_rate, "learning_rate", ["auto"])
+        else:
+            check_real(self.learning_rate, "learning_rate", boundaries="neither")
         check_real(self.momentum, "momentum", maximum=1.0, boundaries="left")
         check_real(self.weight_decay, "weight_decay")
         check_integer(self.n_iter, "n_iter", 0)
@@ -349,11 +368,19 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         low, high = UNITS[self.visible_units].support
         smallest, largest = value_range(X)
         if smallest < low - RANGE_TOLERANCE or largest > high + RANGE_TOLERANCE:
+            advice = (
+                "Scale X with sklearn.preprocessing.MinMaxScaler, or standardise it and set "
+                "visible_units='gaussian'."
+            )
+            if issparse(X):  # which those scalers do not take
+                advice = (
+                    "Scale X with sklearn.preprocessing.MaxAbsScaler."
+                    if smallest >= low
+                    else "Scale X.toarray() with sklearn.preprocessing.MinMaxScaler."
+                )
             warn(
                 f"X has values from {smallest:.6g} to {largest:.6g}, but {self.visible_units} "
-                f"visible units stand for values from {low:g} to {high:g}. Scale X with "
-                "sklearn.preprocessing.MinMaxScaler, or standardise it and set "
-                "visible_units='gaussian'.",
+                f"visible units stand for values from {low:g} to {high:g}. {advice}",
                 DataRangeWarning,
             )
 
@@ -387,7 +414,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         n_chains = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
         chains = hidden_units.sample(hidden_units.mean(engine.zeros(n_chains, n_components)))
         n_parameters = weights.size + n_features + n_components
-        optimizer = OPTIMIZERS["sgd"](engine, n_parameters, weights.size, self.learning_rate)
+        optimizer = OPTIMIZERS["sgd"](engine, n_parameters, weights.size, self._rate())
         return {
             "components_": weights.T,
             "intercept_visible_": engine.zeros(n_features),
@@ -416,6 +443,13 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
                 f"{self._units}. {advice}"
             )
 
+    def _rate(self):
+        """Return the step size."""
+        if self.learning_rate != "auto":
+            return float(self.learning_rate)
+        is_discrete = UNITS[self.visible_units].discrete and UNITS[self.hidden_units].discrete
+        return RATE if is_discrete else RATE_OF_GAUSSIAN_UNITS
+
     def _restored(self):
         """Return the engine and the optimizer where an earlier pass left them."""
         engine = ENGINES["numpy"](self.components_.dtype, 0)
@@ -423,8 +457,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         n_weights = self.components_.size
         n_parameters = n_weights + self.intercept_visible_.size + self.intercept_hidden_.size
         # A NumPy scalar, as from a grid of np.logspace, would make the arithmetic its own type.
-        rate, decay = float(self.learning_rate), float(self.weight_decay)
-        optimizer = OPTIMIZERS["sgd"](engine, n_parameters, n_weights, rate, weight_decay=decay)
+        decay = float(self.weight_decay)
+        optimizer = OPTIMIZERS["sgd"](
+            engine, n_parameters, n_weights, self._rate(), weight_decay=decay
+        )
         optimizer.set_state(self._kept["optimizer"])
         return engine, optimizer
 
@@ -521,6 +557,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         check_is_fitted(self)
         return self._in_blocks(free_energy, self._validate(X))
 
+    @available_if(_has_score)
     def score_samples(self, X):
         """Return the exact pseudo-log-likelihood of the data.
 
@@ -540,19 +577,13 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
 
         Raises
         ------
-        ValueError
+        AttributeError
             When the visible units are not binary.
         """
         check_is_fitted(self)
-        if not UNITS[self._units[0]].discrete:
-            raise ValueError(
-                "score_samples and score need binary visible units, but visible_units == "
-                f"{self._units[0]!r}. Compare the reconstruction error of held-out data, "
-                "((X - inverse_transform(transform(X))) ** 2).mean(), or the free_energy of "
-                "training and held-out data under this machine."
-            )
         return self._in_blocks(pseudo_log_likelihood, self._validate(X))
 
+    @available_if(_has_score)
     def score(self, X, y=None):
         """Return the mean of `score_samples`.
 
@@ -570,7 +601,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
 
         Raises
         ------
-        ValueError
+        AttributeError
             When the visible units are not binary.
         """
         return float(self.score_samples(X).mean())

@@ -176,6 +176,30 @@ def test_other_held_out_rows_are_refused(kind, tmp_path):
     assert_same_machine(resume(file, X, X_val=kind(X_TEST)), rbm)
 
 
+@pytest.mark.parametrize(
+    "labels", [Y, Y.astype(str).astype(object), [None] * len(Y), csr_matrix(Y[:, None])]
+)
+def test_machine_resumes_without_the_labels_that_it_ignores(labels, tmp_path):
+    rbm = RBMTransformer(5, n_iter=2, early_stopping=True, random_state=0)
+    file = fit_with_copies(rbm, tmp_path, X, labels)[0]
+    assert_same_machine(resume(file, X), rbm)
+
+
+def test_resumed_estimator_may_be_fitted_to_other_data(tmp_path):
+    rbm = RBMTransformer(5, n_iter=2, random_state=0)
+    resumed = resume(fit_with_copies(rbm, tmp_path, X)[0], X)
+    assert resumed.fit(X[:50]).n_iter_ == 2
+
+
+def test_checkpoint_without_a_state_is_refused(tmp_path):
+    file = fit_with_copies(RBMTransformer(5, n_iter=1), tmp_path, X)[0]
+    content = read(file, "checkpoint")
+    for state in ({}, {"state": None}, {"state": []}):
+        write(file, "checkpoint", {**{k: content[k] for k in content if k != "state"}, **state})
+        with pytest.raises(ValueError, match="is damaged"):
+            resume(file, X)
+
+
 def test_damaged_file_and_other_kinds_are_refused(tmp_path):
     path = tmp_path / "checkpoint"
     rbm = RBMTransformer(5, n_iter=1).set_callbacks(Checkpoint(path)).fit(X)

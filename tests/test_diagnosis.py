@@ -113,7 +113,7 @@ def test_curves_of_hidden_units_count_what_they_say():
     # 5 rows are watched, not known here: bounds from all rows and from none
     h = expit(X[:50] @ rbm.components_.T + rbm.intercept_hidden_)
     dead = (np.ptp(h, axis=0) < 0.05).mean()
-    saturated = ((h < 0.05) | (h > 0.95)).all(axis=0).mean()
+    saturated = ((h < 0.05).all(axis=0) | (h > 0.95).all(axis=0)).mean()
     assert dead <= rbm.dead_units_curve_[-1] <= 1.0
     assert saturated <= rbm.saturated_units_curve_[-1] <= 1.0
     all_watched = fit_quietly(
@@ -121,7 +121,8 @@ def test_curves_of_hidden_units_count_what_they_say():
     )
     h = expit(X[:50] @ all_watched.components_.T + all_watched.intercept_hidden_)
     assert all_watched.dead_units_curve_[-1] == (np.ptp(h, axis=0) < 0.05).mean()
-    assert all_watched.saturated_units_curve_[-1] == ((h < 0.05) | (h > 0.95)).all(axis=0).mean()
+    always = (h < 0.05).all(axis=0) | (h > 0.95).all(axis=0)
+    assert all_watched.saturated_units_curve_[-1] == always.mean()
 
 
 def test_gap_grows_when_a_machine_learns_few_rows_by_heart():

@@ -1,11 +1,13 @@
 """The frame of every fit: one fit owns every attribute, whatever ends it."""
 
 import copy
+import gc
 import pickle
 import random
 import signal
 import time
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -199,7 +201,7 @@ def test_interruption_in_the_last_callback_keeps_the_training(estimator, moment)
     assert interrupted.n_iter_ == whole.n_iter_
     predict = "predict_proba" if is_net else "transform"
     np.testing.assert_array_equal(getattr(interrupted, predict)(X), getattr(whole, predict)(X))
-    assert not hasattr(interrupted, "_run")
+    assert not {"_run", "_callback_fit_ctx", "_skl_callbacks_to_teardown"} & set(vars(interrupted))
 
 
 def interrupt_when_printing(monkeypatch, beginning):
@@ -232,6 +234,26 @@ def test_interrupted_training_goes_on_with_a_warm_start(monkeypatch):
     net.set_params(softmax_iter=1, verbose=0).fit(X, Y)
     assert [a is b for a, b in zip(net.rbms_, machines, strict=True)] == [True, True]
     assert (len(net.softmax_loss_curve_), net.n_iter_) == (2, 3)
+
+
+@pytest.mark.parametrize("estimator", [make_rbm(), make_net(), make_rbm(early_stopping=True)])
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_fit_lets_go_of_the_rows_at_once(estimator, interrupted, monkeypatch):
+    # and not when the garbage collector comes by, which arrays hardly wake
+    if interrupted:
+        interrupt_when_printing(monkeypatch, "pass 2 of")
+    estimator, rows = clone(estimator).set_params(verbose=int(interrupted)), X.astype(float)
+    seen = weakref.ref(rows)
+    gc.collect()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            estimator.fit(rows, Y)
+        del rows
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_interruption_before_training_is_an_interruption():

@@ -238,6 +238,38 @@ def test_model_with_a_wrong_part_is_refused_or_works(model, tmp_path):
     assert n_refused > 300
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("_largest_weights", [None]),
+        ("_largest_weights", [[1.0]]),
+        ("loss_curve_", [1]),
+        ("loss_curve_", (0.5,)),
+        ("_stopped", np.zeros(3)),
+        ("_stopped", 1),
+        ("components_", np.full((8, 64), np.nan, np.float32)),
+    ],
+)
+def test_attribute_that_would_fail_later_is_refused(name, value, tmp_path):
+    path = tmp_path / "model"
+    save_model(clone(RBM).fit(X), path)
+    whole = read(path, "model")
+    whole["model"]["attributes"][name] = value
+    write(path, "model", whole)
+    with pytest.raises(ValueError, match="is damaged"):
+        load_model(path)
+
+
+def test_classes_that_are_not_sorted_are_refused(tmp_path):
+    path = tmp_path / "model"
+    save_model(make_net().fit(X, Y), path)
+    whole = read(path, "model")
+    whole["model"]["attributes"]["classes_"] = np.arange(10)[::-1]
+    write(path, "model", whole)
+    with pytest.raises(ValueError, match="are not sorted"):
+        load_model(path)
+
+
 @pytest.mark.parametrize("name", ["predict", "transform", "__class__", "fit"])
 def test_file_can_not_replace_methods(tmp_path, name):
     path = tmp_path / "model"

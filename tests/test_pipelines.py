@@ -54,10 +54,29 @@ def test_grid_search_over_layers_and_the_rate_of_the_machines(n_jobs):
     assert [rbm.n_components for rbm in best.rbms_] == list(best.hidden_layer_sizes)
 
 
+def test_parameters_of_templates_can_be_searched_however_they_are_given():
+    grid = {"rbm__learning_rate": [0.05, 0.1]}
+    net = DBNClassifier((5,), softmax_iter=1, finetune_iter=1, random_state=0)
+    search = GridSearchCV(net, grid, cv=2).fit(X[:100] / 16, Y[:100])
+    assert search.best_estimator_.rbm.learning_rate == search.best_params_["rbm__learning_rate"]
+    templates = [RBMTransformer(n_iter=1), RBMTransformer(n_iter=2)]
+    two = clone(net).set_params(hidden_layer_sizes=(5, 4), rbm=templates)
+    search = GridSearchCV(two, {"rbm__1__n_iter": [3]}, cv=2).fit(X[:100] / 16, Y[:100])
+    assert [rbm.n_iter_ for rbm in search.best_estimator_.rbms_] == [1, 3]
+    for name in ("rbm__n_iter", "rbm__2__n_iter"):
+        with pytest.raises(ValueError, match="rbm has 2 machines; name one by its position"):
+            two.set_params(**{name: 3})
+    for model, name in ((net, "rbm__n_components"), (two, "rbm__0__n_components")):
+        with pytest.raises(ValueError, match=f"{name} has no effect: set hidden_layer_sizes"):
+            model.set_params(**{name: 3})
+    with pytest.raises(ValueError, match="Invalid parameter 'unknown'"):
+        net.set_params(rbm__unknown=1)
+
+
 def test_searched_parameters_reach_the_template():
     net = clone(QUICK).set_params(rbm__learning_rate=0.02, rbm__gradient="pcd")
     assert net.get_params()["rbm__learning_rate"] == 0.02
-    assert QUICK.rbm.learning_rate == 0.1  # the original keeps its own
+    assert QUICK.rbm.learning_rate == "auto"  # the original keeps its own
 
 
 def test_rbm_can_be_searched_by_its_own_score():

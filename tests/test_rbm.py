@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import warnings
 
 import joblib
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 from scipy.sparse import csc_matrix, csr_array, csr_matrix
 from scipy.special import expit
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, scale
 
 from skdbn import DataRangeWarning, DivergenceError, InterruptedTrainingWarning, RBMTransformer
 from skdbn._maths.gradients import GRADIENTS
@@ -131,6 +134,30 @@ def test_transform_and_free_energy_agree_with_bernoulli_rbm():
         setattr(peer, name, getattr(rbm, name))
     np.testing.assert_allclose(rbm.transform(X), peer.transform(X), rtol=1e-10)
     np.testing.assert_allclose(rbm.free_energy(X), peer._free_energy(X), rtol=1e-10)
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer, load_diabetes])
+def test_automatic_rate_of_gaussian_units_learns(load):
+    data = scale(load().data)
+
+    def error(**parameters):
+        rbm = make_rbm(n_components=50, n_iter=30, visible_units="gaussian", **parameters).fit(data)
+        return ((data - rbm.inverse_transform(rbm.transform(data))) ** 2).mean()
+
+    assert error() < 0.55 * error(learning_rate=0.1)
+    assert error() < 1.1 * error(learning_rate=0.01)
+
+
+def test_crisp_units_are_no_fault():
+    rng = np.random.RandomState(0)
+    k, centres = rng.randint(4, size=1000), rng.rand(4, 30) > 0.5
+    data = np.abs(centres[k] - (rng.rand(1000, 30) < 0.01).astype(float))
+    rbm = RBMTransformer(8, learning_rate=0.05, n_iter=60, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        h = rbm.fit(data).transform(data)
+    assert np.ptp(h, axis=0).min() > 0.9
+    assert rbm.saturated_units_curve_[-1] == 0.0
 
 
 def test_gibbs_goes_on_with_other_random_numbers():
@@ -325,9 +352,14 @@ def test_wrong_width_is_refused_with_both_numbers():
 
 def test_score_of_gaussian_visible_units_says_what_to_use_instead():
     rbm = make_rbm(visible_units="gaussian", learning_rate=1e-4).fit(X)
-    for method in (rbm.score_samples, rbm.score):
-        with pytest.raises(ValueError, match=r"visible_units == 'gaussian'.*free_energy"):
-            method(X)
+    for name in ("score_samples", "score"):
+        assert not hasattr(rbm, name)
+        with pytest.raises(AttributeError) as caught:
+            getattr(rbm, name)
+        assert "visible_units == 'gaussian'. Compare" in str(caught.value.__cause__)
+    search = GridSearchCV(make_rbm(visible_units="gaussian"), {"n_iter": [1, 2]}, cv=2)
+    with pytest.raises(TypeError, match="should have a 'score' method"):
+        search.fit(X)
     assert rbm.free_energy(X).shape == (len(X),)
 
 
@@ -335,11 +367,22 @@ def test_score_of_gaussian_visible_units_says_what_to_use_instead():
 
 
 def test_values_outside_the_range_warn_once_per_fit():
-    for data in (X * 2, X - 0.5, csr_matrix(X * 2), csr_matrix(-X)):
-        with pytest.warns(DataRangeWarning, match=r"from 0 to 1.*MinMaxScaler.*gauss") as caught:
+    advice = r"from 0 to 1.*Scale X with .*MinMaxScaler.*gauss"
+    of_sparse = r"from 0 to 1.*Scale X with .*MaxAbsScaler", r"Scale X.toarray\(\) .*MinMaxScaler"
+    for data, message in (
+        (X * 2, advice),
+        (X - 0.5, advice),
+        (csr_matrix(X * 2), of_sparse[0]),
+        (csr_matrix(-X), of_sparse[1]),
+    ):
+        with pytest.warns(DataRangeWarning, match=message) as caught:
             make_rbm(n_iter=0).fit(data)
         assert len(caught) == 1
         assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the advice, followed
+        make_rbm(n_iter=0).fit(MaxAbsScaler().fit_transform(csr_matrix(X * 2)))
+        make_rbm(n_iter=0).fit(MinMaxScaler().fit_transform(csr_matrix(-X).toarray()))
     make_rbm().fit(X * (1 + 1e-12))  # what scaling may miss the range by
     make_rbm(visible_units="gaussian", learning_rate=1e-5).fit(X * 2)
 

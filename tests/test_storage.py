@@ -213,6 +213,12 @@ def test_archive_without_header_is_refused(path):
         read(path.with_suffix(".npz"), "model")
 
 
+def test_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="the folder does not exist") as caught:
+        write(tmp_path / "models" / "today" / "rbm.npz", "model", {})
+    assert caught.value.filename == str(tmp_path / "models" / "today")
+
+
 def test_newer_format_says_what_to_do(path, monkeypatch):
     for tree, writer in (({"version": "9.9"}, "9.9"), ({}, "of an unknown version")):
         with monkeypatch.context() as patch:

@@ -17,6 +17,7 @@ import skdbn
 from skdbn import (
     DataRangeWarning,
     DBNClassifier,
+    FittedTemplateWarning,
     GrowingWeightsWarning,
     HiddenUnitsWarning,
     InterruptedTrainingWarning,
@@ -47,7 +48,8 @@ MACHINES = {
 }
 BAD_TEMPLATE = RBMTransformer(learning_rate=9.0, n_iter=5)
 GROWING_TEMPLATE = RBMTransformer(n_iter=4)
-FROZEN = FrozenEstimator(clone(RBM).fit(X))
+FITTED = clone(RBM).fit(X)
+FROZEN = FrozenEstimator(FITTED)
 NETS = {
     "range": (NET, 3 * X, DataRangeWarning),
     "range of a frozen machine": (clone(NET).set_params(rbm=[FROZEN]), 3 * X, DataRangeWarning),
@@ -166,6 +168,19 @@ def test_warning_of_a_net_points_at_the_line_of_the_user(what, way):
     assert_points_here(*caught_from(way, estimator, data), category)
 
 
+def test_warning_of_a_fitted_template_points_at_the_line_of_the_user_and_can_be_followed():
+    for way in (fit, pipeline):  # in searches templates are clones, which are not fitted
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            expected, _ = way(clone(NET).set_params(rbm=FITTED), X)
+        assert_points_here(expected, caught, FittedTemplateWarning)
+    for template in (FROZEN, clone(FITTED)):  # as the warning says
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FittedTemplateWarning)
+            warnings.simplefilter("ignore", NotConvergedWarning)
+            fit(clone(NET).set_params(rbm=template), X)
+
+
 def test_range_of_held_out_rows_points_at_the_line_of_the_user():
     for estimator, data, held_out in (
         (RBM, (X,), {"X_val": 3 * X_VAL}),
@@ -254,7 +269,8 @@ def test_warning_can_be_filtered_by_the_module_of_the_user_and_made_an_error():
 
 
 def test_every_warning_of_the_package_is_tested_here():
-    tested = {category for *_, category in (*MACHINES.values(), *NETS.values())} | {VersionWarning}
+    tested = {category for *_, category in (*MACHINES.values(), *NETS.values())}
+    tested |= {VersionWarning, FittedTemplateWarning}
     public = {getattr(skdbn, name) for name in skdbn.__all__}
     defined = {x for x in public if isinstance(x, type) and issubclass(x, Warning)}
     assert defined == tested

@@ -195,6 +195,7 @@ def resume(path, X, y=None, *, X_val=None, y_val=None, callbacks=()):
     estimator.set_callbacks(checkpoint, *callbacks)
     with Run(estimator, content["state"]) as run:
         estimator._fit(run, X, y, X_val, y_val)
+    checkpoint.expected_data = None  # a later fit may have other data
     return estimator
 
 
@@ -238,6 +239,8 @@ def _load(path):
         check_scalar(content["every"], "every", int, min_val=1)
         if not isinstance(content["data"], str):
             raise TypeError("the checksum of the data is not a string")
+        if not isinstance(content["state"], dict):
+            raise TypeError("the state of the training is not a dict")
         return rebuild(content["model"]), content
 
 

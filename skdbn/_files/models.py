@@ -179,6 +179,8 @@ def _check_machine(model):
     _check_arrays(arrays, model.components_.dtype)
     visible_units, hidden_units = model._units
     RBMTransformer(visible_units=visible_units, hidden_units=hidden_units)._check_parameters()
+    if type(model._stopped) is not bool:
+        raise TypeError("_stopped is not a bool")
     model._restored()  # raises when the optimizer or the random numbers could not go on
     _check_rest(model, n_features)
 
@@ -191,6 +193,8 @@ def _check_net(model):
     arrays += [(intercept, (len(intercept),)) for intercept in model.intercepts_]
     _check_arrays(arrays, model.coefs_[0].dtype)
     _check_arrays([(model.classes_, (sizes[-1],))], model.classes_.dtype, "biufUO")
+    if not np.array_equal(np.unique(model.classes_), model.classes_):
+        raise ValueError("the classes are not sorted, or one of them stands twice")
     for rbm, shape in zip(model.rbms_, pairwise(sizes), strict=False):
         if rbm.components_.shape[::-1] != shape:
             raise ValueError("a machine does not fit the layer that it is below")
@@ -208,6 +212,8 @@ def _check_arrays(arrays, dtype, kinds="f"):
     for array, shape in arrays:
         if not isinstance(array, np.ndarray) or (array.dtype, array.shape) != (dtype, shape):
             raise ValueError(f"there is no array of shape {shape} and type {dtype}")
+        if dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError("an array has values that are not finite")
 
 
 def _check_number(number, expected=None):
@@ -224,8 +230,10 @@ def _check_rest(model, n_features):
     if names is not None:
         _check_arrays([(names, (n_features,))], names.dtype, "O")
     for name, value in vars(model).items():
-        if name.endswith(("_curve_", "_scores_", "_weights")):
-            np.array(value, float).reshape(len(value))
+        if name.endswith(("_curve_", "_scores_", "_weights")) and (
+            type(value) is not list or any(type(point) is not float for point in value)
+        ):
+            raise TypeError(f"{name} is not a list of numbers")
 
 
 def _describe_parameters(model):

@@ -5,6 +5,7 @@ compared with the size of the file, and whatever is wrong with it is a ValueErro
 """
 
 import ast
+import errno
 import hashlib
 import json
 import math
@@ -48,6 +49,8 @@ def write(path, kind, tree):
     }
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(path.parent))
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -39,6 +39,12 @@ except ImportError:  # scikit-learn 1.8
 HAS_CALLBACKS = hasattr(CallbackSupportMixin, "set_callbacks")
 
 
+def forget_context(estimator):
+    """Remove what an interruption while callbacks are torn down leaves on an estimator."""
+    for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+        vars(estimator).pop(name, None)
+
+
 def callbacks_of(estimator):
     """Return the callbacks that were set on an estimator."""
     return getattr(estimator, "_skl_callbacks", [])

@@ -40,6 +40,10 @@ class GrowingWeightsWarning(UserWarning):
     """Weights are large and still grow."""
 
 
+class FittedTemplateWarning(UserWarning):
+    """A template is a fitted machine, and is trained anew."""
+
+
 class NotConvergedWarning(ConvergenceWarning):
     """Fine-tuning ended before the network had settled, or without learning."""
 
@@ -66,12 +70,12 @@ def warn(message, category):
 def idle_units(h, are_discrete):
     """Return which hidden units hardly change over rows (dead), and which are always on or off.
 
-    `h` are expected hidden states of shape (n_rows, n_hidden). Only discrete units saturate: in
-    every row they are all but certain.
+    `h` are expected hidden states of shape (n_rows, n_hidden). Only discrete units saturate. A unit
+    that is certain in every row, on in some and off in others, is not idle.
     """
-    dead = h.max(axis=0) - h.min(axis=0) < CONSTANT
-    certain = (h < SATURATED) | (h > 1.0 - SATURATED)
-    return dead, certain.all(axis=0) & are_discrete
+    highest, lowest = h.max(axis=0), h.min(axis=0)
+    stuck = (highest < SATURATED) | (lowest > 1.0 - SATURATED)
+    return highest - lowest < CONSTANT, stuck & are_discrete
 
 
 def warn_of_idle_units(dead, saturated, where=""):
@@ -83,8 +87,8 @@ def warn_of_idle_units(dead, saturated, where=""):
     """
     if saturated > MANY:
         finding = (
-            f"{saturated:.0%} of the hidden units are saturated (within 0.05 of 0 or 1 in every "
-            f"row) and {dead:.0%} are dead (the same in every row). Lower learning_rate tenfold, "
+            f"{saturated:.0%} of the hidden units are saturated (always off or always on, within "
+            f"0.05) and {dead:.0%} are dead (the same in every row). Lower learning_rate tenfold, "
             "or raise weight_decay."
         )
     elif dead == 1.0:

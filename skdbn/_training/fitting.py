@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from skdbn import _version
-from skdbn._training.callbacks import CallbackSupportMixin, InertTask
+from skdbn._training.callbacks import CallbackSupportMixin, InertTask, forget_context
 from skdbn._training.checks import FLOATS, MAX_SEED, whole_number
 from skdbn._training.diagnosis import warn, warn_of_other_version
 from skdbn._training.loop import (
@@ -87,6 +87,7 @@ class Run:
 
     def __exit__(self, kind, error, traceback):
         vars(self.estimator).pop("_run", None)
+        forget_context(self.estimator)
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt) and self._started
         if interrupted or self._interrupted:
             self._end_training()  # where that was interrupted itself
@@ -100,6 +101,9 @@ class Run:
             )
         elif kind is not None:
             self.estimator.__dict__ = self._before
+        # The told refer to the run itself: without this the rows would wait for the garbage
+        # collector, which arrays hardly wake.
+        self._told, self._before, self.rows, self.held_out = {}, None, None, None
         return interrupted
 
     # -- the start
