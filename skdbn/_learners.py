@@ -36,6 +36,7 @@ class MachineLearner:
         self.n_iter, self.full_momentum = machine.n_iter_, float(machine.momentum)
         self.n_samples = X.shape[0]
         self.batch_size = resolve_batch_size(machine.batch_size, self.n_samples, SMALLEST_BATCH)
+        self.n_multiplications = self.batch_size * self.rbm.n_weights_of_largest_layer
         n_chains = max(len(machine.h_samples_), self.batch_size)
         self.chains = np.resize(machine.h_samples_, (n_chains, len(machine.components_)))
         self.prepare_pass()
@@ -129,6 +130,7 @@ class NetworkLearner:
         self.gradients, self.gradient_views = self.engine.packed(views)
         n = len(weights) - lowest
         self.network = Network(views[:n], views[n:], hidden_units[lowest:], self.engine)
+        self.n_multiplications = batch_size * self.network.n_weights_of_largest_layer
         self.perturbations = perturbations
         self.losses = []
 

@@ -33,6 +33,11 @@ class RBM(NamedTuple):
     hidden_units: object
     engine: object
 
+    @property
+    def n_weights_of_largest_layer(self):
+        """Number of weights."""
+        return self.weights.size
+
 
 def hidden_input(rbm, v, out=None):
     """Return the input of the hidden units.

@@ -27,6 +27,11 @@ class Network(NamedTuple):
     hidden_units: object
     engine: object
 
+    @property
+    def n_weights_of_largest_layer(self):
+        """Number of weights of the layer that has the most."""
+        return max(weights.size for weights in self.weights)
+
 
 def hidden_layers(network, x, out=None):
     """Return the activations of the top hidden layer.

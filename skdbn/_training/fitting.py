@@ -23,6 +23,7 @@ from skdbn._training.loop import (
     fitted_attributes,
     minimize,
 )
+from skdbn._training.threads import threads_for
 
 # What a file that is wrong leads to.
 DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -226,9 +227,10 @@ class Run:
             return asked or training.has_enough()
 
         try:
-            return training.has_enough() or minimize(
-                training, self._n_planned, begin_of_pass=begin_of_pass, end_of_pass=end_of_pass
-            )
+            with threads_for(training.learner.n_multiplications):
+                return training.has_enough() or minimize(
+                    training, self._n_planned, begin_of_pass=begin_of_pass, end_of_pass=end_of_pass
+                )
         except DivergenceError as error:
             raise DivergenceError(f"{where}{error}") from error
         finally:

@@ -4,6 +4,7 @@ Contrastive divergence and backpropagation are both "a gradient of a minibatch".
 learner: it has the vector `parameters`, which is trained in place, and the members
 
 * ``engine``, ``n_samples``, ``batch_size``: random numbers, rows in all and in a minibatch;
+* ``n_multiplications``: those of the largest product that a minibatch takes;
 * ``gradient(indices, scale)``: the gradient of a minibatch, times a factor;
 * ``end_pass()``: a point for each curve, and the loss of held-out rows or None;
 * ``arrays(parameters)``: the fitted attributes that are views of a vector of parameters;

@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 
 from skdbn._training.checks import check_finite
+from skdbn._training.threads import threads_for
 
 BLOCK_SIZE = 1024  # rows that inference works on at once, so that its extra memory is bounded
 
@@ -76,7 +77,8 @@ def in_blocks(function, model, X, n_columns=None):
     engine, (n_samples, n_features) = model.engine, X.shape
     shape = (n_samples,) if n_columns is None else (n_samples, n_columns)
     result = engine.zeros(*shape)
-    with np.errstate(over="ignore", invalid="ignore"):
+    n_multiplications = min(n_samples, BLOCK_SIZE) * model.n_weights_of_largest_layer
+    with np.errstate(over="ignore", invalid="ignore"), threads_for(n_multiplications):
         for block in blocks(n_samples):
             memory = engine.buffer("rows", block.stop - block.start, n_features)
             rows = engine.rows(X, block, memory)
