@@ -162,6 +162,41 @@ def _down(rbms, H):
 # -- numbers
 
 
+def machine_input(model, X):
+    """Return data as the first machine sees them.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Data; in a Pipeline what goes into it.
+
+    Returns
+    -------
+    ndarray or CSR matrix of shape (n_samples, n_visible)
+        Values of the visible units.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model or X is not what is allowed.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import MinMaxScaler
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import machine_input
+    >>> X = 16 * load_digits()[0]
+    >>> model = make_pipeline(MinMaxScaler(), RBMTransformer(5, n_iter=1)).fit(X)
+    >>> float(machine_input(model, X).max())
+    1.0
+    """
+    return _prepare(*_split(model), X)
+
+
 def reconstruct(model, X, n_layers=None):
     """Return what is left of data on their way up through layers and back down.
 

@@ -15,11 +15,12 @@ Matplotlib is imported when something is drawn, and not before.
 import math
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils import _safe_indexing, check_random_state, check_scalar
 
 from skdbn.inspection import (
     bias_probe,
     hidden_activations,
+    machine_input,
     machines,
     reconstruct,
     unit_probe,
@@ -212,10 +213,11 @@ class ReconstructionDisplay:
             The display.
         """
         check_scalar(n_images, "n_images", (int, np.integer), min_val=1)
-        X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])[:n_images]
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        X = _safe_indexing(X, np.arange(min(n_images, n_rows)))
         layers = range(1, len(machines(model)) + 1)
         reconstructions = [reconstruct(model, X, n_layers) for n_layers in layers]
-        originals = X.toarray() if hasattr(X, "toarray") else X
+        originals = X.toarray() if hasattr(X, "toarray") else np.asarray(X, float)
         return cls(originals, reconstructions, image_shape=image_shape).plot(ax)
 
     def plot(self, ax=None):
@@ -310,8 +312,7 @@ class BiasProbeDisplay:
         """
         mean = None
         if X is not None:
-            X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
-            mean = np.asarray(X.mean(axis=0)).ravel()
+            mean = np.asarray(machine_input(model, X).mean(axis=0)).ravel()
         return cls(bias_probe(model), mean=mean, image_shape=image_shape).plot(ax)
 
     def plot(self, ax=None):

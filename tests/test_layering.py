@@ -55,8 +55,8 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
 FOREIGN = {  # private names of other packages, that these rooms alone may use
     "_init_callback_context": "_training",
     "_skl_callbacks": "_training",
-    "_safe_indexing": "_training",
     "_getframe": "_training",
+    "_safe_indexing": None,  # scikit-learn's own, for rows of any container
     "_replace": None,  # public, in spite of its name, as are those of any named tuple
     "_asdict": None,
 }

@@ -4,7 +4,9 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -266,3 +268,21 @@ def test_figures_can_be_saved(name, tmp_path):
     path = tmp_path / "figure.png"
     DISPLAYS[name]().figure_.savefig(path)
     assert plt.imread(path).std() > 0.05
+
+
+BOTH = ColumnTransformer([("scaled", MinMaxScaler(), ["length", "width"])])
+
+
+@pytest.mark.parametrize("scaler", [MinMaxScaler(), BOTH])
+def test_displays_take_what_goes_into_a_pipeline(scaler):
+    frame = pd.DataFrame({"length": [50.0, 60.0, 40.0, 55.0], "width": [1.0, 2.0, 4.0, 3.0]})
+    model = make_pipeline(scaler, RBMTransformer(3, n_iter=2, random_state=0)).fit(frame)
+    bias = BiasProbeDisplay.from_estimator(model, frame)
+    np.testing.assert_allclose(bias.mean, MinMaxScaler().fit_transform(frame).mean(axis=0))
+    ActivationDisplay.from_estimator(model, frame)
+    if hasattr(scaler, "inverse_transform"):
+        display = ReconstructionDisplay.from_estimator(model, frame, n_images=3)
+        np.testing.assert_array_equal(display.originals, frame.to_numpy()[:3])
+    else:
+        with pytest.raises(TypeError, match="has no inverse_transform"):
+            ReconstructionDisplay.from_estimator(model, frame)
