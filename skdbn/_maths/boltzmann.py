@@ -35,7 +35,13 @@ class RBM(NamedTuple):
 
     @property
     def n_weights_of_largest_layer(self):
-        """Number of weights."""
+        """Return how many weights the largest layer has.
+
+        Returns
+        -------
+        int
+            Their number.
+        """
         return self.weights.size
 
 

@@ -29,7 +29,13 @@ class Network(NamedTuple):
 
     @property
     def n_weights_of_largest_layer(self):
-        """Number of weights of the layer that has the most."""
+        """Return how many weights the largest layer has.
+
+        Returns
+        -------
+        int
+            Their number.
+        """
         return max(weights.size for weights in self.weights)
 
 
