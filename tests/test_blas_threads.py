@@ -44,7 +44,7 @@ def test_number_of_threads_comes_back_after_an_error_and_after_nested_blocks():
             pass
         assert n_threads() == {1}
     assert n_threads() == {2}
-    assert not threads._limits
+    assert not threads._kept
 
 
 def test_number_of_threads_comes_back_when_fits_overlap():
@@ -56,7 +56,7 @@ def test_number_of_threads_comes_back_when_fits_overlap():
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(fit, range(40))) == [seed % 7 for seed in range(40)]
     assert n_threads() == {2}
-    assert not threads._limits
+    assert not threads._kept
 
 
 @pytest.mark.parametrize(("n_hidden", "expected"), [(4, {1}), (2000, {2})])
@@ -75,3 +75,12 @@ def test_fits_and_predictions_of_small_layers_use_one_thread(n_hidden, expected,
     rbm.fit(X).transform(X)
     net.fit(X, np.arange(60) % 2).predict(X)
     assert set(seen) == {frozenset(expected)}
+
+
+def test_number_of_threads_comes_back_after_a_block_that_was_never_left():
+    abandoned = threads_for(1)
+    abandoned.__enter__()  # and an interruption before the block begins
+    assert n_threads() == {1}
+    del abandoned
+    with threads_for(SMALL + 1):
+        assert n_threads() == {2}
