@@ -28,8 +28,7 @@ CURVES = (
     "loss_curve_",
     "validation_loss_curve_",
     "free_energy_gap_curve_",
-    "dead_units_curve_",
-    "saturated_units_curve_",
+    "dead_units_curve_",  # that of saturated units has been defined anew
     "softmax_loss_curve_",
     "validation_scores_",
     "best_validation_score_",
@@ -68,7 +67,9 @@ def rbm(**parameters):
 
 
 def net(**parameters):
+    # Nothing is left to "auto", which may come to mean something else.
     quick = {"rbm": RBMTransformer(n_iter=6), "softmax_iter": 3, "finetune_iter": 4}
+    quick["learning_rate_init"] = 2e-3
     return DBNClassifier(
         **{"hidden_layer_sizes": (30, 20), "random_state": 0, **quick, **parameters}
     )

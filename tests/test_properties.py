@@ -263,7 +263,7 @@ GOOD_LABELS = np.arange(12) % 3
 @given(NETS, RBMS, tables(), st.data())
 def test_failing_fit_leaves_a_fitted_estimator_as_it_was(options, rbm_options, X, data):
     rbm = RBMTransformer(3, n_iter=1, random_state=0)
-    net = DBNClassifier((3,), rbm=RBMTransformer(n_iter=1), random_state=0)
+    net = DBNClassifier((3,), rbm=RBMTransformer(n_iter=1), finetune_iter=2, random_state=0)
     outcome(rbm.fit, GOOD)
     outcome(net.fit, GOOD, GOOD_LABELS)
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
