@@ -313,11 +313,11 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         templates = self._check_parameters()
         layers = [f"pretrain layer {i}" for i in range(1, len(templates) + 1)]
         run.draw_seeds(*layers, "split", "start", "softmax", "finetune")
-        rows, classes = self._read(X, y, run.goes_on)
+        rows, classes = self._read_labelled(X, y, run.goes_on)
         check_fit_together(templates, rows.X.shape[1])
         held_out = self._read_held_out(X_val, y_val, rows.X.dtype, classes, templates[0])
         rows, held_out = hold_out(self, rows, held_out, run.seeds["split"], rows.y)
-        run.start(self._starting(run, templates, rows, held_out, classes))
+        run.start(self._before_training(run, templates, rows, held_out, classes))
         n_phases = self.pretrain * len(layers) + 2
         with run.callbacks_told(rows, held_out, n_phases, lambda: classes[rows.y]):
             if self.pretrain and not run.is_past(*layers):
@@ -371,7 +371,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         check_schedule_of_passes(self)
         return machines_of_layers(self.rbm, sizes)
 
-    def _read(self, X, y, goes_on):
+    def _read_labelled(self, X, y, goes_on):
         """Return rows of floats with the index of the class of each, and the classes."""
         dtype = self.coefs_[0].dtype if goes_on else FLOATS
         X, y = self._validate(X, y, dtype=dtype, reset=not goes_on)
@@ -405,7 +405,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
             template._warn_of_held_out_range(X_val)
         return Rows(X_val, np.searchsorted(classes, y_val))
 
-    def _starting(self, run, templates, rows, held_out, classes):
+    def _before_training(self, run, templates, rows, held_out, classes):
         """Return the fitted attributes before the first pass."""
         if not run.goes_on:
             start = random_start(templates, rows, len(classes), run.seeds["start"])

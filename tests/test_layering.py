@@ -197,7 +197,7 @@ def test_estimators_share_no_private_method_but_those_of_the_protocol():
         for source in ((PACKAGE / f"{name}.py").read_text() for name in sorted(ESTIMATORS))
     ]
     shared = {name for name in set.intersection(*methods) if not name.startswith("__")}
-    assert shared == {"fit", "_fit", "_check_parameters", "_read", "_starting"}
+    assert shared == {"fit", "_fit", "_check_parameters"}
 
 
 def test_private_reach_is_seen():
