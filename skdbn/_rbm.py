@@ -53,7 +53,8 @@ CURVES = ("loss_curve_", *HELD_OUT_CURVES, "dead_units_curve_", "saturated_units
 def _has_score(machine):
     """Tell whether a machine has a score, so that a search without one says so at once."""
     visible_units = getattr(machine, "_units", [machine.visible_units])[0]
-    if visible_units in UNITS and not UNITS[visible_units].discrete:
+    units = UNITS.get(visible_units) if isinstance(visible_units, str) else None
+    if units is not None and not units.discrete:
         raise AttributeError(
             "score_samples and score need binary visible units, but visible_units == "
             f"{visible_units!r}. Compare the reconstruction error of held-out data, "

@@ -33,6 +33,10 @@ ALLOWED = {  # rooms of the package, from below; each may import itself, too
     "__init__": ESTIMATORS | {"_files", "_maths", "_training", "_version"},
     "__main__": {"_cli"},
 }
+NARROWER = {  # modules that may use one module of a room, and who else in their room may not
+    "_training": {"inspection": {"_training.diagnosis"}},
+    "_files": {"_cli.readers": {"_files.storage"}, "_cli": set()},
+}
 WITHIN_MATHS = {"gradients": {"boltzmann"}}  # the other rooms of `_maths` do not know each other
 PROTOCOL = {  # private names that rooms use of each other, and what for
     "_fit": "fit and resume go through the phases of an estimator",
@@ -96,6 +100,16 @@ def imported_modules(source):
 def test_module_imports_only_what_lies_below(file):
     rooms = {module.split(".")[0] for module in imported_modules(file.read_text())}
     assert rooms <= ALLOWED[room_of(file)] | {room_of(file)}
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_module_imports_only_the_modules_that_it_may(file):
+    imported = {".".join(module.split(".")[:2]) for module in imported_modules(file.read_text())}
+    for room, allowed in NARROWER.items():
+        for name in (name_of(file), room_of(file)):
+            if name in allowed:
+                assert {module for module in imported if module.startswith(room)} <= allowed[name]
+                break
 
 
 @pytest.mark.parametrize("file", sorted((PACKAGE / "_maths").glob("*.py")), ids=name_of)

@@ -361,6 +361,7 @@ def test_score_of_gaussian_visible_units_says_what_to_use_instead():
     with pytest.raises(TypeError, match="should have a 'score' method"):
         search.fit(X)
     assert rbm.free_energy(X).shape == (len(X),)
+    assert hasattr(make_rbm(visible_units=[]), "score")  # which fit refuses with a sentence
 
 
 # -- warnings and failures

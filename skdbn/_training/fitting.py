@@ -70,10 +70,9 @@ class Run:
 
     def __init__(self, estimator, state=None, goes_on=False):
         self.estimator = estimator
-        is_set = (
-            isinstance(goes_on, bool | np.bool_) and goes_on
-        )  # what is neither is refused later
-        self.goes_on = hasattr(estimator, "n_iter_") and bool(is_set or state is not None)
+        # A flag that is neither True nor False is refused later, with a sentence.
+        is_set = isinstance(goes_on, bool | np.bool_) and bool(goes_on)
+        self.goes_on = hasattr(estimator, "n_iter_") and (is_set or state is not None)
         self.seeds = self.rows = self.held_out = None
         self._state = state  # of a checkpoint, until its phase comes
         self._before = vars(estimator).copy()
@@ -102,8 +101,8 @@ class Run:
             )
         elif kind is not None:
             self.estimator.__dict__ = self._before
-        # The told refer to the run itself: without this the rows would wait for the garbage
-        # collector, which arrays hardly wake.
+        # `_told` refers to the run itself. Left in place it would keep the rows in memory until
+        # the garbage collector runs, which arrays rarely trigger.
         self._told, self._before, self.rows, self.held_out = {}, None, None, None
         return interrupted
 
