@@ -371,7 +371,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         if smallest < low - RANGE_TOLERANCE or largest > high + RANGE_TOLERANCE:
             advice = (
                 "Scale X with sklearn.preprocessing.MinMaxScaler, or standardise it and set "
-                "visible_units='gaussian'."
+                "visible_units='gaussian' (in a DBNClassifier rbm__visible_units, by set_params)."
             )
             if issparse(X):  # which those scalers do not take
                 advice = (

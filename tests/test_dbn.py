@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
-from sklearn.datasets import load_iris, make_blobs
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_blobs
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skdbn import (
     DataRangeWarning,
@@ -522,6 +522,20 @@ def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
 
 
 # -- warnings and failures
+
+
+@pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+def test_advice_on_values_outside_the_range_can_be_followed(load):
+    data, labels = load(return_X_y=True)
+    scaled, standardised = (S().fit_transform(data) for S in (MinMaxScaler, StandardScaler))
+    net = DBNClassifier((100,), random_state=0)
+    with pytest.warns(DataRangeWarning, match="MinMaxScaler, or standardise it .* rbm__visible"):
+        clone(net).set_params(rbm__n_iter=0, finetune_iter=0).fit(data, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataRangeWarning)
+        assert clone(net).fit(scaled, labels).score(scaled, labels) > 0.95
+        net.set_params(rbm__visible_units="gaussian").fit(standardised, labels)
+    assert net.score(standardised, labels) > 0.95
 
 
 def test_values_outside_the_range_warn_once_per_fit():
