@@ -3,8 +3,8 @@
 from skdbn._dbn_classifier import DBNClassifier
 from skdbn._files.checkpoint import Checkpoint, load_checkpoint, resume
 from skdbn._files.models import load_model, save_model
-from skdbn._maths.units import DataRangeWarning
 from skdbn._rbm import RBMTransformer
+from skdbn._training.columns import DataRangeWarning
 from skdbn._training.diagnosis import (
     FittedTemplateWarning,
     GrowingWeightsWarning,

@@ -15,6 +15,7 @@ from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS
 from skdbn._rbm import SEEDS as SEEDS_OF_A_MACHINE
 from skdbn._training.checks import resolve_batch_size
+from skdbn._training.columns import as_they_are, columns_of, warn_of_other_scale
 from skdbn._training.fitting import draw_seeds
 from skdbn._training.loop import Training
 from skdbn._training.rows import Rows, hold_out, in_blocks
@@ -46,6 +47,8 @@ def network_of(net, engine):
 def random_start(templates, rows, n_outputs, seed):
     """Return the fitted attributes of a net of random weights."""
     sizes = [rows.X.shape[1], *(rbm.n_components for rbm in templates), n_outputs]
+    first = templates[0]
+    columns = columns_of(first.estimator) if is_frozen(first) else first._columns_of(rows.X)
     coefs, intercepts = random_arrays(ENGINES["numpy"](rows.X.dtype, seed), sizes)
     return {
         "coefs_": coefs,
@@ -55,6 +58,7 @@ def random_start(templates, rows, n_outputs, seed):
         "loss_curve_": [],
         "n_iter_": 0,
         "n_layers_": len(sizes),
+        **columns.attributes(),
         "_hidden_units": [hidden_units for _, hidden_units in map(_kinds_of_units, templates)],
     }
 
@@ -111,7 +115,7 @@ def _through(machine, rows):
 def _take_frozen(run, net, i, template, rows, phase):
     """Let a layer start from the machine that was given for it."""
     if i == 0:
-        template.estimator._warn_of_range(rows.X)
+        warn_of_other_scale(template.estimator, rows.X)
     if i == len(net.rbms_):
         run.report(f"{phase}: given, {rows.X.shape[1]} to {template.n_components} units")
         _take(net, i, copy.deepcopy(template.estimator))
@@ -133,7 +137,8 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
     X = machine.set_params(**parameters)._read(rows.X, has_begun)
     seeds = draw_seeds(machine, SEEDS_OF_A_MACHINE)
     rows, held_out = hold_out(machine, Rows(X), held_out, seeds["split"])
-    start = machine._starting(rows.X, seeds["training"], has_begun, held_out is not None)
+    columns = columns_of(net) if i == 0 else as_they_are(rows.X, machine.visible_units)
+    start = machine._starting(rows.X, seeds["training"], has_begun, held_out is not None, columns)
     _take(net, i, machine, start)
     where = f"Pretraining of layer {i + 1} of {n_layers}: "
     stopped = run.go_through(
@@ -167,7 +172,7 @@ def _take(net, i, machine, attributes=None):
 def softmax_training(net, rows, seed):
     """Return the training of the top layer with the layers below frozen."""
     network, top = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), len(net.coefs_) - 1
-    features = in_blocks(hidden_layers, network, rows.X, len(net.coefs_[top]))
+    features = in_blocks(hidden_layers, network, rows, len(net.coefs_[top]))
     rows, schedule = Rows(features, rows.y), SCHEDULES["constant"]
     return _backpropagation(net, network, top, rows, None, "softmax_loss_curve_", schedule)
 

@@ -33,6 +33,7 @@ from skdbn._training.checks import (
     check_real,
     check_schedule_of_passes,
 )
+from skdbn._training.columns import COLUMN_ATTRIBUTES, map_of, warn_of_other_scale
 from skdbn._training.diagnosis import warn_unless_converged
 from skdbn._training.fitting import Run, TrainedEstimator
 from skdbn._training.loop import fitted_attributes
@@ -119,6 +120,13 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels.
+    visible_units_ : ndarray of str of shape (n_features,)
+        What each column is taken for, "binary" or "gaussian", with or without pretraining: see
+        `visible_units` of the template.
+    offset_, scale_ : ndarray of shape (n_features,)
+        Mean and standard deviation of each column with a gaussian unit, of values without
+        outliers; 0 and 1 for the others. The network sees ``(x - offset_) / scale_``, cut off
+        at 5 for gaussian units.
     rbms_ : list of RBMTransformer
         The machines as pretraining left them, with their reverse intercepts; empty without
         pretraining.
@@ -267,7 +275,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; values in [0, 1] for binary visible units.
+            Training data.
         y : array-like of shape (n_samples,)
             Class labels, at least two different ones.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
@@ -293,8 +301,9 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Warns
         -----
         DataRangeWarning
-            When X has values, or X_val many values, outside of what the visible units of the
-            first machine stand for. Without pretraining there are none.
+            When the visible units of the template are "binary" and X has values outside [0, 1],
+            when many values of X_val are far from those of X, or many of X from those of the first
+            fit, or of a frozen machine, that this one goes on from.
         HiddenUnitsWarning, GrowingWeightsWarning
             When pretraining of a layer went wrong.
         NotConvergedWarning
@@ -315,9 +324,13 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         run.draw_seeds(*layers, "split", "start", "softmax", "finetune")
         rows, classes = self._read_labelled(X, y, run.goes_on)
         check_fit_together(templates, rows.X.shape[1])
-        held_out = self._read_held_out(X_val, y_val, rows.X.dtype, classes, templates[0])
+        held_out = self._read_held_out(X_val, y_val, rows.X.dtype, classes)
         rows, held_out = hold_out(self, rows, held_out, run.seeds["split"], rows.y)
         run.start(self._before_training(run, templates, rows, held_out, classes))
+        rows = rows._replace(columns=map_of(self))
+        if held_out is not None:
+            held_out = held_out._replace(columns=map_of(self))
+            warn_of_other_scale(self, held_out.X, "X_val")
         n_phases = self.pretrain * len(layers) + 2
         with run.callbacks_told(rows, held_out, n_phases, lambda: classes[rows.y]):
             if self.pretrain and not run.is_past(*layers):
@@ -347,6 +360,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         "best_validation_score_",
         "n_iter_",
         "n_layers_",
+        *COLUMN_ATTRIBUTES,
         "_hidden_units",
     )
 
@@ -389,7 +403,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
             )
         return Rows(X, labels), classes
 
-    def _read_held_out(self, X_val, y_val, dtype, classes, template):
+    def _read_held_out(self, X_val, y_val, dtype, classes):
         """Return the rows to watch that were given, or None."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val belong together: pass both or neither.")
@@ -401,8 +415,6 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
             raise ValueError(
                 f"y_val has {unknown[0]}, which is not among the classes in y: {classes}."
             )
-        if self.pretrain:
-            template._warn_of_held_out_range(X_val)
         return Rows(X_val, np.searchsorted(classes, y_val))
 
     def _before_training(self, run, templates, rows, held_out, classes):
@@ -434,8 +446,9 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         """
         check_is_fitted(self)
         X = self._validate(X)
+        warn_of_other_scale(self, X)
         network = network_of(self, ENGINES["numpy"](X.dtype, 0))
-        return in_blocks(forward, network, X, len(self.classes_))
+        return in_blocks(forward, network, Rows(X, columns=map_of(self)), len(self.classes_))
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.

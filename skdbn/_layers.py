@@ -255,6 +255,15 @@ def starting_arrays(machines, dtype):
         Copies of the weights.
     intercepts : list of ndarray of shape (n_out,)
         Copies of the intercepts of the hidden units.
+
+    Notes
+    -----
+    The network reads its data as the first machine does. A map of the columns of a machine above,
+    which was given, becomes part of the weights, but for its cutting off.
     """
     weights = [np.array(machine.components_.T, dtype, order="C") for machine in machines]
-    return weights, [np.array(machine.intercept_hidden_, dtype) for machine in machines]
+    intercepts = [np.array(machine.intercept_hidden_, dtype) for machine in machines]
+    for i, machine in enumerate(machines[1:], 1):
+        weights[i] /= machine.scale_[:, None]
+        intercepts[i] -= machine.offset_ @ weights[i]
+    return weights, intercepts

@@ -25,8 +25,8 @@ class MachineLearner:
     returns new ones.
     """
 
-    def __init__(self, machine, X, X_val, engine, optimizer):
-        self.X, self.X_val, self.engine, self.optimizer = X, X_val, engine, optimizer
+    def __init__(self, machine, rows, X_val, engine, optimizer):
+        self.rows, self.X_val, self.engine, self.optimizer = rows, X_val, engine, optimizer
         rbm = machine._model(engine)
         self.parameters, views = engine.packed(rbm[:3])
         self.gradients, self.gradient_views = engine.packed(views)
@@ -34,7 +34,7 @@ class MachineLearner:
         self.complete, self.n_gibbs_steps = GRADIENTS[machine.gradient], machine.n_gibbs_steps
         self.reserved = {}
         self.n_iter, self.full_momentum = machine.n_iter_, float(machine.momentum)
-        self.n_samples = X.shape[0]
+        self.n_samples = rows.X.shape[0]
         self.batch_size = resolve_batch_size(machine.batch_size, self.n_samples, SMALLEST_BATCH)
         self.n_multiplications = self.batch_size * self.rbm.n_weights_of_largest_layer
         n_chains = max(len(machine.h_samples_), self.batch_size)
@@ -50,8 +50,8 @@ class MachineLearner:
     def watch(self, indices):
         """Watch these rows."""
         self.watched = indices
-        memory = self.engine.zeros(len(indices), self.X.shape[1])
-        self.watched_rows = self.engine.rows(self.X, indices, memory)
+        memory = self.engine.zeros(len(indices), self.rows.X.shape[1])
+        self.watched_rows = self.rows.read(self.engine, indices, memory)
 
     def prepare_pass(self):
         """Set the momentum of the next pass."""
@@ -65,7 +65,7 @@ class MachineLearner:
         if n not in self.reserved:
             self.reserved[n] = reserve_phases(self.rbm, n, n)
         phases = self.reserved[n]
-        self.engine.rows(self.X, indices, phases.v_pos)
+        self.rows.read(self.engine, indices, phases.v_pos)
         self.complete(self.rbm, phases, self.chains[:n], self.n_gibbs_steps)
         likelihood_gradient(self.rbm, phases, self.gradient_views, scale)
         return self.gradients
@@ -138,7 +138,7 @@ class NetworkLearner:
         """Return the gradient of the mean cross-entropy of a minibatch."""
         n = len(indices)
         memory = self.engine.buffer("minibatch", n, self.rows.X.shape[1])
-        x, labels = self.engine.rows(self.rows.X, indices, memory), self.rows.y[indices]
+        x, labels = self.rows.read(self.engine, indices, memory), self.rows.y[indices]
         loss, _ = cross_entropy_gradient(
             self.network, x, labels, self.gradient_views, scale, **self.perturbations
         )
@@ -151,9 +151,9 @@ class NetworkLearner:
         self.losses.clear()
         if self.held_out is None:
             return points, None
-        X, labels = self.held_out
-        p = in_blocks(forward, self.network, X, len(self.network.intercepts[-1]))
-        points["validation_scores_"] = score = float((p.argmax(axis=1) == labels).mean())
+        p = in_blocks(forward, self.network, self.held_out, len(self.network.intercepts[-1]))
+        score = float((p.argmax(axis=1) == self.held_out.y).mean())
+        points["validation_scores_"] = score
         return points, -score
 
     def arrays(self, parameters):

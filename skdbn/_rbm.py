@@ -1,10 +1,8 @@
 """The restricted Boltzmann machine as a scikit-learn transformer."""
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._learners import N_MONITORED, SMALLEST_BATCH, MachineLearner
@@ -19,7 +17,7 @@ from skdbn._maths.boltzmann import (
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.gradients import GRADIENTS
 from skdbn._maths.optimizers import OPTIMIZERS
-from skdbn._maths.units import UNITS, DataRangeWarning
+from skdbn._maths.units import UNITS, layer
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
     FLOATS,
@@ -30,10 +28,17 @@ from skdbn._training.checks import (
     check_real,
     check_schedule_of_passes,
     resolve_batch_size,
-    value_range,
+)
+from skdbn._training.columns import (
+    COLUMN_ATTRIBUTES,
+    GAUSSIAN,
+    as_given,
+    map_of,
+    recognized,
+    standardized,
+    warn_of_other_scale,
 )
 from skdbn._training.diagnosis import (
-    warn,
     warn_of_growing_weights,
     warn_of_idle_units,
 )
@@ -43,31 +48,16 @@ from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row
 
 SEEDS = ("training", "split")  # what random_state is drawn for
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
-RANGE_TOLERANCE = 1e-6  # what scaling may miss the range by
 RATE, RATE_OF_GAUSSIAN_UNITS = 0.1, 0.005  # of "auto"
-MANY_OUTSIDE = 0.05  # share of the values of held-out rows that may be beyond it
 HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
 CURVES = ("loss_curve_", *HELD_OUT_CURVES, "dead_units_curve_", "saturated_units_curve_")
-
-
-def _has_score(machine):
-    """Tell whether a machine has a score, so that a search without one says so at once."""
-    visible_units = getattr(machine, "_units", [machine.visible_units])[0]
-    units = UNITS.get(visible_units) if isinstance(visible_units, str) else None
-    if units is not None and not units.discrete:
-        raise AttributeError(
-            "score_samples and score need binary visible units, but visible_units == "
-            f"{visible_units!r}. Compare the reconstruction error of held-out data, "
-            "((X - inverse_transform(transform(X))) ** 2).mean(), or the free_energy of "
-            "training and held-out data under this machine."
-        )
-    return True
 
 
 class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
     """Restricted Boltzmann machine trained with contrastive divergence.
 
-    A two-layer model of the data in which binary or gaussian hidden units learn features.
+    A two-layer model of the data in which binary or gaussian hidden units learn features. The
+    columns of the data may be probabilities, zeros and ones, or measurements of any scale.
     `transform` gives the expected hidden units, `inverse_transform` the way back. It takes the
     place of :class:`sklearn.neural_network.BernoulliRBM` in a script: parameters and fitted
     attributes of the same names mean the same.
@@ -76,9 +66,12 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     ----------
     n_components : int, default=256
         Number of hidden units.
-    visible_units : {"binary", "gaussian"}, default="binary"
-        What the features are: binary units stand for values in [0, 1], taken as
-        probabilities; gaussian units stand for real values, standardised to unit variance.
+    visible_units : {"auto", "binary", "gaussian"}, default="auto"
+        What the features are. Binary units stand for values in [0, 1], taken as probabilities;
+        gaussian units stand for real values, which the machine standardizes itself. With "auto"
+        columns within [0, 1] have binary units and all others gaussian ones. Columns that fill
+        less than a quarter of [0, 1] count as the others, unless all data are within [0, 1] and
+        some column fills more, as in images.
     hidden_units : {"binary", "gaussian"}, default="binary"
         What the hidden units are.
     gradient : {"cd", "pcd"}, default="cd"
@@ -88,7 +81,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     n_gibbs_steps : int, default=1
         Steps of the chain for each minibatch.
     learning_rate : float or "auto", default="auto"
-        Step size. "auto" is 0.1, and 0.005 where a layer is gaussian. Momentum multiplies its
+        Step size. "auto" is 0.1, and 0.005 where a unit is gaussian. Momentum multiplies its
         effect: by ten for a momentum of 0.9.
     momentum : float, default=0.9
         Momentum in [0, 1). The first five passes use at most 0.5.
@@ -127,10 +120,17 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     h_samples_ : ndarray of shape (batch_size, n_components)
         Hidden states drawn last. With "pcd" they are the persistent chains: a minibatch of n rows
         moves the first n. A fit that goes on with larger minibatches adds chains.
+    visible_units_ : ndarray of str of shape (n_features,)
+        Kind of each visible unit, "binary" or "gaussian", as the first rows that were fitted say.
+    offset_, scale_ : ndarray of shape (n_features,)
+        Mean and standard deviation of each column with a gaussian unit, of values without
+        outliers: the unit stands for ``(x - offset_) / scale_``, cut off at 5. 0 and 1 for the
+        others.
     loss_curve_ : list of float
-        Reconstruction error after each pass: the mean squared difference between data and
-        ``inverse_transform(transform(X))``, on a tenth of the rows, at least a minibatch and at
-        most 1000, drawn at the start of a fit.
+        Reconstruction error after each pass: the mean squared difference between visible units and
+        their reconstruction, which is that of X and ``inverse_transform(transform(X))`` in units
+        of `scale_`, on a tenth of the rows, at least a minibatch and at most 1000, drawn at the
+        start of a fit.
     validation_loss_curve_ : list of float
         The same of at most 1000 held-out rows; empty when the last fit had none.
     free_energy_gap_curve_ : list of float
@@ -190,7 +190,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         self,
         n_components=256,
         *,
-        visible_units="binary",
+        visible_units="auto",
         hidden_units="binary",
         gradient="cd",
         n_gibbs_steps=1,
@@ -233,7 +233,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; values in [0, 1] for binary visible units.
+            Training data.
         y : None
             Ignored, but passed to callbacks where it has an entry for each row.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
@@ -257,7 +257,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Warns
         -----
         DataRangeWarning
-            When X has values, or X_val many values, outside of what the visible units stand for.
+            When `visible_units` are "binary" and X has values outside [0, 1], when many values of
+            X_val are far from those of X, or many of X from those of the first fit that this one
+            goes on from.
         HiddenUnitsWarning
             When more than half of the hidden units are saturated after training, or all of them
             dead.
@@ -273,12 +275,13 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     def partial_fit(self, X, y=None):
         """Make one pass over a part of the data.
 
-        The optimizer state, the chains and the random numbers go on from call to call.
+        The optimizer state, the chains and the random numbers go on from call to call. The first
+        call says what the columns stand for.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; values in [0, 1] for binary visible units.
+            Training data.
         y : None
             Ignored.
 
@@ -298,7 +301,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Warns
         -----
         DataRangeWarning
-            When X has values outside of what the visible units stand for.
+            When `visible_units` are "binary" and the first X has values outside [0, 1], or many
+            values of a later X are far from those of the first.
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
@@ -316,11 +320,13 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         X, held_out = self._read(X, run.goes_on), None
         if X_val is not None:
             held_out = Rows(self._validate(X_val, dtype=X.dtype))
-            self._warn_of_held_out_range(held_out.X)
         rows = Rows(X, one_for_each_row(y, X.shape[0]))
-        (X, y), held_out = hold_out(self, rows, held_out, run.seeds["split"])
+        rows, held_out = hold_out(self, rows, held_out, run.seeds["split"])
+        X, y = rows.X, rows.y
         held_out = None if held_out is None else Rows(held_out.X)
         run.start(self._starting(X, run.seeds["training"], run.goes_on, held_out is not None))
+        if X_val is not None:
+            warn_of_other_scale(self, held_out.X, "X_val")
         with run.callbacks_told(Rows(X), held_out, self.n_iter, y):
             self._stopped = run.go_through(
                 "fit", self.n_iter, lambda: self._new_training(X, held_out, run.seeds["split"])
@@ -334,6 +340,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         "h_samples_",
         "n_iter_",
         *CURVES,
+        *COLUMN_ATTRIBUTES,
         "_units",  # kinds of the visible and the hidden units
         "_kept",  # state of the engine and the optimizer, for a fit that goes on
         "_largest_weights",
@@ -345,13 +352,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         self._check_parameters()
         dtype = self.components_.dtype if goes_on else FLOATS
         X = self._validate(X, dtype=dtype, reset=not goes_on)
-        self._warn_of_range(X)
+        if goes_on:
+            warn_of_other_scale(self, X)
         return X
 
     def _check_parameters(self):
         """Raise unless every parameter is what is allowed."""
         check_integer(self.n_components, "n_components", 1)
-        check_choice(self.visible_units, "visible_units", UNITS)
+        check_choice(self.visible_units, "visible_units", ["auto", *UNITS])
         check_choice(self.hidden_units, "hidden_units", UNITS)
         check_choice(self.gradient, "gradient", GRADIENTS)
         check_integer(self.n_gibbs_steps, "n_gibbs_steps", 1)
@@ -364,58 +372,25 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         check_integer(self.n_iter, "n_iter", 0)
         check_schedule_of_passes(self)
 
-    def _warn_of_range(self, X):
-        """Warn when X has values that the visible units do not stand for."""
-        low, high = UNITS[self.visible_units].support
-        smallest, largest = value_range(X)
-        if smallest < low - RANGE_TOLERANCE or largest > high + RANGE_TOLERANCE:
-            advice = (
-                "Scale X with sklearn.preprocessing.MinMaxScaler, or standardise it and set "
-                "visible_units='gaussian' (in a DBNClassifier rbm__visible_units, by set_params)."
-            )
-            if issparse(X):  # which those scalers do not take
-                advice = (
-                    "Scale X with sklearn.preprocessing.MaxAbsScaler."
-                    if smallest >= low
-                    else "Scale X.toarray() with sklearn.preprocessing.MinMaxScaler."
-                )
-            warn(
-                f"X has values from {smallest:.6g} to {largest:.6g}, but {self.visible_units} "
-                f"visible units stand for values from {low:g} to {high:g}. {advice}",
-                DataRangeWarning,
-            )
+    def _starting(self, X, seed, goes_on, is_watched=False, columns=None):
+        """Return the fitted attributes before the first pass.
 
-    def _warn_of_held_out_range(self, X_val):
-        """Warn when many values of held-out rows are not what the visible units stand for.
-
-        A few are beyond the range wherever a scaler was fitted on other rows.
+        The columns are what X says, unless they are given.
         """
-        low, high = UNITS[self.visible_units].support
-        values = X_val.data if issparse(X_val) else X_val
-        n_outside = np.count_nonzero(values < low) + np.count_nonzero(values > high)
-        share = n_outside / np.prod(X_val.shape)
-        if share > MANY_OUTSIDE:
-            warn(
-                f"{share:.0%} of the values of X_val lie outside of {low:g} to {high:g}, which "
-                f"{self.visible_units} visible units stand for. Scale X_val as X is scaled; a "
-                "Pipeline scales X alone unless it has transform_input=['X_val'].",
-                DataRangeWarning,
-            )
-
-    def _starting(self, X, seed, goes_on, is_watched=False):
-        """Return the fitted attributes before the first pass."""
         if goes_on:
             self._check_that_it_can_go_on()
             new_curves = {} if is_watched else {name: [] for name in HELD_OUT_CURVES}
             return {**fitted_attributes(self), **new_curves, "_stopped": False}
         engine = ENGINES["numpy"](X.dtype, seed)
         n_features, n_components = X.shape[1], self.n_components
+        columns = self._columns_of(X) if columns is None else columns
         weights = INITIAL_SCALE * engine.normal((n_features, n_components))
         hidden_units = UNITS[self.hidden_units](engine)
         n_chains = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
         chains = hidden_units.sample(hidden_units.mean(engine.zeros(n_chains, n_components)))
         n_parameters = weights.size + n_features + n_components
-        optimizer = OPTIMIZERS["sgd"](engine, n_parameters, weights.size, self._rate())
+        rate = self._rate(columns.visible_units)
+        optimizer = OPTIMIZERS["sgd"](engine, n_parameters, weights.size, rate)
         return {
             "components_": weights.T,
             "intercept_visible_": engine.zeros(n_features),
@@ -423,6 +398,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             "h_samples_": chains,
             "n_iter_": 0,
             **{name: [] for name in CURVES},
+            **columns.attributes(),
             "_units": (self.visible_units, self.hidden_units),
             "_kept": {"engine": engine.get_state(), "optimizer": optimizer.get_state()},
             "_largest_weights": [],
@@ -444,12 +420,19 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
                 f"{self._units}. {advice}"
             )
 
-    def _rate(self):
-        """Return the step size."""
+    def _columns_of(self, X):
+        """Return what the columns of X stand for."""
+        recognize = {"auto": recognized, GAUSSIAN: standardized}.get(self.visible_units)
+        if recognize is None:
+            return as_given(X, self.visible_units, UNITS[self.visible_units].support)
+        return recognize(X, ENGINES["numpy"](X.dtype, 0))
+
+    def _rate(self, visible_units):
+        """Return the step size for these kinds of visible units."""
         if self.learning_rate != "auto":
             return float(self.learning_rate)
-        is_discrete = UNITS[self.visible_units].discrete and UNITS[self.hidden_units].discrete
-        return RATE if is_discrete else RATE_OF_GAUSSIAN_UNITS
+        is_gaussian = self.hidden_units == GAUSSIAN or (visible_units == GAUSSIAN).any()
+        return RATE_OF_GAUSSIAN_UNITS if is_gaussian else RATE
 
     def _restored(self):
         """Return the engine and the optimizer where an earlier pass left them."""
@@ -459,20 +442,21 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         n_parameters = n_weights + self.intercept_visible_.size + self.intercept_hidden_.size
         # A NumPy scalar, as from a grid of np.logspace, would make the arithmetic its own type.
         decay = float(self.weight_decay)
-        optimizer = OPTIMIZERS["sgd"](
-            engine, n_parameters, n_weights, self._rate(), weight_decay=decay
-        )
+        rate = self._rate(self.visible_units_)
+        optimizer = OPTIMIZERS["sgd"](engine, n_parameters, n_weights, rate, weight_decay=decay)
         optimizer.set_state(self._kept["optimizer"])
         return engine, optimizer
 
     def _new_training(self, X, held_out, seed):
         """Return the training of the machine on X, which goes on from its fitted attributes."""
         engine, optimizer = self._restored()
-        X_val = None if held_out is None else held_out.X
-        if X_val is not None:
-            drawn = ENGINES["numpy"](X.dtype, seed).permutation(X_val.shape[0])[:N_MONITORED]
-            X_val = engine.rows(X_val, drawn, engine.zeros(len(drawn), X.shape[1]))
-        learner = MachineLearner(self, X, X_val, engine, optimizer)
+        rows, X_val = self._rows(X), None
+        if held_out is not None:
+            n_held_out, n_features = held_out.X.shape
+            drawn = ENGINES["numpy"](X.dtype, seed).permutation(n_held_out)[:N_MONITORED]
+            memory = engine.zeros(len(drawn), n_features)
+            X_val = self._rows(held_out.X).read(engine, drawn, memory)
+        learner = MachineLearner(self, rows, X_val, engine, optimizer)
         remedy = "Lower learning_rate or scale the data."
         return Training(learner, optimizer, self, remedy, self.early_stopping)
 
@@ -482,15 +466,18 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             warn_of_idle_units(self.dead_units_curve_[-1], self.saturated_units_curve_[-1], where)
         warn_of_growing_weights(self._largest_weights, where)
 
+    def _rows(self, X):
+        """Return rows of data that are read as states of the visible units."""
+        return Rows(X, columns=map_of(self))
+
     def _model(self, engine):
         """Return the fitted machine in the engine's type, without a copy when it has it."""
-        visible_units, hidden_units = self._units
         return RBM(
             self.components_.T.astype(engine.dtype, copy=False),
             self.intercept_visible_.astype(engine.dtype, copy=False),
             self.intercept_hidden_.astype(engine.dtype, copy=False),
-            UNITS[visible_units](engine),
-            UNITS[hidden_units](engine),
+            layer(self.visible_units_, engine),
+            UNITS[self._units[1]](engine),
             engine,
         )
 
@@ -509,12 +496,18 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         ndarray of shape (n_samples, n_components)
             Probabilities for binary hidden units, means for gaussian ones.
         """
+        return self._hidden_mean(self._read_new(X))
+
+    def _read_new(self, X):
+        """Return new rows as they are computed with."""
         check_is_fitted(self)
-        return self._hidden_mean(self._validate(X))
+        X = self._validate(X)
+        warn_of_other_scale(self, X)
+        return X
 
     def _hidden_mean(self, X):
         """Return `transform` of validated X as a plain array, whatever the output container."""
-        return self._in_blocks(hidden_mean, X, len(self.components_))
+        return self._in_blocks(hidden_mean, self._rows(X), len(self.components_))
 
     def inverse_transform(self, X):
         """Return the expected visible units given values of the hidden ones.
@@ -527,7 +520,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Probabilities for binary visible units, means for gaussian ones.
+            Probabilities for binary visible units, means in the units of the data for gaussian
+            ones.
         """
         check_is_fitted(self)
         H = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C")
@@ -537,7 +531,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
                 f"X has {H.shape[1]} columns, but {type(self).__name__} has {n_components} "
                 "hidden units: pass what transform returns."
             )
-        return self._in_blocks(visible_mean, H, n_features)
+        return self._into_data(self._in_blocks(visible_mean, Rows(H), n_features))
 
     def free_energy(self, X):
         """Return the free energy of the data.
@@ -555,36 +549,32 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         ndarray of shape (n_samples,)
             Free energies in nats.
         """
-        check_is_fitted(self)
-        return self._in_blocks(free_energy, self._validate(X))
+        return self._in_blocks(free_energy, self._rows(self._read_new(X)))
 
-    @available_if(_has_score)
     def score_samples(self, X):
-        """Return the exact pseudo-log-likelihood of the data.
+        """Return the pseudo-log-likelihood of the data.
 
-        It is the sum over features of the log-probability of each given all others, the same
-        at every call and comparable across machines. It takes about as long as
-        2 * n_features calls of `free_energy` without its matrix product.
+        It is the sum over features of the log-probability of each given all others, or of its
+        log-density in the units of the data where its unit is gaussian. It is exact, the same at
+        every call, and comparable across machines of the same kinds of units. It takes about as
+        long as 2 * n_features calls of `free_energy` without its matrix product, and ten times
+        that for gaussian units.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data. A value between 0 and 1 is a probability: its two states are weighted.
+            Data. A value of a binary unit between 0 and 1 is a probability: its two states are
+            weighted.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Pseudo-log-likelihoods in nats.
-
-        Raises
-        ------
-        AttributeError
-            When the visible units are not binary.
         """
-        check_is_fitted(self)
-        return self._in_blocks(pseudo_log_likelihood, self._validate(X))
+        scores = self._in_blocks(pseudo_log_likelihood, self._rows(self._read_new(X)))
+        scores -= np.log(self.scale_).sum()  # from densities of units to densities of data
+        return scores
 
-    @available_if(_has_score)
     def score(self, X, y=None):
         """Return the mean of `score_samples`.
 
@@ -599,17 +589,18 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         -------
         float
             Mean pseudo-log-likelihood in nats.
-
-        Raises
-        ------
-        AttributeError
-            When the visible units are not binary.
         """
         return float(self.score_samples(X).mean())
 
-    def _in_blocks(self, function, X, n_columns=None):
+    def _in_blocks(self, function, rows, n_columns=None):
         """Return a function of the machine and rows for all rows."""
-        return in_blocks(function, self._model(ENGINES["numpy"](X.dtype, 0)), X, n_columns)
+        model = self._model(ENGINES["numpy"](rows.X.dtype, 0))
+        return in_blocks(function, model, rows, n_columns)
+
+    def _into_data(self, v):
+        """Return states of the visible units as values of the data."""
+        columns = map_of(self)
+        return v if columns is None else columns.into_data(v)
 
     # -- sampling
 
@@ -655,8 +646,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
                 raise ValueError(
                     f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
                 )
-            v = engine.rows(v, slice(None), engine.zeros(*shape))
-        return self._chain(rbm, v, n_gibbs_steps)
+            v = self._rows(v).read(engine, slice(None), engine.zeros(*shape))
+        return self._into_data(self._chain(rbm, v, n_gibbs_steps))
 
     def gibbs(self, v):
         """Make one Gibbs step, as `BernoulliRBM.gibbs` does.
@@ -676,10 +667,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         check_is_fitted(self)
         engine, _ = self._restored()
         v = self._validate(v, dtype=engine.dtype)
-        v = engine.rows(v, slice(None), engine.zeros(*v.shape))
+        v = self._rows(v).read(engine, slice(None), engine.zeros(*v.shape))
         v = self._chain(self._model(engine), v, 1)
         self._kept = {**self._kept, "engine": engine.get_state()}
-        return v
+        return self._into_data(v)
 
     def _chain(self, rbm, v, n_gibbs_steps):
         """Return the visible states at the end of Markov chains that start at `v`."""

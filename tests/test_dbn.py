@@ -16,7 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import (
     DataRangeWarning,
@@ -189,7 +189,7 @@ def test_defaults_learn_a_small_table(sizes, score):
 def test_gaussian_hidden_units_are_linear_units_of_the_network():
     templates = [RBMTransformer(hidden_units="gaussian", learning_rate=1e-3, n_iter=1), QUICK]
     net = make_net(rbm=templates).fit(X, Y)
-    assert [rbm.visible_units for rbm in net.rbms_] == ["binary", "gaussian"]
+    assert [rbm.visible_units for rbm in net.rbms_] == ["auto", "gaussian"]
     h = X @ net.coefs_[0] + net.intercepts_[0]
     h = 1 / (1 + np.exp(-(h @ net.coefs_[1] + net.intercepts_[1])))
     scores = h @ net.coefs_[2] + net.intercepts_[2]
@@ -282,7 +282,7 @@ def test_frozen_machines_pass_through_clone_pipeline_and_grid_search():
 
 
 def test_frozen_machine_warns_of_values_outside_its_range():
-    with pytest.warns(DataRangeWarning, match="MinMaxScaler") as caught:
+    with pytest.warns(DataRangeWarning, match="far from those .* fitted on") as caught:
         make_net(rbm=frozen_stack()).fit(X[FEW] * 16, Y[FEW])
     caught = [warning for warning in caught if warning.category is DataRangeWarning]
     assert [warning.filename for warning in caught] == [__file__]
@@ -527,22 +527,22 @@ def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
 @pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
 def test_advice_on_values_outside_the_range_can_be_followed(load):
     data, labels = load(return_X_y=True)
-    scaled, standardised = (S().fit_transform(data) for S in (MinMaxScaler, StandardScaler))
-    net = DBNClassifier((100,), random_state=0)
-    with pytest.warns(DataRangeWarning, match="MinMaxScaler, or standardise it .* rbm__visible"):
+    net = DBNClassifier((100,), rbm=RBMTransformer(visible_units="binary"), random_state=0)
+    with pytest.warns(DataRangeWarning, match=r"by set_params\(rbm__visible_units='auto'\)\), or"):
         clone(net).set_params(rbm__n_iter=0, finetune_iter=0).fit(data, labels)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", DataRangeWarning)
+        warnings.simplefilter("error")
+        scaled = MinMaxScaler().fit_transform(data)
         assert clone(net).fit(scaled, labels).score(scaled, labels) > 0.95
-        net.set_params(rbm__visible_units="gaussian").fit(standardised, labels)
-    assert net.score(standardised, labels) > 0.95
+        net.set_params(rbm__visible_units="auto").fit(data, labels)
+    assert net.score(data, labels) > 0.95
 
 
-def test_values_outside_the_range_warn_once_per_fit():
-    with pytest.warns(DataRangeWarning, match="MinMaxScaler") as caught:
-        make_net(rbm=RBMTransformer(n_iter=0), finetune_iter=1).fit(X[FEW] * 16, Y[FEW])
+def test_values_outside_the_range_of_binary_units_warn_once_per_fit():
+    template = RBMTransformer(visible_units="binary", n_iter=0)
+    with pytest.warns(DataRangeWarning, match="rbm__visible_units='auto'") as caught:
+        make_net(rbm=template, finetune_iter=1).fit(X[FEW] * 16, Y[FEW])
     assert len(caught) == 1
-    make_net(pretrain=False).fit(X[FEW] * 16, Y[FEW])  # which has no visible units
 
 
 def test_divergence_of_pretraining_names_the_layer():

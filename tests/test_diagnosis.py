@@ -49,7 +49,7 @@ def test_rate_that_saturates_the_hidden_units_warns():
 
 def test_rate_or_passes_too_few_to_move_the_hidden_units_warn():
     with pytest.warns(HiddenUnitsWarning, match=r"layer is constant: .* Raise n_iter or learning"):
-        RBMTransformer(50, learning_rate=1e-5, n_iter=1, random_state=0).fit(0.1 * X)
+        RBMTransformer(50, learning_rate=1e-5, n_iter=1, random_state=0).fit(X)
 
 
 def test_data_that_do_not_vary_warn():
@@ -60,7 +60,8 @@ def test_data_that_do_not_vary_warn():
 def test_weights_that_grow_without_bound_warn_before_they_are_infinite():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        RBMTransformer(20, n_iter=3, random_state=0).fit(16 * X)  # scaling was forgotten
+        rbm = RBMTransformer(20, visible_units="binary", n_iter=3, random_state=0)
+        rbm.fit(16 * X)  # scaling was forgotten
     growing = [w for w in caught if w.category is GrowingWeightsWarning]
     assert len(growing) == 1
     assert "largest weight is" in str(growing[0].message)

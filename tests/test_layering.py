@@ -51,8 +51,7 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_starting": "a layer of a net starts as a machine does",
     "_new_training": "a layer of a net trains as a machine does",
     "_stopped": "a machine that was stopped makes no further passes by itself",
-    "_warn_of_range": "a net speaks of its rows as its first machine does",
-    "_warn_of_held_out_range": "a net speaks of its held-out rows as its first machine does",
+    "_columns_of": "a net takes the columns of its data for what its first machine does",
     "_warn_of_outcome": "a net speaks of its machines as they do",
     "_hidden_mean": "what a layer passes on, whatever the output container",
 }

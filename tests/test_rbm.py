@@ -14,9 +14,8 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, scale
+from sklearn.preprocessing import scale
 
 from skdbn import DataRangeWarning, DivergenceError, InterruptedTrainingWarning, RBMTransformer
 from skdbn._maths.gradients import GRADIENTS
@@ -350,42 +349,20 @@ def test_wrong_width_is_refused_with_both_numbers():
         rbm.inverse_transform(np.ones((2, 13)))
 
 
-def test_score_of_gaussian_visible_units_says_what_to_use_instead():
-    rbm = make_rbm(visible_units="gaussian", learning_rate=1e-4).fit(X)
-    for name in ("score_samples", "score"):
-        assert not hasattr(rbm, name)
-        with pytest.raises(AttributeError) as caught:
-            getattr(rbm, name)
-        assert "visible_units == 'gaussian'. Compare" in str(caught.value.__cause__)
-    search = GridSearchCV(make_rbm(visible_units="gaussian"), {"n_iter": [1, 2]}, cv=2)
-    with pytest.raises(TypeError, match="should have a 'score' method"):
-        search.fit(X)
-    assert rbm.free_energy(X).shape == (len(X),)
-    assert hasattr(make_rbm(visible_units=[]), "score")  # which fit refuses with a sentence
-
-
 # -- warnings and failures
 
 
-def test_values_outside_the_range_warn_once_per_fit():
-    advice = r"from 0 to 1.*Scale X with .*MinMaxScaler.*gauss"
-    of_sparse = r"from 0 to 1.*Scale X with .*MaxAbsScaler", r"Scale X.toarray\(\) .*MinMaxScaler"
-    for data, message in (
-        (X * 2, advice),
-        (X - 0.5, advice),
-        (csr_matrix(X * 2), of_sparse[0]),
-        (csr_matrix(-X), of_sparse[1]),
-    ):
-        with pytest.warns(DataRangeWarning, match=message) as caught:
-            make_rbm(n_iter=0).fit(data)
+def test_values_outside_the_range_of_binary_units_warn_once_per_fit():
+    advice = r"from 0 to 1. Set visible_units='auto', .* or scale X\."
+    for data in (X * 2, X - 0.5, csr_matrix(X * 2), csr_matrix(-X)):
+        with pytest.warns(DataRangeWarning, match=advice) as caught:
+            make_rbm(visible_units="binary", n_iter=0).fit(data)
         assert len(caught) == 1
         assert caught[0].filename == __file__
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # the advice, followed
-        make_rbm(n_iter=0).fit(MaxAbsScaler().fit_transform(csr_matrix(X * 2)))
-        make_rbm(n_iter=0).fit(MinMaxScaler().fit_transform(csr_matrix(-X).toarray()))
-    make_rbm().fit(X * (1 + 1e-12))  # what scaling may miss the range by
-    make_rbm(visible_units="gaussian", learning_rate=1e-5).fit(X * 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # the advice, followed
+            make_rbm(visible_units="auto", n_iter=20).fit(data)
+    make_rbm(visible_units="binary").fit(X * (1 + 1e-12))  # what scaling may miss the range by
 
 
 def test_divergence_raises_and_leaves_nothing_half_fitted():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skdbn._maths.engines import NumpyEngine
-from skdbn._maths.units import UNITS
+from skdbn._maths.units import UNITS, layer
 
 INPUTS = np.linspace(-4.0, 4.0, 33)
 
@@ -12,6 +12,32 @@ INPUTS = np.linspace(-4.0, 4.0, 33)
 @pytest.fixture(params=UNITS)
 def units(request):
     return UNITS[request.param](NumpyEngine(np.float64, 0))
+
+
+@pytest.mark.parametrize("method", ["base_energy", "log_partition", "mean", "variance", "sample"])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_mixed_layer_is_each_kind_on_its_own_columns(method, in_place):
+    kinds = np.array(["gaussian", "binary", "gaussian", "gaussian", "binary"])
+    x = np.random.default_rng(0).uniform(size=(40, 5))
+    expected = np.empty_like(x)
+    engine = NumpyEngine(np.float64, 7)  # which draws for the kinds in the order of the dict
+    for kind in UNITS:
+        expected[:, kinds == kind] = getattr(UNITS[kind](engine), method)(x[:, kinds == kind])
+    mixed = layer(kinds, NumpyEngine(np.float64, 7))
+    takes_out = method in ("mean", "variance", "sample")
+    given = x.copy()
+    result = getattr(mixed, method)(given, **({"out": given} if in_place and takes_out else {}))
+    np.testing.assert_array_equal(result, expected)
+    assert (result is given) == (in_place and takes_out)
+    for i, kind in enumerate(kinds):
+        assert isinstance(mixed.of_column(i), UNITS[kind])
+
+
+@pytest.mark.parametrize("kind", UNITS)
+def test_layer_of_one_kind_is_not_mixed(kind):
+    units = layer(np.array([kind] * 3), NumpyEngine(np.float64, 0))
+    assert type(units) is UNITS[kind]
+    assert units.of_column(2) is units
 
 
 def levels(units):

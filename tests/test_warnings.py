@@ -37,17 +37,17 @@ X, Y = X[:150], Y[:150]
 # -- what warns, and the category
 
 
-RBM = RBMTransformer(8, n_iter=1, random_state=0)
+RBM = RBMTransformer(8, visible_units="binary", n_iter=1, random_state=0)
 NET = DBNClassifier((8,), rbm=RBM, softmax_iter=1, finetune_iter=2, random_state=0)
 MACHINES = {
     "range": (RBM, 3 * X, DataRangeWarning),
     "saturated": (RBMTransformer(8, learning_rate=9.0, n_iter=5), X, HiddenUnitsWarning),
     "constant": (RBMTransformer(8, n_iter=1, learning_rate=1e-6), X, HiddenUnitsWarning),
-    "growing": (RBMTransformer(8, n_iter=4, random_state=0), 16 * X, GrowingWeightsWarning),
+    "growing": (clone(RBM).set_params(n_iter=4), 16 * X, GrowingWeightsWarning),
     "interrupted": (clone(RBM).set_params(verbose=1), X, InterruptedTrainingWarning),
 }
 BAD_TEMPLATE = RBMTransformer(learning_rate=9.0, n_iter=5)
-GROWING_TEMPLATE = RBMTransformer(n_iter=4)
+GROWING_TEMPLATE = RBMTransformer(visible_units="binary", n_iter=4)
 FITTED = clone(RBM).fit(X)
 FROZEN = FrozenEstimator(FITTED)
 NETS = {

@@ -247,7 +247,7 @@ def _load(path):
 def _fingerprint(run):
     """Return a short text that other data hardly share."""
     rows, check = run.rows, 0
-    for X, y in (rows, run.held_out or (None, None)):
+    for X, y, _ in (rows, run.held_out or (None, None, None)):
         parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
         for part in (*parts, y):
             if part is not None:

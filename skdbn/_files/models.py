@@ -15,6 +15,7 @@ from skdbn import _version
 from skdbn._dbn_classifier import DBNClassifier
 from skdbn._files.storage import read, write
 from skdbn._rbm import RBMTransformer
+from skdbn._training.columns import columns_of
 from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import damages_told
 
@@ -177,6 +178,7 @@ def _check_machine(model):
     }
     arrays = [(getattr(model, name), shape) for name, shape in shapes.items()]
     _check_arrays(arrays, model.components_.dtype)
+    _check_columns(model, n_features)
     visible_units, hidden_units = model._units
     RBMTransformer(visible_units=visible_units, hidden_units=hidden_units)._check_parameters()
     if type(model._stopped) is not bool:
@@ -202,7 +204,20 @@ def _check_net(model):
     _check_number(model.n_layers_, len(sizes))
     for units in model._hidden_units:
         RBMTransformer(hidden_units=units)._check_parameters()
+    _check_columns(model, sizes[0])
     _check_rest(model, sizes[0])
+
+
+def _check_columns(model, n_features):
+    """Raise when columns could not be mapped."""
+    kinds, offset, scale, limits = columns_of(model)
+    _check_arrays([(offset, (n_features,)), (scale, (n_features,))], offset.dtype)
+    _check_arrays([(kinds, (n_features,))], kinds.dtype, "U")
+    for kind in np.unique(kinds).tolist():
+        RBMTransformer(visible_units=kind)._check_parameters()
+    _check_arrays([(np.nan_to_num(limits), (2, n_features))], offset.dtype)  # some are infinite
+    if not ((scale > 0.0).all() and (limits[0] < limits[1]).all()):
+        raise ValueError("a column has no scale or no limits")
 
 
 def _check_arrays(arrays, dtype, kinds="f"):

@@ -14,10 +14,6 @@ information retrieval".
 """
 
 
-class DataRangeWarning(UserWarning):
-    """Data lie outside of what the units of a layer stand for."""
-
-
 class BinaryUnits:
     """Units in {0, 1}; values between stand for probabilities.
 
@@ -32,6 +28,21 @@ class BinaryUnits:
 
     def __init__(self, engine):
         self.engine = engine
+
+    def of_column(self, i):
+        """Return the units of a column, here those of all.
+
+        Parameters
+        ----------
+        i : int
+            Column.
+
+        Returns
+        -------
+        BinaryUnits
+            The units.
+        """
+        return self
 
     def base_energy(self, u):
         """Return the energy of a state without input, here 0.
@@ -117,7 +128,7 @@ class BinaryUnits:
 
 
 class GaussianUnits:
-    """Real units with unit variance: standardise the data they stand for.
+    """Real units with unit variance, which stand for standardized data.
 
     Parameters
     ----------
@@ -130,6 +141,21 @@ class GaussianUnits:
 
     def __init__(self, engine):
         self.engine = engine
+
+    def of_column(self, i):
+        """Return the units of a column, here those of all.
+
+        Parameters
+        ----------
+        i : int
+            Column.
+
+        Returns
+        -------
+        GaussianUnits
+            The units.
+        """
+        return self
 
     def base_energy(self, u):
         """Return the energy of a state without input.
@@ -223,4 +249,143 @@ class GaussianUnits:
         return out
 
 
+class MixedUnits:
+    """Units of several kinds side by side, each with columns of its own.
+
+    Parameters
+    ----------
+    members : list of (units, ndarray of int)
+        Units and their columns. Every column has one member.
+    """
+
+    discrete = False
+
+    def __init__(self, members):
+        self.members = members
+
+    def of_column(self, i):
+        """Return the units of a column.
+
+        Parameters
+        ----------
+        i : int
+            Column.
+
+        Returns
+        -------
+        units
+            The member that it belongs to.
+        """
+        return next(units for units, columns in self.members if i in columns)
+
+    def _each(self, method, x, out=None):
+        """Return what a method of each member makes of its columns."""
+        out = 0.0 * x if out is None else out
+        for units, columns in self.members:
+            out[:, columns] = getattr(units, method)(x[:, columns])
+        return out
+
+    def base_energy(self, u):
+        """Return the energy of a state without input.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n_rows, n_units)
+            States.
+
+        Returns
+        -------
+        ndarray of the shape of u
+            Energies.
+        """
+        return self._each("base_energy", u)
+
+    def log_partition(self, x):
+        """Return the log of the sum, or the integral, over the states.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows, n_units)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of the shape of x
+            Those of the members.
+        """
+        return self._each("log_partition", x)
+
+    def mean(self, x, out=None):
+        """Return the expected state given the input.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows, n_units)
+            Inputs.
+        out : ndarray, optional
+            Where the result goes, `x` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of x
+            Means.
+        """
+        return self._each("mean", x, out)
+
+    def variance(self, mean, out=None):
+        """Return the variance, which is the slope of `mean`, given the mean.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_rows, n_units)
+            Means.
+        out : ndarray, optional
+            Where the result goes.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            Variances.
+        """
+        return self._each("variance", mean, out)
+
+    def sample(self, mean, out=None):
+        """Draw states given their means.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_rows, n_units)
+            Means.
+        out : ndarray, optional
+            Where the states go, `mean` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            States.
+        """
+        return self._each("sample", mean, out)
+
+
 UNITS = {"binary": BinaryUnits, "gaussian": GaussianUnits}
+
+
+def layer(kinds, engine):
+    """Return the units of a layer.
+
+    Parameters
+    ----------
+    kinds : ndarray of str of shape (n_units,)
+        Kind of each unit, a member of `UNITS`.
+    engine : engine
+        Where arithmetic and random numbers come from.
+
+    Returns
+    -------
+    units
+        Units of one kind, or mixed ones.
+    """
+    members = {kind: (kinds == kind).nonzero()[0] for kind in UNITS if (kinds == kind).any()}
+    if len(members) == 1:
+        return UNITS[next(iter(members))](engine)
+    return MixedUnits([(UNITS[kind](engine), columns) for kind, columns in members.items()])

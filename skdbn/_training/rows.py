@@ -24,15 +24,23 @@ class Rows(NamedTuple):
         The rows.
     y : sequence of length n_samples or None
         What belongs to each of them.
+    columns : Columns or None
+        How their columns are mapped when they are read.
     """
 
     X: object
     y: object = None
+    columns: object = None
 
     def take(self, indices):
         """Return some of the rows."""
         y = None if self.y is None else _safe_indexing(self.y, indices)
-        return Rows(self.X[indices], y)
+        return Rows(self.X[indices], y, self.columns)
+
+    def read(self, engine, indices, out):
+        """Copy some of the rows, dense and mapped, into memory."""
+        rows = engine.rows(self.X, indices, out)
+        return rows if self.columns is None else self.columns.into_units(rows)
 
 
 def one_for_each_row(y, n_samples):
@@ -68,23 +76,23 @@ def blocks(n_samples, size=BLOCK_SIZE):
         yield slice(start, min(start + size, n_samples))
 
 
-def in_blocks(function, model, X, n_columns=None):
+def in_blocks(function, model, rows, n_columns=None):
     """Return a function of a model and rows for all rows, computed in blocks of them.
 
     Without `n_columns` the function returns a value for each row. With it, it writes a row of so
     many values for each into its argument `out`.
     """
-    engine, (n_samples, n_features) = model.engine, X.shape
+    engine, (n_samples, n_features) = model.engine, rows.X.shape
     shape = (n_samples,) if n_columns is None else (n_samples, n_columns)
     result = engine.zeros(*shape)
     n_multiplications = min(n_samples, BLOCK_SIZE) * model.n_weights_of_largest_layer
     with np.errstate(over="ignore", invalid="ignore"), threads_for(n_multiplications):
         for block in blocks(n_samples):
             memory = engine.buffer("rows", block.stop - block.start, n_features)
-            rows = engine.rows(X, block, memory)
+            x = rows.read(engine, block, memory)
             if n_columns is None:
-                result[block] = function(model, rows)
+                result[block] = function(model, x)
             else:
-                function(model, rows, out=result[block])
+                function(model, x, out=result[block])
             check_finite(result[block], function.__name__.replace("_", " "))
     return result

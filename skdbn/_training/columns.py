@@ -1,0 +1,202 @@
+"""What the values of each column of the data stand for.
+
+The rule: a map of the columns belongs to what was fitted, and rows are mapped where they are read,
+a minibatch or a block of them at a time. X itself is neither changed nor copied.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skdbn._training.checks import value_range
+from skdbn._training.diagnosis import warn
+from skdbn._training.rows import blocks
+
+BINARY, GAUSSIAN = "binary", "gaussian"  # the kinds of units that a column can have
+RANGE_TOLERANCE = 1e-6  # what scaling may miss [0, 1] by
+SQUEEZED = 0.25  # range below which values in [0, 1] may be measurements
+TAIL = 0.01  # share of the values at each end of a column that may be outliers
+N_SAMPLED, N_SAMPLED_VALUES = 1000, 1_000_000  # rows and values at most whose quantiles are taken
+LIMIT = 5.0  # standard deviations at which measurements are cut off
+PROBABILITIES = 0.0, 1.0
+MANY = 0.05  # share of the values that may be beyond the limits
+EPSILONS = 10  # deviation below which a column is constant, in roundings of its largest value
+
+
+COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits")  # of fitted estimators
+
+
+class DataRangeWarning(UserWarning):
+    """Data lie outside of what the units of a layer stand for."""
+
+
+class Columns(NamedTuple):
+    """Kinds of the visible units, and an affine map of the data to their states.
+
+    Attributes
+    ----------
+    visible_units : ndarray of str of shape (n_features,)
+        Kind of each unit.
+    offset, scale : ndarray of shape (n_features,)
+        A value x becomes ``(x - offset) / scale``.
+    limits : ndarray of shape (2, n_features)
+        The lowest and the highest value that belong to the scale of the column. A map cuts off
+        what lies beyond.
+    """
+
+    visible_units: object
+    offset: object
+    scale: object
+    limits: object
+
+    def attributes(self):
+        """Return the fitted attributes that `columns_of` reads."""
+        return dict(zip(COLUMN_ATTRIBUTES, self, strict=True))
+
+    def into_units(self, rows):
+        """Map rows in place."""
+        np.clip(rows, *self.limits, out=rows)
+        rows -= self.offset
+        rows /= self.scale
+        return rows
+
+    def into_data(self, states):
+        """Map states back in place."""
+        states *= self.scale
+        states += self.offset
+        return states
+
+
+def columns_of(estimator):
+    """Return what the columns are to a fitted estimator."""
+    return Columns(*(getattr(estimator, name) for name in COLUMN_ATTRIBUTES))
+
+
+def map_of(estimator):
+    """Return the map of a fitted estimator, or None where it changes nothing."""
+    columns = columns_of(estimator)
+    return columns if columns.offset.any() or (columns.scale != 1.0).any() else None
+
+
+def as_they_are(X, kind, support=(-np.inf, np.inf)):
+    """Return the map that changes nothing, for units of one kind and values that they stand for."""
+    zeros = np.zeros(X.shape[1], X.dtype)
+    limits = np.repeat(_limits(support).astype(X.dtype), X.shape[1], axis=1)
+    return Columns(np.full(X.shape[1], kind), zeros, zeros + 1, limits)
+
+
+def _limits(support):
+    """Return limits beyond which values are hardly of the scale of these: half as far again."""
+    low, high = support
+    return np.array([[low - (high - low) / 2.0], [high + (high - low) / 2.0]])
+
+
+def as_given(X, kind, support):
+    """Return the map that changes nothing; warn of values that units of the kind do not mean."""
+    low, high = value_range(X)
+    lowest, highest = support
+    if low >= lowest - RANGE_TOLERANCE and high <= highest + RANGE_TOLERANCE:
+        return as_they_are(X, kind, support)
+    warn(
+        f"X has values from {low:.6g} to {high:.6g}, but {kind} visible units stand for values from "
+        f"{lowest:g} to {highest:g}. Set visible_units='auto', which takes measurements of any "
+        "scale (in a DBNClassifier by set_params(rbm__visible_units='auto')), or scale X.",
+        DataRangeWarning,
+    )
+    return as_they_are(X, kind)
+
+
+def recognized(X, engine):
+    """Return the map that X asks for.
+
+    Columns within [0, 1] have binary units and stay what they are, all others gaussian units. So
+    have columns that fill less than a quarter of [0, 1], unless the data are all within it and
+    others fill more, as in images.
+    """
+    low, high = _ranges(X, engine)
+    are_outside = (low < -RANGE_TOLERANCE) | (high > 1.0 + RANGE_TOLERANCE)
+    are_squeezed = high - low < SQUEEZED
+    if are_outside.any() or are_squeezed.all():
+        return _standardized(X, engine, low, high, are_outside | are_squeezed)
+    return as_they_are(X, BINARY, PROBABILITIES)
+
+
+def standardized(X, engine):
+    """Return the map of all columns to mean 0 and standard deviation 1, for gaussian units."""
+    return _standardized(X, engine, *_ranges(X, engine), np.ones(X.shape[1], bool))
+
+
+def _standardized(X, engine, low, high, are_gaussian):
+    """Return the map of those columns that are to have gaussian units.
+
+    Outliers do not count: values beyond the middle 98 % by more than half of its range are taken
+    for that limit, unless the middle is one value. So a column has the same states, up to rounding,
+    whatever it was shifted and scaled by.
+    """
+    n_samples, n_features = X.shape
+    n_sampled = min(n_samples, N_SAMPLED, max(1, N_SAMPLED_VALUES // n_features))
+    sample = np.linspace(0, n_samples - 1, n_sampled).astype(int)
+    values = engine.rows(X, sample, engine.zeros(n_sampled, n_features))
+    first, last = np.quantile(values.astype(float), [TAIL, 1.0 - TAIL], axis=0)
+    margin = np.where(last > first, (last - first) / 2.0, np.inf)
+    low, high = np.maximum(low, first - margin), np.minimum(high, last + margin)
+    span = np.where(high > low, high - low, 1.0)
+    sums, squares = np.zeros(n_features), np.zeros(n_features)
+    for rows in _in_blocks(X, engine):
+        shares = (np.clip(rows, low, high) - low) / span  # within [0, 1], where squares are safe
+        sums += shares.sum(axis=0)
+        squares += (shares * shares).sum(axis=0)
+    mean = sums / n_samples
+    deviation = span * np.sqrt(np.maximum(squares / n_samples - mean * mean, 0.0))
+    rounding = EPSILONS * np.finfo(X.dtype).eps * np.maximum(abs(low), abs(high))
+    scale = np.where(are_gaussian & (deviation > rounding), deviation, 1.0)
+    offset = np.where(are_gaussian, low + span * mean, 0.0)
+    limits = offset + scale * np.array([[-LIMIT], [LIMIT]])
+    limits = np.where(are_gaussian, limits, _limits(PROBABILITIES))
+    kinds = np.where(are_gaussian, GAUSSIAN, BINARY)
+    return Columns(kinds, *(array.astype(X.dtype) for array in (offset, scale, limits)))
+
+
+def _ranges(X, engine):
+    """Return the smallest and the largest value of each column."""
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    for rows in _in_blocks(X, engine):
+        np.minimum(low, rows.min(axis=0), out=low)
+        np.maximum(high, rows.max(axis=0), out=high)
+    return low, high
+
+
+def _in_blocks(X, engine):
+    """Yield all rows, dense, a block of them at a time."""
+    for block in blocks(X.shape[0]):
+        memory = engine.buffer("rows", block.stop - block.start, X.shape[1])
+        yield engine.rows(X, block, memory)
+
+
+def warn_of_other_scale(estimator, X, name="X"):
+    """Warn when many values of new rows are far from what the fitted rows say of their columns."""
+    low, high = estimator._limits
+    n_outside, example = 0, None
+    for block in blocks(X.shape[0]):
+        rows = X[block]
+        values, columns = (rows.data, rows.indices) if issparse(X) else (rows, slice(None))
+        if values.size and (values.min() < low.max() or values.max() > high.min()):
+            are_outside = (values < low[columns]) | (values > high[columns])
+            n_outside += np.count_nonzero(are_outside)
+            if example is None and are_outside.any():
+                first = np.argmax(are_outside)
+                column = columns[first] if issparse(X) else first % X.shape[1]
+                example = values.ravel()[first], column
+    share = n_outside / np.prod(X.shape)
+    if share > MANY:
+        value, column = example
+        advice = f"Scale {name} as the rows were scaled that the estimator was fitted on."
+        if name != "X":
+            advice += f" A Pipeline scales X alone unless it has transform_input=['{name}']."
+        warn(
+            f"{share:.0%} of the values of {name} are far from those of the rows that the estimator "
+            f"was fitted on: for example {value:.6g} in column {column}, where values from "
+            f"{low[column]:.6g} to {high[column]:.6g} are usual. {advice}",
+            DataRangeWarning,
+        )

@@ -1,0 +1,394 @@
+"""What the columns of a table are taken for, and the map that follows from it."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.integrate import quad
+from scipy.sparse import csr_matrix, issparse
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_blobs
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
+
+from skdbn import DataRangeWarning, DBNClassifier, RBMTransformer, load_model, save_model
+from skdbn.datasets import load_digits
+from skdbn.inspection import bias_probe, reconstruct, unit_probe
+
+RNG = np.random.default_rng(0)
+N = 300
+# Machines and nets of a pass or two have learned little.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::skdbn.{category}")
+    for category in ("HiddenUnitsWarning", "NotConvergedWarning")
+]
+MEASURED = RNG.normal(size=(N, 3)) * [1.0, 20.0, 1e4] + [0.0, 300.0, -5e4]
+ONE_HOT = np.eye(4)[RNG.integers(4, size=N)]
+SHARES = RNG.uniform(size=(N, 2))
+IMAGES, _, LABELS, _ = load_digits()
+
+
+def kinds(X, **parameters):
+    rbm = RBMTransformer(3, n_iter=0, random_state=0, **parameters).fit(X)
+    return "".join(kind[0] for kind in rbm.visible_units_)
+
+
+# -- what a column is
+
+
+@pytest.mark.parametrize(
+    ("X", "expected"),
+    [
+        (MEASURED, "ggg"),
+        (ONE_HOT, "bbbb"),
+        (np.hstack([MEASURED, ONE_HOT, SHARES]), "gggbbbbbb"),
+        (SHARES * (1 + 1e-9), "bb"),
+        (SHARES * 2, "gg"),
+        (-SHARES, "gg"),
+        (SHARES * [1.0, 0.01], "bb"),  # a dim pixel beside a bright one
+        (SHARES * 0.2, "gg"),  # all data in a corner of [0, 1]
+        (0.4 + SHARES * 0.2, "gg"),
+        (np.hstack([MEASURED, SHARES * 0.01]), "ggggg"),
+        (np.hstack([ONE_HOT, np.zeros((N, 1))]), "bbbbb"),
+    ],
+)
+def test_columns_are_what_the_data_say(X, expected):
+    assert kinds(X) == expected
+    assert kinds(csr_matrix(X)) == expected
+    assert kinds(X.astype(np.float32)) == expected
+    assert kinds(X, visible_units="gaussian") == "g" * X.shape[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataRangeWarning)
+        assert kinds(X, visible_units="binary") == "b" * X.shape[1]
+
+
+def test_images_get_what_binary_units_get():
+    automatic, binary = (
+        RBMTransformer(20, visible_units=units, n_iter=3, random_state=0).fit(IMAGES)
+        for units in ("auto", "binary")
+    )
+    np.testing.assert_array_equal(automatic.components_, binary.components_)
+    np.testing.assert_array_equal(automatic.transform(IMAGES), binary.transform(IMAGES))
+    np.testing.assert_array_equal(automatic.offset_, np.zeros(64))
+    np.testing.assert_array_equal(automatic.scale_, np.ones(64))
+
+
+def test_map_is_mean_and_deviation_where_there_are_no_outliers():
+    rbm = RBMTransformer(3, n_iter=0).fit(SHARES * [2.0, 50.0] - 7.0)
+    np.testing.assert_allclose(rbm.offset_, SHARES.mean(axis=0) * [2.0, 50.0] - 7.0)
+    np.testing.assert_allclose(rbm.scale_, SHARES.std(axis=0) * [2.0, 50.0])
+
+
+def test_outliers_do_not_ruin_a_column():
+    damaged = MEASURED.copy()
+    damaged[5] = [1e6, -1e9, 1e12]
+    clean, rbm = (RBMTransformer(5, random_state=0).fit(X) for X in (MEASURED, damaged))
+    np.testing.assert_allclose(rbm.scale_, clean.scale_, rtol=0.1)
+    np.testing.assert_allclose(rbm.offset_, clean.offset_, atol=0.1 * clean.scale_.max())
+    assert rbm.loss_curve_[-1] < 1.2 * clean.loss_curve_[-1]
+    assert np.isfinite(rbm.transform(damaged)).all()
+
+
+def test_rare_values_of_a_column_that_hardly_varies_count():
+    X = np.hstack([MEASURED, np.zeros((N, 1))])
+    X[7, 3] = 12.0
+    rbm = RBMTransformer(3, n_iter=0).fit(X)
+    assert rbm.scale_[3] == pytest.approx(X[:, 3].std())
+
+
+def test_constant_column_is_only_shifted():
+    X = np.hstack([MEASURED, np.full((N, 1), 0.1), np.full((N, 1), 1e6)])
+    X[3, 4] += 1e-9  # noise of rounding
+    rbm = RBMTransformer(3, random_state=0).fit(X)
+    np.testing.assert_array_equal(rbm.scale_[3:], [1.0, 1.0])
+    np.testing.assert_allclose(rbm.sample(20, random_state=0)[:, 3].mean(), 0.1, atol=1.0)
+
+
+# -- any scale
+
+
+@pytest.mark.parametrize("units", ["auto", "gaussian"])
+@pytest.mark.parametrize("hidden_units", ["binary", "gaussian"])
+def test_scale_of_the_data_changes_nothing_but_rounding(units, hidden_units):
+    rbm = RBMTransformer(
+        8, visible_units=units, hidden_units=hidden_units, n_iter=5, random_state=0
+    )
+    scaled = StandardScaler().fit_transform(MEASURED)
+    raw, standardized = clone(rbm).fit(MEASURED), clone(rbm).fit(scaled)
+    np.testing.assert_allclose(raw.components_, standardized.components_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        raw.transform(MEASURED), standardized.transform(scaled), rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(raw.loss_curve_, standardized.loss_curve_, rtol=1e-6)
+    gain = np.log(MEASURED.std(axis=0)).sum()  # densities have a unit
+    assert raw.score(MEASURED) == pytest.approx(standardized.score(scaled) - gain, rel=1e-6)
+
+
+def test_gaussian_units_reconstruct_and_draw_data_of_any_scale():
+    t = np.arange(2000)
+    rain = np.maximum(0, 120 * np.sin(t / 20) + 15 * np.random.RandomState(0).randn(2000))
+    X = np.lib.stride_tricks.sliding_window_view(rain, 12)
+    rbm = RBMTransformer(50, visible_units="gaussian", learning_rate=0.001, random_state=0).fit(X)
+    left = ((rbm.inverse_transform(rbm.transform(X)) - X) ** 2).mean() / X.var(axis=0).mean()
+    assert left < 0.1
+    drawn = rbm.sample(300, 200, random_state=0)
+    assert 0.7 < drawn.std(axis=0).mean() / X.std(axis=0).mean() < 1.5
+
+
+def test_float32_of_a_far_offset_keeps_its_digits():
+    X = (MEASURED + 1e6).astype(np.float32)
+    X[:, 0] = 1e6 + 1000 * MEASURED[:, 0]
+    single, double = (RBMTransformer(5, random_state=0).fit(X.astype(t)) for t in ("f4", "f8"))
+    np.testing.assert_allclose(single.scale_, double.scale_, rtol=1e-5)
+    single.components_ = double.components_.astype(np.float32)  # other random numbers
+    single.intercept_hidden_ = double.intercept_hidden_.astype(np.float32)
+    np.testing.assert_allclose(single.transform(X), double.transform(X.astype(float)), atol=1e-3)
+
+
+def test_sparse_rows_give_what_dense_rows_give_and_are_not_made_dense():
+    X = np.hstack([MEASURED, ONE_HOT]) * (RNG.uniform(size=(N, 7)) < 0.3)
+    sparse = csr_matrix(X)
+    kept = sparse.copy()
+    net = DBNClassifier((6,), random_state=0)
+    labels = ONE_HOT.argmax(axis=1)
+    one, other = clone(net).fit(X, labels), clone(net).fit(sparse, labels)
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(sparse))
+    assert issparse(sparse) and (sparse != kept).nnz == 0
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_data_are_not_changed(order):
+    X, labels = np.array(MEASURED, order=order), ONE_HOT.argmax(axis=1)
+    kept = X.copy()
+    net = DBNClassifier((6,), finetune_iter=2, input_noise=0.1, random_state=0).fit(X, labels)
+    rbm = net.rbms_[0]
+    for method in (net.predict, rbm.transform, rbm.free_energy, rbm.score_samples, rbm.gibbs):
+        method(X)
+    rbm.sample(N, 1, start=X)
+    np.testing.assert_array_equal(X, kept)
+
+
+# -- the units of the data
+
+
+def test_what_comes_back_is_in_the_units_of_the_data():
+    X = np.hstack([MEASURED, ONE_HOT])
+    net = DBNClassifier((30, 20), finetune_iter=0, random_state=0).fit(X, ONE_HOT.argmax(axis=1))
+    rbm = net.rbms_[0]
+    mean, deviation = X.mean(axis=0), X.std(axis=0)
+    for rows in (
+        rbm.inverse_transform(rbm.transform(X)),
+        rbm.sample(300, 50, random_state=0),
+        rbm.sample(N, 1, start=X, random_state=0),
+        rbm.gibbs(X),
+        reconstruct(net, X),
+        bias_probe(net),
+        unit_probe(net, layer=1, subtract_bias=False),
+    ):
+        assert (abs(rows.mean(axis=0) - mean) < 2 * deviation).all()
+    start = rbm.sample(N, 0, start=X)
+    np.testing.assert_allclose(start, X, rtol=1e-9, atol=1e-9)
+    assert unit_probe(net, layer=1)[:, 2].std() > 1.0  # a difference of thousands
+
+
+def test_one_hot_columns_beside_measurements_are_drawn_as_zeros_and_ones():
+    X = np.hstack([MEASURED, ONE_HOT])
+    drawn = RBMTransformer(5, random_state=0).fit(X).sample(50, 20, random_state=0)
+    assert set(np.unique(drawn[:, 3:])) <= {0.0, 1.0}
+    assert len(np.unique(drawn[:, 0])) == 50
+
+
+def density_of(rbm, row, i):
+    """Log-density of one value given the others, from the free energy alone."""
+    (lowest, highest), wide = rbm._limits[:, i], clone(rbm)
+    vars(wide).update(vars(rbm), _limits=np.array([[-1e12], [1e12]]) + 0.0 * rbm._limits)
+
+    def mass(x):
+        rows = np.tile(row, (np.size(x), 1))
+        rows[:, i] = x
+        return np.exp(reference - wide.free_energy(rows))
+
+    reference = rbm.free_energy(row[None])
+    centre, far = (lowest + highest) / 2, 3 * (highest - lowest)  # 30 deviations
+    total, _ = quad(
+        lambda x: mass(x)[0],
+        centre - far,
+        centre + far,
+        points=[row[i]],
+        epsabs=0.0,
+        epsrel=1e-9,
+        limit=500,
+    )
+    return -np.log(total)
+
+
+@pytest.mark.parametrize("hidden_units", ["binary", "gaussian"])
+@pytest.mark.parametrize("strength", [0.3, 0.8])
+def test_score_is_the_log_density_of_each_value_given_the_others(hidden_units, strength):
+    X = np.hstack([MEASURED, ONE_HOT[:, :1]])
+    rbm = RBMTransformer(4, hidden_units=hidden_units, n_iter=0, random_state=0).fit(X)
+    weights = np.random.default_rng(1).normal(size=(4, 4))
+    if hidden_units == "gaussian":
+        weights /= 1.1 * np.sqrt((weights**2).sum(axis=0))  # or there is no density
+    else:
+        weights *= 3
+    rbm.components_ = strength * weights
+    rbm.intercept_visible_ = np.array([0.3, -0.2, 0.5, -0.4])
+    rbm.intercept_hidden_ = np.array([0.1, -0.6, 0.2, 0.0])
+    for row in X[:4]:
+        expected = sum(density_of(rbm, row, i) for i in range(3))
+        on, off = (np.r_[row[:3], state][None] for state in (1.0, 0.0))
+        gap = (rbm.free_energy(off) - rbm.free_energy(on))[0]
+        expected += -np.logaddexp(0.0, -gap if row[3] else gap)
+        assert rbm.score_samples(row[None])[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_score_chooses_a_machine_for_measurements():
+    X = StandardScaler().fit_transform(load_wine().data)
+    rbm = RBMTransformer(30, random_state=0)
+    search = GridSearchCV(rbm, {"n_iter": [1, 60]}, cv=3).fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_params_ == {"n_iter": 60}
+
+
+# -- nets
+
+
+@pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+@pytest.mark.parametrize("pretrain", [True, False])
+def test_net_learns_from_a_table_of_any_scale_without_a_word(load, pretrain):
+    X, y = load(return_X_y=True)
+    net = DBNClassifier((16,), pretrain=pretrain, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for scaler in ("passthrough", StandardScaler(), MinMaxScaler(), MaxAbsScaler()):
+            assert cross_val_score(make_pipeline(scaler, net), X, y, cv=3).mean() > 0.93
+
+
+def test_data_in_a_corner_of_the_range_are_learned():
+    rng = np.random.RandomState(0)
+    y = rng.randint(4, size=800)
+    alpha = 3 * (np.ones((4, 30)) + np.repeat(np.eye(4), 5, axis=0).T @ np.eye(20, 30))
+    X = np.array([rng.dirichlet(alpha[c]) for c in y])
+    assert cross_val_score(DBNClassifier((50, 50), random_state=0), X, y, cv=3).mean() > 0.94
+
+
+def test_frames_and_text_labels():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    X["kind of leaf"] = np.where(X.iloc[:, 0] > 5.8, 1, 0)
+    names = pd.Series(["setosa", "versicolor", "virginica"])[y].to_numpy()
+    net = DBNClassifier((16,), random_state=0).fit(X, names)
+    assert net.score(X, names) > 0.95
+    assert net.visible_units_.tolist() == ["gaussian"] * 4 + ["binary"]
+
+
+def test_warm_start_and_partial_fit_keep_the_first_map():
+    rbm = RBMTransformer(5, random_state=0).partial_fit(MEASURED)
+    offset = rbm.offset_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rbm.partial_fit(MEASURED[:50] + 0.5 * rbm.scale_)
+    np.testing.assert_array_equal(rbm.offset_, offset)
+    with pytest.warns(DataRangeWarning, match="far from those of the rows"):
+        rbm.partial_fit(MEASURED * 20)
+
+
+def test_map_of_a_machine_that_was_given_for_an_upper_layer_becomes_part_of_the_weights():
+    lower = RBMTransformer(6, random_state=0).fit(MEASURED)
+    H = lower.transform(MEASURED)
+    upper = RBMTransformer(5, visible_units="gaussian", random_state=0).fit(H)
+    assert upper.offset_.any()
+    net = DBNClassifier(
+        (6, 5),
+        rbm=[FrozenEstimator(lower), FrozenEstimator(upper)],
+        softmax_iter=0,
+        finetune_iter=0,
+    ).fit(MEASURED, ONE_HOT.argmax(axis=1))
+    top = 1 / (1 + np.exp(-(H @ net.coefs_[1] + net.intercepts_[1])))
+    np.testing.assert_allclose(top, upper.transform(H), atol=1e-3)
+
+
+def test_map_is_saved_with_the_model(tmp_path):
+    net = DBNClassifier((6,), finetune_iter=2, random_state=0).fit(
+        np.hstack([MEASURED, ONE_HOT]), ONE_HOT.argmax(axis=1)
+    )
+    save_model(net, tmp_path / "net.npz")
+    loaded = load_model(tmp_path / "net.npz")
+    X = np.hstack([MEASURED, ONE_HOT])
+    np.testing.assert_array_equal(loaded.predict_proba(X), net.predict_proba(X))
+    np.testing.assert_array_equal(
+        loaded.rbms_[0].sample(3, random_state=0), net.rbms_[0].sample(3, random_state=0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scale_", np.zeros(3)),
+        ("scale_", np.ones(2)),
+        ("offset_", np.full(3, np.nan)),
+        ("visible_units_", np.array(["other"] * 3)),
+        ("visible_units_", np.zeros(3)),
+        ("_limits", np.zeros((2, 3))),
+        ("_limits", np.array([[-1.0] * 2, [1.0] * 2])),
+    ],
+)
+def test_damaged_map_is_refused(name, value, tmp_path):
+    rbm = RBMTransformer(2, n_iter=1, random_state=0).fit(MEASURED)
+    setattr(rbm, name, value)
+    save_model(rbm, tmp_path / "rbm.npz")
+    with pytest.raises(ValueError, match="damaged"):
+        load_model(tmp_path / "rbm.npz")
+
+
+# -- data of another scale later
+
+
+@pytest.mark.parametrize(
+    ("X", "other"),
+    [
+        (IMAGES, IMAGES * 16),
+        (IMAGES, csr_matrix(IMAGES * 255)),
+        (MEASURED, MEASURED * 50),
+        (StandardScaler().fit_transform(MEASURED), MEASURED),
+        (MinMaxScaler().fit_transform(MEASURED), MEASURED),
+    ],
+)
+def test_rows_of_another_scale_warn_wherever_they_come_in(X, other):
+    y = np.arange(len(X)) % 2
+    net = DBNClassifier((5,), finetune_iter=1, softmax_iter=1, random_state=0).fit(X, y)
+    rbm = net.rbms_[0]
+    for method in (net.predict, net.predict_proba, rbm.transform, rbm.free_energy):
+        with pytest.warns(
+            DataRangeWarning, match=r"% of the values of X are far .* usual"
+        ) as caught:
+            method(other)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            method(X)
+    with pytest.warns(DataRangeWarning, match="of X_val are far"):
+        clone(rbm).set_params(random_state=0).fit(X, X_val=other)
+
+
+def test_new_rows_a_little_beyond_the_training_rows_say_nothing():
+    X, y = make_blobs(200, 4, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for scaler in ("passthrough", StandardScaler(), MinMaxScaler()):
+            model = make_pipeline(scaler, RBMTransformer(20, random_state=0)).fit(X[:50])
+            for row in X[50:]:
+                model.transform(row[None])
+
+
+def test_rows_of_a_scale_that_binary_units_were_trained_on_are_not_mentioned_again():
+    rbm = RBMTransformer(3, visible_units="binary", n_iter=0)
+    with pytest.warns(DataRangeWarning):
+        rbm.fit(MEASURED)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rbm.transform(MEASURED)
