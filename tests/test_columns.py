@@ -156,7 +156,8 @@ def test_sparse_rows_give_what_dense_rows_give_and_are_not_made_dense():
     labels = ONE_HOT.argmax(axis=1)
     one, other = clone(net).fit(X, labels), clone(net).fit(sparse, labels)
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(sparse))
-    assert issparse(sparse) and (sparse != kept).nnz == 0
+    assert issparse(sparse)
+    assert (sparse != kept).nnz == 0
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

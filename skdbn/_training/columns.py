@@ -99,9 +99,9 @@ def as_given(X, kind, support):
     if low >= lowest - RANGE_TOLERANCE and high <= highest + RANGE_TOLERANCE:
         return as_they_are(X, kind, support)
     warn(
-        f"X has values from {low:.6g} to {high:.6g}, but {kind} visible units stand for values from "
-        f"{lowest:g} to {highest:g}. Set visible_units='auto', which takes measurements of any "
-        "scale (in a DBNClassifier by set_params(rbm__visible_units='auto')), or scale X.",
+        f"X has values from {low:.6g} to {high:.6g}, but {kind} visible units stand for values "
+        f"from {lowest:g} to {highest:g}. Set visible_units='auto', which takes measurements of "
+        "any scale (in a DBNClassifier by set_params(rbm__visible_units='auto')), or scale X.",
         DataRangeWarning,
     )
     return as_they_are(X, kind)
@@ -195,8 +195,8 @@ def warn_of_other_scale(estimator, X, name="X"):
         if name != "X":
             advice += f" A Pipeline scales X alone unless it has transform_input=['{name}']."
         warn(
-            f"{share:.0%} of the values of {name} are far from those of the rows that the estimator "
-            f"was fitted on: for example {value:.6g} in column {column}, where values from "
-            f"{low[column]:.6g} to {high[column]:.6g} are usual. {advice}",
+            f"{share:.0%} of the values of {name} are far from those of the rows that the "
+            f"estimator was fitted on: for example {value:.6g} in column {column}, where values "
+            f"from {low[column]:.6g} to {high[column]:.6g} are usual. {advice}",
             DataRangeWarning,
         )
