@@ -1,8 +1,9 @@
 """
-Gaussian units for continuous data
-==================================
+Tables of measurements
+======================
 
-Measurements are no probabilities: standardise them and let the visible units be gaussian.
+Measurements are no probabilities: a machine gives them gaussian units, with a mean and a scale of
+their own, and needs no scaler in front.
 """
 
 # %%
@@ -15,18 +16,33 @@ from sklearn.preprocessing import StandardScaler
 from skdbn import RBMTransformer
 
 X, y = load_wine(return_X_y=True)
-rbm = RBMTransformer(30, visible_units="gaussian", learning_rate=0.005, n_iter=200, random_state=0)
-model = make_pipeline(StandardScaler(), rbm, LogisticRegression())
-print(f"accuracy {cross_val_score(model, X, y, cv=5).mean():.3f}")
+rbm = RBMTransformer(30, n_iter=200, random_state=0)
+for name, model in {
+    "the raw columns": make_pipeline(LogisticRegression(max_iter=10_000)),
+    "standardized columns": make_pipeline(StandardScaler(), LogisticRegression()),
+    "hidden units": make_pipeline(rbm, LogisticRegression()),
+}.items():
+    print(f"LogisticRegression on {name}: {cross_val_score(model, X, y, cv=5).mean():.3f}")
 
 # %%
-# Gaussian units want a learning rate of 0.001 to 0.01. Whether it is low enough shows in the curve:
+# The hidden units of the table as it is are worth more to LogisticRegression than its raw columns,
+# and a little less than its standardized ones: with 178 wines that a straight line tells apart,
+# there is little to gain. What each column was taken for, and its mean and scale:
+rbm.fit(X)
+for column in zip(
+    load_wine().feature_names, rbm.visible_units_, rbm.offset_, rbm.scale_, strict=True
+):
+    print("{:30} {:8} {:8.2f} {:8.2f}".format(*column))
+
+# %%
+# Gaussian units want a learning rate of 0.001 to 0.01, and "auto" is 0.005 for them. Whether it is
+# low enough shows in the curve:
 from skdbn.plotting import LossCurveDisplay, ReconstructionDisplay
 
-model.fit(X, y)
-LossCurveDisplay.from_estimator(model[:2])
+LossCurveDisplay.from_estimator(rbm)
 
 # %%
 # Data that are no images are drawn as a heat map: a line for each wine, a column for each
-# measurement. A machine alone is given the data as it sees them.
-ReconstructionDisplay.from_estimator(model[1], model[0].transform(X[::15]))
+# measurement, in the units of the data; standardized first here, so that every column shows.
+scaled = StandardScaler().fit_transform(X)
+ReconstructionDisplay.from_estimator(rbm.fit(scaled), scaled[::15])

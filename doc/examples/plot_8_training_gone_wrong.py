@@ -2,8 +2,8 @@
 Reading a training that went wrong
 ==================================
 
-Three mistakes, and where they show: a learning rate that is too high, data that are not scaled, and
-too few passes.
+Three mistakes, and where they show: a learning rate that is too high, too few passes, and new data
+that are not scaled as the training data were.
 """
 
 # %%
@@ -43,10 +43,10 @@ UnitProbeDisplay.from_estimator(machines["as it should be"], n_rows=2)
 UnitProbeDisplay.from_estimator(machines["too few passes"], n_rows=2)
 
 # %%
-# Pixels from 0 to 16 are no probabilities, and that is said:
+# A machine that learned from values in [0, 1] is given pixels from 0 to 16, and a warning says so:
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", DataRangeWarning)
-    RBMTransformer(100, n_iter=1, random_state=0).fit(16 * X)
+    machines["as it should be"].transform(16 * X)
 print(caught[0].message)
 
 # %%
