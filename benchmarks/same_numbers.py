@@ -63,7 +63,8 @@ def digest(estimator):
 
 
 def rbm(**parameters):
-    return RBMTransformer(**{"n_components": 30, "n_iter": 7, "random_state": 0, **parameters})
+    fixed = {"n_components": 30, "n_iter": 7, "momentum": 0.9, "random_state": 0}
+    return RBMTransformer(**{**fixed, **parameters})
 
 
 def net(**parameters):
@@ -140,7 +141,10 @@ FITS = {
         rbm=[RBMTransformer(n_iter=3, **GAUSSIAN), RBMTransformer(n_iter=3, **GAUSSIAN)]
     ).fit(X, Y),
     "net, templates of their own": lambda: net(
-        rbm=[RBMTransformer(n_iter=4, gradient="pcd"), RBMTransformer(n_iter=2, batch_size=7)]
+        rbm=[
+            RBMTransformer(n_iter=4, gradient="pcd", momentum=0.9),
+            RBMTransformer(n_iter=2, batch_size=7),
+        ]
     ).fit(X, Y),
     "net, warm start with more passes": warm_net,
     "net, warm start": warm_net_with_the_same_machines,

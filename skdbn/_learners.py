@@ -7,13 +7,14 @@ views of another copy. `skdbn._training.loop` says what its members are.
 import numpy as np
 
 from skdbn._maths.boltzmann import RBM, free_energy, hidden_mean, reconstruction_error
-from skdbn._maths.gradients import GRADIENTS, likelihood_gradient, reserve_phases
+from skdbn._maths.gradients import GRADIENTS, MOMENTA, likelihood_gradient, reserve_phases
 from skdbn._maths.network import Network, cross_entropy_gradient, forward
 from skdbn._training.checks import resolve_batch_size
 from skdbn._training.diagnosis import idle_units
 from skdbn._training.rows import in_blocks
 
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
+MOMENTUM = 0.9  # of "auto"
 SMALLEST_BATCH = 5  # of "auto"
 N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 
@@ -33,7 +34,10 @@ class MachineLearner:
         self.rbm = RBM(*views, *rbm[3:])
         self.complete, self.n_gibbs_steps = GRADIENTS[machine.gradient], machine.n_gibbs_steps
         self.reserved = {}
-        self.n_iter, self.full_momentum = machine.n_iter_, float(machine.momentum)
+        momentum = machine.momentum
+        if momentum == "auto":
+            momentum = MOMENTA.get(machine.gradient, MOMENTUM)
+        self.n_iter, self.full_momentum = machine.n_iter_, float(momentum)
         self.n_samples = rows.X.shape[0]
         self.batch_size = resolve_batch_size(machine.batch_size, self.n_samples, SMALLEST_BATCH)
         self.n_multiplications = self.batch_size * self.rbm.n_weights_of_largest_layer

@@ -60,7 +60,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     columns of the data may be probabilities, zeros and ones, or measurements of any scale.
     `transform` gives the expected hidden units, `inverse_transform` the way back. It takes the
     place of :class:`sklearn.neural_network.BernoulliRBM` in a script: parameters and fitted
-    attributes of the same names mean the same.
+    attributes of the same names mean the same. Defaults differ: ``gradient="pcd"`` with
+    ``weight_decay=0`` has the update rule of BernoulliRBM, on rows that are shuffled in each pass;
+    the default "cd" adds momentum and makes better features.
 
     Parameters
     ----------
@@ -82,9 +84,11 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Steps of the chain for each minibatch.
     learning_rate : float or "auto", default="auto"
         Step size. "auto" is 0.1, and 0.005 where a unit is gaussian. Momentum multiplies its
-        effect: by ten for a momentum of 0.9.
-    momentum : float, default=0.9
-        Momentum in [0, 1). The first five passes use at most 0.5.
+        effect: by ten for a momentum of 0.9. "pcd" needs a lower rate, such as 0.01, and more
+        passes to model the data well.
+    momentum : float or "auto", default="auto"
+        Momentum in [0, 1). "auto" is 0.9 for "cd" and 0 for "pcd", whose chains fall behind
+        weights that move so fast. The first five passes use at most 0.5.
     weight_decay : float, default=2e-4
         L2 penalty on the weights, not on the intercepts.
     batch_size : int or "auto", default="auto"
@@ -195,7 +199,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         gradient="cd",
         n_gibbs_steps=1,
         learning_rate="auto",
-        momentum=0.9,
+        momentum="auto",
         weight_decay=2e-4,
         batch_size="auto",
         n_iter=30,
@@ -367,7 +371,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             check_choice(self.learning_rate, "learning_rate", ["auto"])
         else:
             check_real(self.learning_rate, "learning_rate", boundaries="neither")
-        check_real(self.momentum, "momentum", maximum=1.0, boundaries="left")
+        if isinstance(self.momentum, str):
+            check_choice(self.momentum, "momentum", ["auto"])
+        else:
+            check_real(self.momentum, "momentum", maximum=1.0, boundaries="left")
         check_real(self.weight_decay, "weight_decay")
         check_integer(self.n_iter, "n_iter", 0)
         check_schedule_of_passes(self)

@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from oracles import log_likelihood, make_rbm as exact_rbm
 from scipy.sparse import csc_matrix, csr_array, csr_matrix
 from scipy.special import expit
 from sklearn.base import clone
@@ -34,6 +35,12 @@ def make_rbm(**parameters):
 def assert_same_machine(one, other):
     for name in FITTED:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def exact_log_likelihood(machine, data):
+    """Mean over the rows, from all states of a small machine."""
+    arrays = machine.components_.T, machine.intercept_visible_, machine.intercept_hidden_
+    return log_likelihood(exact_rbm(*arrays), data).mean()
 
 
 # -- what training learns
@@ -164,6 +171,28 @@ def test_gibbs_goes_on_with_other_random_numbers():
     assert (rbm.gibbs(X) != rbm.gibbs(X)).any()
 
 
+def test_pcd_reaches_the_likelihood_of_bernoulli_rbm_with_its_parameters():
+    data = np.repeat([[0.0] * 4, [1.0] * 4], 500, axis=0)
+    parameters = {"n_components": 4, "learning_rate": 0.01, "n_iter": 200, "batch_size": 10}
+
+    def reached(machine, **more):
+        return [
+            exact_log_likelihood(machine(**parameters, **more, random_state=seed).fit(data), data)
+            for seed in range(5)
+        ]
+
+    expected, found = reached(BernoulliRBM), reached(RBMTransformer, gradient="pcd")
+    error = np.std(expected, ddof=1) * np.sqrt(2 / 5)  # of the difference of two means
+    assert np.mean(found) > np.mean(expected) - 3 * error
+
+
+@pytest.mark.parametrize(("gradient", "momentum"), [("cd", 0.9), ("pcd", 0.0)])
+def test_automatic_momentum_is_the_documented_one(gradient, momentum):
+    # Five passes have a lower one, so that seven show it.
+    automatic = make_rbm(n_iter=7, gradient=gradient).fit(X)
+    assert_same_machine(automatic, make_rbm(n_iter=7, gradient=gradient, momentum=momentum).fit(X))
+
+
 # -- partial_fit
 
 
@@ -184,7 +213,7 @@ def test_partial_fit_on_all_rows_goes_on_where_fit_stood(gradient):
 
 
 def test_partial_fit_keeps_velocity_and_chains():
-    rbm = make_rbm(gradient="pcd").fit(X)
+    rbm = make_rbm(gradient="pcd", momentum=0.9).fit(X)
     velocity, chains = rbm._kept["optimizer"]["velocity"], rbm.h_samples_
     rbm.set_params(learning_rate=1e-12).partial_fit(X[:1])
     np.testing.assert_allclose(rbm._kept["optimizer"]["velocity"], 0.5 * velocity, rtol=1e-6)
@@ -305,6 +334,8 @@ def test_input_is_never_changed(gradient):
         ({"learning_rate": float("inf")}, r"learning_rate == inf, must be finite"),
         ({"learning_rate": float("nan")}, r"learning_rate == nan, must be finite"),
         ({"momentum": 1.0}, r"momentum == 1.0, must be < 1"),
+        ({"momentum": "high"}, r"momentum == 'high', must be one of: 'auto'"),
+        ({"momentum": None}, r"momentum must be an instance of float, not NoneType"),
         ({"weight_decay": -1.0}, r"weight_decay == -1.0, must be >= 0"),
         ({"batch_size": 0}, r"batch_size == 0, must be >= 1"),
         ({"batch_size": "all"}, r"batch_size == 'all', must be one of: 'auto'"),

@@ -167,3 +167,4 @@ def likelihood_gradient(rbm, phases, out, scale=1.0):
 
 
 GRADIENTS = {"cd": contrastive_divergence, "pcd": persistent_contrastive_divergence}
+MOMENTA = {"pcd": 0.0}  # where "auto" is not 0.9: persistent chains fall behind fast weights
