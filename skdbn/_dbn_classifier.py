@@ -409,7 +409,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
             raise ValueError("X_val and y_val belong together: pass both or neither.")
         if X_val is None:
             return None
-        X_val, y_val = self._validate(X_val, y_val, dtype=dtype)
+        X_val, y_val = self._validate(X_val, y_val, dtype=dtype, name="X_val")
         unknown = np.setdiff1d(y_val, classes)
         if len(unknown):
             raise ValueError(

@@ -27,6 +27,7 @@ from skdbn._training.checks import (
     check_integer,
     check_real,
     check_schedule_of_passes,
+    check_values,
     resolve_batch_size,
 )
 from skdbn._training.columns import (
@@ -323,7 +324,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         run.draw_seeds(*SEEDS)
         X, held_out = self._read(X, run.goes_on), None
         if X_val is not None:
-            held_out = Rows(self._validate(X_val, dtype=X.dtype))
+            held_out = Rows(self._validate(X_val, dtype=X.dtype, name="X_val"))
         rows = Rows(X, one_for_each_row(y, X.shape[0]))
         rows, held_out = hold_out(self, rows, held_out, run.seeds["split"])
         X, y = rows.X, rows.y
@@ -531,7 +532,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             ones.
         """
         check_is_fitted(self)
-        H = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C")
+        H = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", ensure_all_finite=False)
+        check_values(H)
         n_components, n_features = self.components_.shape
         if H.shape[1] != n_components:
             raise ValueError(
@@ -648,7 +650,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
                 mean = rbm.visible_units.mean(engine.zeros(*shape) + rbm.intercept_visible)
             v = rbm.visible_units.sample(mean)
         else:
-            v = self._validate(start, dtype=engine.dtype)
+            v = self._validate(start, dtype=engine.dtype, name="start")
             if v.shape != shape:
                 raise ValueError(
                     f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
@@ -673,7 +675,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """
         check_is_fitted(self)
         engine, _ = self._restored()
-        v = self._validate(v, dtype=engine.dtype)
+        v = self._validate(v, dtype=engine.dtype, name="v")
         v = self._rows(v).read(engine, slice(None), engine.zeros(*v.shape))
         v = self._chain(self._model(engine), v, 1)
         self._kept = {**self._kept, "engine": engine.get_state()}

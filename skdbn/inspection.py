@@ -18,9 +18,8 @@ import numpy as np
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skdbn._training.checks import FLOATS, check_values
 from skdbn._training.diagnosis import CONSTANT, SATURATED
-
-FLOATS = [np.float64, np.float32]
 
 
 class LayerStatistics(NamedTuple):
@@ -137,7 +136,8 @@ def _prepare(steps, rbms, X):
     """Return data as the first machine sees them."""
     for step in steps:
         X = step.transform(X)
-    X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C")
+    X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", ensure_all_finite=False)
+    check_values(X)
     if X.shape[1] != rbms[0].n_features_in_:
         raise ValueError(
             f"X has {X.shape[1]} features, but the model was trained on {rbms[0].n_features_in_}."

@@ -33,8 +33,8 @@ ALLOWED = {  # rooms of the package, from below; each may import itself, too
     "__init__": ESTIMATORS | {"_files", "_maths", "_training", "_version"},
     "__main__": {"_cli"},
 }
-NARROWER = {  # modules that may use one module of a room, and who else in their room may not
-    "_training": {"inspection": {"_training.diagnosis"}},
+NARROWER = {  # modules that may use part of a room, and who else in their room may not
+    "_training": {"inspection": {"_training.checks", "_training.diagnosis"}},
     "_files": {"_cli.readers": {"_files.storage"}, "_cli": set()},
 }
 WITHIN_MATHS = {"gradients": {"boltzmann"}}  # the other rooms of `_maths` do not know each other

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_scalar
+from sklearn.utils import assert_all_finite, check_scalar
 
 FLOATS = (np.float64, np.float32)  # what is computed in; other types become the first
 MAX_SEED = np.iinfo(np.int32).max
@@ -74,6 +74,70 @@ def value_range(X):
     if zeros:
         smallest, largest = min(smallest, 0.0), max(largest, 0.0)
     return float(smallest), float(largest)
+
+
+def check_values(X, name="X", columns=None):
+    """Raise when a value of an array or a CSR matrix is missing or infinite, and say where.
+
+    `columns` are the names of the columns, where they have names.
+    """
+    try:
+        assert_all_finite(X, input_name=name)
+    except ValueError as error:
+        raise ValueError(_where_not_finite(X, name, columns)) from error
+
+
+def _where_not_finite(X, name, columns):
+    """Return sentences about the values that are missing, or else infinite."""
+    what, remedy = "a missing value (NaN)", "Fill such values"
+    rows, at = _positions(X, np.isnan)
+    if not len(rows):
+        what = f"a value that is infinite or too large for {X.dtype}"
+        remedy = "Replace such values with NaN and fill them"
+        rows, at = _positions(X, np.isinf)
+    where = f"row {rows[0]}, column {at[0]} (counted from 0)"
+    if columns is not None:
+        where = f"row {rows[0]} (counted from 0), column {columns[at[0]]!r}"
+    message = (
+        f"{name} has {what} in {where}, the first of {len(rows)} in {len(np.unique(rows))} of "
+        f"its {X.shape[0]} rows. {remedy} with sklearn.impute.SimpleImputer as a step of a "
+        "Pipeline, or drop these rows."
+    )
+    if name == "X_val":
+        message += " A Pipeline fills X alone unless it has transform_input=['X_val']."
+    return message
+
+
+def _positions(X, test):
+    """Return the rows and the columns of the values that meet a test, row by row."""
+    if not issparse(X):
+        return np.nonzero(test(X))
+    X = X.sorted_indices().tocoo()
+    found = test(X.data)
+    return X.row[found], X.col[found]
+
+
+def check_labels(y, name="y"):
+    """Raise when a row has no label."""
+    y = np.asarray(y)
+    if y.ndim == 0 or y.size != len(y) or y.dtype.kind not in ("f", "O"):
+        return
+    missing = np.isnan(y) if y.dtype.kind == "f" else [_is_missing(label) for label in y.flat]
+    rows = np.flatnonzero(missing)
+    if len(rows):
+        raise ValueError(
+            f"{name} has no label (NaN or None) in row {rows[0]} (counted from 0), the first of "
+            f"{len(rows)} of its {len(y)} rows. Drop these rows from {name.replace('y', 'X')} and "
+            f"{name}."
+        )
+
+
+def _is_missing(label):
+    """Tell whether a label is None, nan or the NA of pandas."""
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # NA is neither equal nor not
+        return True
 
 
 def check_finite(result, what):

@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 
 from skdbn import _version
 from skdbn._training.callbacks import CallbackSupportMixin, InertTask, forget_context
-from skdbn._training.checks import FLOATS, MAX_SEED, whole_number
+from skdbn._training.checks import FLOATS, MAX_SEED, check_labels, check_values, whole_number
 from skdbn._training.diagnosis import warn, warn_of_other_version
 from skdbn._training.loop import (
     DivergenceError,
@@ -273,9 +273,23 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
 
     _fitted = ()
 
-    def _validate(self, X, *y, dtype=FLOATS, reset=False):
-        """Return X as a C-contiguous array or a CSR matrix of floats, and y where it is given."""
-        return validate_data(self, X, *y, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
+    def _validate(self, X, *y, dtype=FLOATS, reset=False, name="X"):
+        """Return X as a C-contiguous array or a CSR matrix of floats, and y where it is given.
+
+        `name` is what the caller was given X as.
+        """
+        rules = {"accept_sparse": "csr", "dtype": dtype, "order": "C", "ensure_all_finite": False}
+        for labels in y:
+            check_labels(labels, name.replace("X", "y"))
+        try:
+            checked = validate_data(self, X, *y, reset=reset, **rules)
+        except ValueError as error:
+            if name == "X":
+                raise
+            raise ValueError(f"{name}: {error}") from error
+        columns = getattr(self, "feature_names_in_", None)
+        check_values(checked[0] if y else checked, name, columns)
+        return checked
 
     def __getstate__(self):
         state = {**super().__getstate__(), "_skdbn_version": _version.__version__}

@@ -1,0 +1,168 @@
+"""What the estimators say of data with gaps."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from scipy.sparse import csr_array, csr_matrix
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+
+from skdbn import DBNClassifier, RBMTransformer
+from skdbn.inspection import hidden_activations, machine_input
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
+X = np.random.default_rng(0).random((40, 5))
+Y = np.arange(40) % 2
+
+
+def make_rbm():
+    return RBMTransformer(5, n_iter=1, random_state=0)
+
+
+def make_net():
+    return DBNClassifier((3,), rbm=make_rbm(), softmax_iter=1, finetune_iter=1, random_state=0)
+
+
+def with_gaps(value=np.nan):
+    data = X.copy()
+    data[7, [0, 1]] = data[3, 2] = value
+    return data
+
+
+GAPS = (
+    r" has a missing value \(NaN\) in row 3, column 2 \(counted from 0\), the first of 3 in 2 of "
+)
+INFINITE = r" has a value that is infinite or too large for float64 in row 3, column 2 "
+
+
+# -- the place of a gap
+
+
+@pytest.mark.parametrize(
+    ("make", "method"),
+    [
+        *(
+            (make_rbm, name)
+            for name in ("fit", "fit_transform", "partial_fit", "transform", "score")
+        ),
+        *((make_rbm, name) for name in ("score_samples", "free_energy", "inverse_transform")),
+        *(
+            (make_net, name)
+            for name in ("fit", "predict", "predict_proba", "predict_log_proba", "score")
+        ),
+    ],
+)
+@pytest.mark.parametrize("container", [np.array, csr_matrix, csr_array])
+@pytest.mark.parametrize(("value", "message"), [(np.nan, GAPS), (-np.inf, INFINITE)])
+def test_every_method_says_where_the_first_gap_is(make, method, container, value, message):
+    fitted = make().fit(X, Y)
+    labels = [Y] if method in ("fit", "score") else []
+    with pytest.raises(ValueError, match="^X" + message):
+        getattr(fitted, method)(container(with_gaps(value)), *labels)
+
+
+def test_gap_in_a_sparse_row_whose_columns_are_out_of_order_is_found():
+    data = csr_matrix(([0.5, np.nan, np.nan], [1, 2, 0], [0, 1, 3]), shape=(2, 3))
+    with pytest.raises(ValueError, match="row 1, column 0 .*, the first of 2 in 1 of its 2 rows"):
+        make_rbm().fit(data)
+
+
+def test_data_with_both_are_said_to_have_gaps():
+    data = with_gaps()
+    data[0, 0] = np.inf
+    with pytest.raises(ValueError, match="^X" + GAPS):
+        make_rbm().fit(data)
+
+
+def test_column_of_a_frame_is_named():
+    frame = pd.DataFrame(with_gaps(), columns=["age", "height", "weight", "pulse", "dose"])
+    net = make_net().fit(frame.fillna(0.5), Y)
+    for function in (net.predict, lambda data: make_net().fit(data, Y)):
+        with pytest.raises(ValueError, match=r"in row 3 \(counted from 0\), column 'weight', the"):
+            function(frame)
+
+
+def test_gap_of_pandas_is_one():
+    frame = pd.DataFrame({"a": pd.array([0, 1, None], dtype="Int64"), "b": [0.0, 1.0, 0.5]})
+    with pytest.raises(ValueError, match=r"in row 2 \(counted from 0\), column 'a'"):
+        make_rbm().fit(frame)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # of NumPy
+def test_value_too_large_for_the_type_of_the_machine_is_found():
+    rbm = make_rbm().fit(X.astype(np.float32))
+    with pytest.raises(ValueError, match="X has a value that is infinite or too large for float32"):
+        rbm.partial_fit(np.where(X > 0.5, 1e300, X))
+
+
+def test_what_is_given_by_another_name_is_called_so():
+    fitted = make_rbm().fit(X)
+    wrong = with_gaps()
+    for name, function in {
+        "X_val": lambda data: make_rbm().fit(X, X_val=data),
+        "^X_val": lambda data: make_net().fit(X, Y, X_val=data, y_val=Y),
+        "start": lambda data: fitted.sample(40, start=data),
+        "v": fitted.gibbs,
+    }.items():
+        with pytest.raises(ValueError, match=name + GAPS):
+            function(wrong)
+        with pytest.raises(ValueError, match=f"{name}: X has 4 features, but .* is expecting 5"):
+            function(X[:, 1:])
+
+
+def test_inspection_says_where_a_gap_is():
+    fitted = make_rbm().fit(X)
+    for function in (machine_input, hidden_activations):
+        with pytest.raises(ValueError, match="^X" + GAPS):
+            function(fitted, with_gaps())
+
+
+# -- the advice, followed
+
+
+@pytest.mark.parametrize("container", [np.array, csr_matrix])
+@pytest.mark.parametrize("make", [make_rbm, make_net])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_data_with_gaps_can_be_filled_or_their_rows_dropped(container, make, value):
+    data = with_gaps(value)
+    make().fit(container(data[np.isfinite(data).all(axis=1)]), Y[:38])
+    data[np.isinf(data)] = np.nan
+    make_pipeline(SimpleImputer(), make()).fit(container(data), Y)
+
+
+def test_held_out_data_with_gaps_can_be_filled_by_a_pipeline():
+    wrong = with_gaps()
+    with sklearn.config_context(enable_metadata_routing=True):
+        rbm = make_rbm().set_fit_request(X_val=True)
+        with pytest.raises(ValueError, match=r"^X_val.* transform_input=\['X_val'\]"):
+            make_pipeline(SimpleImputer(), rbm).fit(X, X_val=wrong)
+        make_pipeline(SimpleImputer(), rbm, transform_input=["X_val"]).fit(X, X_val=wrong)
+
+
+# -- labels
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.where(Y, 1.0, np.nan),
+        np.where(Y, "yes", None),
+        np.array([np.nan, "yes"] * 20, object),
+        pd.Series(np.where(Y, "yes", None), dtype="string"),
+        pd.Series(np.where(Y, 1, None), dtype="Int64"),
+        pd.Series(np.where(Y, "yes", None), dtype="category"),
+        pd.DataFrame({"y": np.where(Y, 1.0, np.nan)}),
+    ],
+    ids=["float", "None", "object", "string", "Int64", "category", "frame"],
+)
+def test_row_without_a_label_is_named(labels):
+    message = (
+        r"has no label \(NaN or None\) in row 0 \(counted from 0\), the first of 20 of its 40 "
+    )
+    with pytest.raises(ValueError, match=f"^y {message}rows. Drop these rows from X and y."):
+        make_net().fit(X, labels)
+    with pytest.raises(ValueError, match=f"^y_val {message}rows. Drop .* from X_val and y_val."):
+        make_net().fit(X, Y, X_val=X, y_val=labels)
