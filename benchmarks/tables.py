@@ -34,14 +34,15 @@ from threadpoolctl import threadpool_limits
 from skdbn import DBNClassifier
 
 N_FOLDS = 10
-CHOSEN_ON = (
-    "australian breast contraceptive german heart ionosphere mammographic movement_libras pima "
-    "satimage sonar splice texture vehicle wisconsin"
-).split()
-KEPT_ASIDE = (
-    "banana bands bupa chess crx hayes-roth housevotes led7digit monk-2 phoneme ring saheart "
-    "segment spambase tae tic-tac-toe titanic twonorm vowel wdbc"
-).split()
+CHOSEN_ON = [
+    *("australian", "breast", "contraceptive", "german", "heart", "ionosphere", "mammographic"),
+    *("movement_libras", "pima", "satimage", "sonar", "splice", "texture", "vehicle", "wisconsin"),
+]
+KEPT_ASIDE = [
+    *("banana", "bands", "bupa", "chess", "crx", "hayes-roth", "housevotes", "led7digit"),
+    *("monk-2", "phoneme", "ring", "saheart", "segment", "spambase", "tae", "tic-tac-toe"),
+    *("titanic", "twonorm", "vowel", "wdbc"),
+]
 OF_SCIKIT_LEARN = {
     "iris": load_iris,
     "wine": load_wine,
@@ -130,7 +131,7 @@ def print_accuracies(tables, found):
     """Print a table of accuracies for each scaling, and the mean."""
     for scaling in SCALERS:
         print(f"\naccuracy in percent, {N_FOLDS} folds, scaling: {scaling}")
-        print(" " * 16 + "".join(f"{name.removesuffix('Regression'):>13.13}" for name in ESTIMATORS))
+        print(f"{'':16}" + "".join(f"{name:>13.12}" for name in ESTIMATORS))
         rows = {
             table: [found[table, scaling, name]["accuracy"] for name in ESTIMATORS]
             for table in tables
