@@ -18,11 +18,15 @@ N_CLASSES = 10
 MNIST_ROWS = 70_000, 60_000  # all, and those for training, in OpenML's copy
 
 
-def load_digits():
+def load_digits(random_state=0):
     """Load the 8 x 8 digits that come with scikit-learn.
 
-    A fifth of the 1797 rows, drawn with a fixed seed and with the same share of each class, is
-    for testing.
+    A fifth of the 1797 rows, drawn with the same share of each class, is for testing.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def load_digits():
     """
     X, y = sklearn_datasets.load_digits(return_X_y=True)
     X = (X / 16.0).astype(np.float32)
-    return tuple(train_test_split(X, y, test_size=0.2, stratify=y, random_state=0))
+    return tuple(train_test_split(X, y, test_size=0.2, stratify=y, random_state=random_state))
 
 
 def load_mnist(path=None):

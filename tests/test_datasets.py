@@ -76,6 +76,7 @@ def test_digits_are_split_and_scaled():
     original = sklearn_datasets.load_digits().data
     np.testing.assert_allclose(np.sort(X.sum(axis=1)), np.sort(original.sum(axis=1)) / 16)
     np.testing.assert_array_equal(X_test, load_digits()[1])
+    assert not np.array_equal(X_test, load_digits(random_state=1)[1])
 
 
 @pytest.mark.parametrize("options", [{}, {"zipped": True}, {"dot": True}])
