@@ -19,17 +19,20 @@ from threadpoolctl import threadpool_limits
 from skdbn import DBNClassifier, RBMTransformer, __version__, load_model, save_model
 from skdbn._cli import data as cli_data, main as cli, report
 from skdbn._cli.main import main
+from skdbn._cli.training import DIGITS, new_net
 from skdbn.datasets import load_digits
 
 pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
     "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
 )
-QUICK = ["--layers", "10", "--pretrain-iter", "1", "--softmax-iter", "2", "--finetune-iter", "2"]
+SHORT = ["--layers", "10", "--pretrain-iter", "1", "--softmax-iter", "2", "--finetune-iter", "2"]
+QUICK = [*SHORT, "--splits", "1"]
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (60, 6)), np.arange(60) % 3
 DRAW = report.draw
 PIXELS = [f"pixel{i}" for i in range(6)]
 HAS_CALLBACKS = hasattr(DBNClassifier, "set_callbacks")
+NEIGHBORS = "[KNeighborsClassifier(3)] classifying 360 rows\n"
 MACHINE_PASS, SOFTMAX_PASS = "pretrain layer 1: pass {} of ", "softmax: pass {} of "
 FINETUNE_PASS = "finetune: pass {} of "
 
@@ -141,6 +144,9 @@ def test_command_ends_where_a_fit_ends(tmp_path, capsys):
         softmax_iter=2,
         finetune_iter=2,
         batch_size=20,
+        noise=DIGITS["noise"],
+        input_noise=DIGITS["input_noise"],
+        adversarial=DIGITS["adversarial"],
         random_state=3,
     ).fit(X_train, y_train)
     for name in ("coefs_", "intercepts_"):
@@ -169,6 +175,72 @@ def test_seed_decides_the_result(tmp_path, capsys):
         main([*QUICK, "--seed", seed, "--out", out])
         errors.append(read_report(tmp_path / out)["finetune_loss"])
     assert errors[0] == errors[1] != errors[2]
+
+
+def test_other_data_get_the_default_net(tmp_path):
+    options = cli._parse(["--data", "data.npz"])
+    default = DBNClassifier(rbm=RBMTransformer(), finetune_iter=10, random_state=0)
+    assert repr(new_net(options).get_params()) == repr(default.get_params())
+    assert options.splits == 1
+
+
+def test_options_go_before_the_choice_for_the_digits():
+    given = ["--layers", "40", "--pretrain-iter", "3", "--softmax-iter", "0"]
+    net = new_net(cli._parse([*given, "--finetune-iter", "4"]))
+    assert (net.hidden_layer_sizes, net.rbm.n_iter) == ((40,), 3)
+    assert (net.softmax_iter, net.finetune_iter, net.noise) == (0, 4, DIGITS["noise"])
+    assert new_net(cli._parse([])).finetune_iter == DIGITS["finetune_iter"]
+
+
+# -- several splits
+
+
+def test_digits_are_split_five_times(tmp_path, capsys):
+    assert main([*SHORT, "--out", "out"]) == 0
+    _, head, *rows, _ = capsys.readouterr().out.splitlines()
+    assert head.startswith("mean of 5 splits ")
+    report, model = read_report(tmp_path / "out"), load_model(tmp_path / "out" / "model.npz")
+    splits = [report["results"], *report["results_of_further_splits"]]
+    for i, row in enumerate(rows):
+        errors = [results[i]["test_error"] for results in splits]
+        assert len(set(errors)) > 1
+        assert f"{np.mean(errors):.2%} {np.std(errors, ddof=1):8.2%} " in row
+    _, X_test, _, y_test = load_digits()
+    assert 1 - model.score(X_test, y_test) == pytest.approx(splits[0][-1]["test_error"])
+
+
+def test_each_split_has_a_seed_of_its_own(tmp_path, capsys):
+    main([*SHORT, "--splits", "2", "--seed", str(2**32 - 1), "--out", "out"])
+    (further,) = read_report(tmp_path / "out")["results_of_further_splits"]
+    X, X_test, y, y_test = load_digits(random_state=1)
+    net = new_net(cli._parse([*QUICK, "--seed", "0"])).fit(X, y)
+    assert further[-1]["test_error"] == np.mean(net.predict(X_test) != y_test)
+
+
+def test_data_that_come_unsplit_are_split_as_often_as_asked_for(tmp_path, capsys):
+    path = write_npz(tmp_path / "data.npz")
+    assert main(["--data", str(path), *SHORT, "--splits", "3"]) == 0
+    assert "mean of 3 splits" in capsys.readouterr().out
+    options = cli._parse(["--data", str(path)])
+    one, other = (cli_data.load(options, split) for split in (0, 1))
+    assert not np.array_equal(one.X_test, other.X_test)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "split 3 of 3\n",
+        f"split 3 of 3\n{NEIGHBORS}",
+        f"split 3 of 3\n{NEIGHBORS}{MACHINE_PASS.format(1)}",
+    ],
+)
+def test_table_after_ctrl_c_is_of_the_finished_splits(tmp_path, capsys, monkeypatch, moment):
+    monkeypatch.setattr(sys, "stderr", InterruptingStream(moment))
+    assert main([*SHORT, "--splits", "3", "--out", "out"]) == 130
+    assert "mean of 2 splits" in capsys.readouterr().out
+    report = read_report(tmp_path / "out")
+    assert not report["finished"]
+    assert len(report["results_of_further_splits"]) == 1
 
 
 def test_npz_file_is_split(tmp_path, capsys):
@@ -374,6 +446,12 @@ def test_wrong_idx_file_is_refused(tmp_path, capsys, name, content, message):
     assert message in line
 
 
+def test_idx_folder_comes_split(tmp_path, capsys):
+    folder = write_folder(tmp_path / "idx")
+    line = refusal(["--data", str(folder), "--splits", "2"], capsys)
+    assert f"{folder} comes split into training and test rows: omit --splits" in line
+
+
 @pytest.mark.parametrize("content", GZIP_DAMAGES.values(), ids=GZIP_DAMAGES.keys())
 def test_damaged_gzip_file_is_refused(tmp_path, capsys, content):
     path = write_folder(tmp_path, zipped=True) / "train-images-idx3-ubyte.gz"
@@ -572,6 +650,9 @@ def test_too_little_memory_is_one_line(capsys, monkeypatch, text):
         ["--finetune-iter", "1.5"],
         ["--seed", "-1"],
         ["--seed", str(2**32)],
+        ["--splits", "0"],
+        ["--splits", "2", "--load", "model.npz"],
+        ["--splits", "2", "--checkpoint", "checkpoint"],
         ["--unknown"],
     ],
 )

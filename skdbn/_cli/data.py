@@ -26,24 +26,32 @@ class Data(NamedTuple):
     X_submission: object = None
 
 
-def load(options):
-    """Return the data that the options name."""
+def load(options, split=0):
+    """Return the data that the options name, in one of the splits into training and test rows."""
+    seed = (options.seed + split) % 2**32
     if options.data == "digits":
-        return Data(*load_digits())
+        return Data(*load_digits(random_state=split))
     if options.data == "mnist":
-        return Data(*load_mnist())
+        return _load_idx(None, options)
     path = Path(options.data)
     if not path.exists():
         raise ValueError(
             f"{path} does not exist; --data takes digits, mnist, a folder or an .npz file."
         )
     if (path / "train.csv").exists() or (path / "test.csv").exists():
-        return _load_kaggle(path, options.seed)
+        return _load_kaggle(path, seed)
     if path.is_dir():
-        return Data(*load_mnist(path))
+        return _load_idx(path, options)
     if path.suffix == ".npz":
-        return _load_npz(path, options.seed)
+        return _load_npz(path, seed)
     raise ValueError(f"{path} is neither a folder nor an .npz file.")
+
+
+def _load_idx(path, options):
+    """Return the data of IDX files, which come split."""
+    if options.splits > 1:
+        raise ValueError(f"{options.data} comes split into training and test rows: omit --splits.")
+    return Data(*load_mnist(path))
 
 
 def _load_npz(path, seed):

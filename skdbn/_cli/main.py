@@ -4,38 +4,30 @@ The rule: whatever is wrong with what a user passes in is one line and exit stat
 """
 
 import argparse
-import contextlib
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
-from skdbn import (
-    Checkpoint,
-    DBNClassifier,
-    InterruptedTrainingWarning,
-    RBMTransformer,
-    load_checkpoint,
-    load_model,
-    resume,
-)
 from skdbn._cli.data import load
-from skdbn._cli.progress import Progress
 from skdbn._cli.report import draw, evaluate, table, write
+from skdbn._cli.training import (
+    DEFAULTS,
+    DIGITS,
+    load_net,
+    load_partial,
+    new_net,
+    reached,
+    train,
+)
 
 N_NEIGHBORS = 3
+N_SPLITS = 5  # of the digits: with 360 rows for testing, one alone says little
 MAX_INTEGER = 2**32 - 1  # the largest seed, and more than any other option has a use for
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
-# Rows of a net, by the phase that its training reached.
-PRETRAINED, SOFTMAX, FINE_TUNED = (
-    "DBNClassifier, pretraining",
-    "DBNClassifier, softmax phase",
-    "DBNClassifier",
-)
 
 
 def main(arguments=None):
@@ -91,17 +83,15 @@ def _parse(arguments):
         "--layers",
         nargs="+",
         type=_at_least(1),
-        default=[500, 500],
         metavar="N",
-        help="units of each hidden layer (default: 500 500)",
+        help=f"units of each hidden layer {_default('layers')}",
     )
-    for phase, n_passes in [("pretrain", 30), ("softmax", 10), ("finetune", 10)]:
+    for phase in ("pretrain", "softmax", "finetune"):
         parser.add_argument(
             f"--{phase}-iter",
             type=_at_least(0),
-            default=n_passes,
             metavar="N",
-            help=f"passes of this phase (default: {n_passes})",
+            help=f"passes of this phase {_default(f'{phase}_iter')}",
         )
     parser.add_argument(
         "--batch-size",
@@ -111,6 +101,14 @@ def _parse(arguments):
         help="rows in a minibatch of every phase (default: auto)",
     )
     parser.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--splits",
+        type=_at_least(1),
+        metavar="N",
+        help="random splits into training and test rows, of which the table shows the mean; --out "
+        f"is about the first (default: {N_SPLITS} for digits, 1 for other data and with "
+        "--checkpoint or --load)",
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -135,7 +133,27 @@ def _parse(arguments):
     options = parser.parse_args(arguments)
     if options.load is not None and options.checkpoint is not None:
         parser.error("--load trains nothing, so that --checkpoint has nothing to write")
+    has_file = options.load is not None or options.checkpoint is not None
+    if has_file and options.splits is not None and options.splits > 1:
+        parser.error("the file of --load or --checkpoint holds one net: --splits must be 1")
+    _fill_in(options, has_file)
     return options
+
+
+def _default(name):
+    """Return what the help says of the default of an option."""
+    digits, other = (" ".join(map(str, np.atleast_1d(of[name]))) for of in (DIGITS, DEFAULTS))
+    return f"(default: {other})" if digits == other else f"(default: {other}; {digits} for digits)"
+
+
+def _fill_in(options, has_file):
+    """Set what was not given to its default for the data."""
+    is_digits = options.data == "digits"
+    for name, value in (DIGITS if is_digits else DEFAULTS).items():
+        if getattr(options, name, None) is None:
+            setattr(options, name, value)
+    if options.splits is None:
+        options.splits = N_SPLITS if is_digits and not has_file else 1
 
 
 def _at_least(minimum):
@@ -182,26 +200,21 @@ def _prepare(options, data):
 
 
 def _run(options, data):
-    """Train, print the table, write the files; return the exit status."""
+    """Train on each split, print the table, write the files; return the exit status."""
     n_classes = len(np.unique(data.y_train))
-    net = _load_net(options, data) if options.load is not None else _new_net(options)
-    partial = _load_partial(options, net)
+    net = load_net(options, data) if options.load is not None else new_net(options)
+    partial = load_partial(options, net)
     print(
         f"{options.data}: {len(data.X_train)} training rows, {len(data.X_test)} test rows, "
         f"{data.X_train.shape[1]} features, {n_classes} classes",
         flush=True,
     )
-    rows, seconds, finished = [], 0.0, False
-    try:
-        rows.append(_nearest_neighbors(data))
-        finished = True
-        if options.load is None:
-            net, seconds, finished = _train(options, net, partial, data, rows)
-        rows.append(evaluate(_reached(net, finished, rows), net, data, seconds))
-    except KeyboardInterrupt:
-        finished = False
-    print(table(rows))
-    write(options, data, net, rows, finished, partial is not None)
+    net, rows, finished = _compare(options, net, partial, data)
+    splits = [rows]
+    if finished and options.splits > 1:
+        finished = _go_through_further_splits(options, splits)
+    print(table(splits))
+    write(options, data, net, splits, finished, partial is not None)
     if options.out is not None or options.show:
         draw(options, data, net)
     if not finished:
@@ -209,11 +222,33 @@ def _run(options, data):
     return 0 if finished else INTERRUPTED
 
 
-def _reached(net, finished, rows):
-    """Return the name of the last row, by the phase that training reached."""
-    if finished or rows[1:] or getattr(net, "loss_curve_", []):
-        return FINE_TUNED
-    return SOFTMAX if getattr(net, "softmax_loss_curve_", []) else PRETRAINED
+def _compare(options, net, partial, data):
+    """Train and evaluate on one split; return the net, the rows, and whether it was finished."""
+    rows, seconds, finished = [], 0.0, False
+    try:
+        rows.append(_nearest_neighbors(data))
+        finished = True
+        if options.load is None:
+            net, seconds, finished = train(options, net, partial, data, rows)
+        rows.append(evaluate(reached(net, finished, rows), net, data, seconds))
+    except KeyboardInterrupt:
+        finished = False
+    return net, rows, finished
+
+
+def _go_through_further_splits(options, splits):
+    """Append the rows of the splits behind the first; return whether all were finished."""
+    try:
+        for split in range(1, options.splits):
+            print(f"split {split + 1} of {options.splits}", file=sys.stderr)
+            data = load(options, split)
+            _, rows, finished = _compare(options, new_net(options, split), None, data)
+            if not finished:
+                return False
+            splits.append(rows)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _nearest_neighbors(data):
@@ -223,128 +258,3 @@ def _nearest_neighbors(data):
     start = time.perf_counter()
     neighbors.fit(data.X_train, data.y_train)
     return evaluate(name, neighbors, data, time.perf_counter() - start)
-
-
-def _new_net(options):
-    """Return the net that the options describe."""
-    return DBNClassifier(
-        tuple(options.layers),
-        rbm=RBMTransformer(n_iter=options.pretrain_iter, batch_size=options.batch_size),
-        softmax_iter=options.softmax_iter,
-        finetune_iter=options.finetune_iter,
-        batch_size=options.batch_size,
-        random_state=options.seed,
-    )
-
-
-def _load_net(options, data):
-    """Return a fitted net of a file that fits the data."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        net = load_model(options.load)
-    for warning in caught:
-        print(f"skdbn: warning: {warning.message}", file=sys.stderr)
-    n_features = data.X_train.shape[1]
-    if not isinstance(net, DBNClassifier) or net.n_features_in_ != n_features:
-        raise ValueError(
-            f"{options.load} holds a {type(net).__name__} for {net.n_features_in_} features; there "
-            f"must be a DBNClassifier for the {n_features} of {options.data}."
-        )
-    return net
-
-
-def _load_partial(options, net):
-    """Return the net of the checkpoint, where there is one, made with the same options."""
-    if options.checkpoint is None or not options.checkpoint.exists():
-        return None
-    partial = load_checkpoint(options.checkpoint)
-    if isinstance(partial, DBNClassifier):
-        expected, given = net.get_params(), partial.get_params()
-        other = [name for name in expected if name != "rbm" and expected[name] != given.get(name)]
-        if not other:
-            return partial
-        options_differ = f"made with other options ({', '.join(other)})"
-    else:
-        options_differ = f"of a {type(partial).__name__}"
-    raise ValueError(
-        f"--checkpoint {options.checkpoint} exists and is {options_differ}: remove it to start "
-        "anew, or give another name."
-    )
-
-
-class SoftmaxRow:
-    """Callback that evaluates the net when its softmax phase ends."""
-
-    def __init__(self, data, rows):
-        self.data, self.rows = data, rows
-        self.start, self.seconds = time.perf_counter(), 0.0
-
-    def setup(self, estimator, context):
-        """Begin a fit."""
-
-    def on_fit_task_begin(self, estimator, context):
-        """Begin a task."""
-
-    def on_fit_task_end(self, estimator, context):
-        """Append the row of the softmax phase; take note of the time that this costs."""
-        if context.task_name == "softmax":
-            now = time.perf_counter()
-            self.rows.append(evaluate(SOFTMAX, estimator, self.data, now - self.start))
-            self.seconds = time.perf_counter() - now
-
-    def teardown(self, estimator, context):
-        """End a fit."""
-
-
-def _train(options, net, partial, data, rows):
-    """Train with progress on standard error, and append the row of the softmax phase.
-
-    Returns the net, the seconds of its training, and whether it was finished.
-    """
-    progress = Progress(net, data.X_train.shape[1], len(np.unique(data.y_train)))
-    softmax_row = SoftmaxRow(data, rows)
-
-    def fit():
-        if not progress.works:
-            return _fit_twice(net, data, softmax_row)
-        if partial is not None:
-            print(f"going on from {options.checkpoint}", file=sys.stderr)
-            callbacks = [progress, softmax_row]
-            return resume(options.checkpoint, data.X_train, data.y_train, callbacks=callbacks)
-        checkpoints = [] if options.checkpoint is None else [Checkpoint(options.checkpoint)]
-        net.set_callbacks(*checkpoints, progress, softmax_row)
-        return net.fit(data.X_train, data.y_train)
-
-    with (
-        warnings.catch_warnings(record=True) as caught,
-        contextlib.redirect_stdout(sys.stderr),
-    ):
-        warnings.simplefilter("always")
-        net = fit()
-        seconds = time.perf_counter() - softmax_row.start - softmax_row.seconds
-    if progress.works:
-        net.set_callbacks()
-    finished = True
-    for warning in caught:
-        if issubclass(warning.category, InterruptedTrainingWarning):
-            finished = False
-        else:
-            print(f"skdbn: warning: {warning.message}", file=sys.stderr)
-    return net, seconds, finished
-
-
-def _fit_twice(net, data, softmax_row):
-    """Fit as one fit would, for scikit-learn 1.8, which tells nobody of the end of a phase."""
-    asked_for = net.get_params(deep=False)
-    try:
-        net.set_params(verbose=1, finetune_iter=0).fit(data.X_train, data.y_train)
-        if len(net.softmax_loss_curve_) == net.softmax_iter:
-            now = time.perf_counter()
-            softmax_row.rows.append(evaluate(SOFTMAX, net, data, now - softmax_row.start))
-            softmax_row.seconds = time.perf_counter() - now
-            finetune_iter = asked_for["finetune_iter"]
-            net.set_params(softmax_iter=0, finetune_iter=finetune_iter, warm_start=True)
-            net.fit(data.X_train, data.y_train)
-    finally:
-        net.set_params(**asked_for)
-    return net

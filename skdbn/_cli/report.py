@@ -42,19 +42,32 @@ def evaluate(name, model, data, fit_seconds):
     return Row(name, float(wrong.mean()), fit_seconds, time.perf_counter() - start)
 
 
-def table(rows):
-    """Return the table as text."""
-    lines = [f"{'':30}{'test error':>12}{'fit seconds':>13}{'predict seconds':>17}"]
-    for name, error, fit_seconds, predict_seconds in rows:
-        lines.append(f"{name:30}{error:12.2%}{fit_seconds:13.1f}{predict_seconds:17.2f}")
+def table(splits):
+    """Return the table as text: the mean over the splits, each given as the list of its rows.
+
+    The spread is the standard deviation of the error from split to split.
+    """
+    several = len(splits) > 1
+    title, spread = (f"mean of {len(splits)} splits", f"{'spread':>9}") if several else ("", "")
+    lines = [f"{title:30}{'test error':>12}{spread}{'fit seconds':>13}{'predict seconds':>17}"]
+    for rows in zip(*splits, strict=True):
+        errors, fit_seconds, predict_seconds = np.transpose([row[1:] for row in rows])
+        spread = f"{errors.std(ddof=1):9.2%}" if several else ""
+        lines.append(
+            f"{rows[0].name:30}{errors.mean():12.2%}{spread}{fit_seconds.mean():13.1f}"
+            f"{predict_seconds.mean():17.2f}"
+        )
     return "\n".join(lines)
 
 
-def write(options, data, net, rows, finished, resumed):
-    """Write the report, the model and, where rows wait for it, the submission."""
+def write(options, data, net, splits, finished, resumed):
+    """Write the report, the model and, where rows wait for it, the submission.
+
+    Net and data are those of the first split.
+    """
     fitted = hasattr(net, "coefs_")
     if options.out is not None:
-        report = json.dumps(_report(options, data, net, rows, finished, resumed), indent=2)
+        report = json.dumps(_report(options, data, net, splits, finished, resumed), indent=2)
         _replace(options.out / "report.json", lambda path: path.write_text(report + "\n"))
         if fitted:
             save_model(net, options.out / "model.npz")
@@ -103,9 +116,11 @@ def _displays(net, data):
         yield "loss_curves", LossCurveDisplay.from_estimator(net)
 
 
-def _report(options, data, net, rows, finished, resumed):
+def _report(options, data, net, splits, finished, resumed):
     """Return what report.json holds; after resuming, seconds of a fit are those of this run."""
     names = ("layers", "pretrain_iter", "softmax_iter", "finetune_iter", "batch_size")
+    names += ("noise", "input_noise", "adversarial")
+    results = [[row._asdict() for row in rows] for rows in splits]
     if options.load is not None:
         training = {"load": str(options.load)}
     else:
@@ -118,7 +133,8 @@ def _report(options, data, net, rows, finished, resumed):
         "seed": options.seed,
         "finished": finished,
         "resumed": resumed,
-        "results": [row._asdict() for row in rows],
+        "results": results[0],
+        "results_of_further_splits": results[1:],
         "reconstruction_error": [rbm.loss_curve_ for rbm in getattr(net, "rbms_", [])],
         "softmax_loss": getattr(net, "softmax_loss_curve_", []),
         "finetune_loss": getattr(net, "loss_curve_", []),
