@@ -32,6 +32,10 @@ columns = ["param_net__hidden_layer_sizes", "param_net__rbm__learning_rate", "me
 pd.DataFrame(search.cv_results_)[columns].sort_values("mean_test_score", ascending=False)
 
 # %%
+# All three nets are better with the higher rate, by about one percent. At that rate they are within
+# half a percent of each other, less than the score moves from fold to fold: here the rate matters
+# more than the sizes of the layers.
+#
 # The same as a picture:
 import matplotlib.pyplot as plt
 import numpy as np

@@ -35,6 +35,10 @@ for name, model in models.items():
     print(f"{name:25} accuracy {scores.mean():.3f}")
 
 # %%
+# The same classifier gets about four in five digits right from raw pixels, and nineteen in twenty
+# from the features: a linear classifier cannot follow a stroke that moves by a pixel, hidden units
+# can.
+#
 # What the features are: strokes and edges in their places.
 from skdbn.plotting import UnitProbeDisplay
 

@@ -28,6 +28,10 @@ for name, rbm in machines.items():
     )
 
 # %%
+# Both mistakes cost reconstruction error and score. They differ in the units: at too high a rate
+# all are saturated and dead, so that they say nothing about a digit; after too few passes none is
+# saturated, and the next passes would go on learning.
+#
 # With too high a rate the curve jumps instead of falling,
 LossCurveDisplay.from_estimator(machines["rate too high"])
 
