@@ -15,15 +15,23 @@ from skdbn.datasets import load_digits
 X_train, X_test, y_train, y_test = load_digits()
 
 # %%
-# Pretraining, softmax phase and fine-tuning are one call of ``fit``.
-net = DBNClassifier(hidden_layer_sizes=(100, 100), random_state=0).fit(X_train, y_train)
-neighbors = KNeighborsClassifier(3).fit(X_train, y_train)
-for model in (neighbors, net):
-    print(f"{type(model).__name__:22} test error {1 - model.score(X_test, y_test):.2%}")
+# Pretraining, softmax phase and fine-tuning are one call of ``fit``. The second net is larger, and
+# fine-tuned for longer, with noise and with digits moved a step to where their loss grows.
+plain = DBNClassifier((100, 100), random_state=0)
+net = DBNClassifier(
+    (300, 300), finetune_iter=120, noise=0.3, input_noise=0.05, adversarial=0.5, random_state=0
+)
+models = {"nearest neighbours": KNeighborsClassifier(3), "plain net": plain, "noisy net": net}
+for name, model in models.items():
+    model.fit(X_train, y_train)
+    print(f"{name:18} test error {1 - model.score(X_test, y_test):.2%}")
 
 # %%
 # These digits of 8 x 8 pixels are easy for nearest neighbours: 1437 of them cover the test digits
-# well. On MNIST the net wins, as the README of the project shows.
+# well, and the plain net loses. The noisy net wins, since it learns that a digit stays the same
+# digit when its pixels change a little. This split flatters it: over five splits, as
+# ``python -m skdbn`` makes them, its mean error is 0.94 %, that of nearest neighbours 1.50 %.
+# ``benchmarks/showcase.py`` chose its parameters, on training rows alone.
 #
 # How each phase went:
 from skdbn.plotting import LossCurveDisplay, ReconstructionDisplay

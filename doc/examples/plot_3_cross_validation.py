@@ -31,6 +31,10 @@ for name, error in errors.items():
     print(f"{name:20} {error.mean():.2%} +- {error.std():.2%}")
 
 # %%
+# Both are ahead of logistic regression, which makes about twice the errors. Nearest neighbours are
+# ahead of this net with its default parameters, by no more than the spread over the folds. The
+# first example shows a net that was fine-tuned longer and with noise, and is ahead of them.
+#
 # Every fold as a point:
 figure, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
 for i, error in enumerate(errors.values()):

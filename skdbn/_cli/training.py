@@ -36,7 +36,7 @@ DEFAULTS = {
 DIGITS = {
     **DEFAULTS,
     "layers": [300, 300],
-    "finetune_iter": 60,
+    "finetune_iter": 120,
     "noise": 0.3,
     "input_noise": 0.05,
     "adversarial": 0.5,
