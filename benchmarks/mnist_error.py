@@ -85,12 +85,12 @@ def frozen_machines(X, seed, sizes=SIZES):
 
 def net(X, seed, hidden_layer_sizes=SIZES, **parameters):
     machines, seconds = frozen_machines(X, seed, hidden_layer_sizes)
-    parameters = {"rbm": machines, "random_state": seed, **parameters}
+    parameters = {"rbm": machines, "random_state": seed, "noise": 0.0, **parameters}
     return DBNClassifier(hidden_layer_sizes, **parameters), seconds
 
 
 def control(X, seed, hidden_layer_sizes=SIZES, **parameters):
-    parameters = {"pretrain": False, "random_state": seed, **parameters}
+    parameters = {"pretrain": False, "random_state": seed, "noise": 0.0, **parameters}
     return DBNClassifier(hidden_layer_sizes, **parameters), 0.0
 
 

@@ -63,13 +63,15 @@ def digest(estimator):
 
 
 def rbm(**parameters):
-    fixed = {"n_components": 30, "n_iter": 7, "momentum": 0.9, "random_state": 0}
+    fixed = {"n_components": 30, "n_iter": 7, "momentum": 0.9, "batch_size": 14}
+    fixed["random_state"] = 0
     return RBMTransformer(**{**fixed, **parameters})
 
 
 def net(**parameters):
     # Nothing is left to "auto", which may come to mean something else.
-    quick = {"rbm": RBMTransformer(n_iter=6), "softmax_iter": 3, "finetune_iter": 4}
+    template = RBMTransformer(n_iter=6, batch_size=14)
+    quick = {"rbm": template, "softmax_iter": 3, "finetune_iter": 4, "noise": 0.0}
     quick["learning_rate_init"] = 2e-3
     return DBNClassifier(
         **{"hidden_layer_sizes": (30, 20), "random_state": 0, **quick, **parameters}
@@ -102,10 +104,11 @@ def warm_net_with_the_same_machines():
 
 def frozen_net():
     first = FrozenEstimator(rbm(n_components=30).fit(X.astype(float)))
-    return net(rbm=[first, RBMTransformer(n_iter=3)]).fit(X, Y)
+    return net(rbm=[first, RBMTransformer(n_iter=3, batch_size=14)]).fit(X, Y)
 
 
 GAUSSIAN = {"visible_units": "gaussian", "hidden_units": "gaussian", "learning_rate": 1e-3}
+LINEAR = RBMTransformer(n_iter=3, batch_size=14, **GAUSSIAN)
 PERTURBED = {"dropout": 0.2, "input_dropout": 0.1, "noise": 0.3, "input_noise": 0.1}
 HELD_OUT = {"X_val": X_VAL, "y_val": Y_VAL}
 FITS = {
@@ -136,13 +139,13 @@ FITS = {
     "net, early stopping": lambda: net(finetune_iter=30, **STOPPING).fit(X, Y),
     "net, early stopping, CSR": lambda: net(finetune_iter=30, **STOPPING).fit(csr_matrix(X), Y),
     "net, held-out rows": lambda: net(early_stopping=True).fit(X, Y, **HELD_OUT),
-    "net, machines stop early": lambda: net(rbm=RBMTransformer(n_iter=40, **STOPPING)).fit(X, Y),
-    "net, pcd and gaussian layers": lambda: net(
-        rbm=[RBMTransformer(n_iter=3, **GAUSSIAN), RBMTransformer(n_iter=3, **GAUSSIAN)]
+    "net, machines stop early": lambda: net(
+        rbm=RBMTransformer(n_iter=40, batch_size=14, **STOPPING)
     ).fit(X, Y),
+    "net, pcd and gaussian layers": lambda: net(rbm=[LINEAR, LINEAR]).fit(X, Y),
     "net, templates of their own": lambda: net(
         rbm=[
-            RBMTransformer(n_iter=4, gradient="pcd", momentum=0.9),
+            RBMTransformer(n_iter=4, gradient="pcd", momentum=0.9, batch_size=14),
             RBMTransformer(n_iter=2, batch_size=7),
         ]
     ).fit(X, Y),

@@ -24,6 +24,7 @@ SMALLEST_BATCH = 2  # of "auto"
 FEWEST_PASSES, FEWEST_STEPS = 10, 3000  # of fine-tuning, of "auto"
 FEW_ROWS = 10_000  # below which "auto" takes higher rates, the highest for narrow layers
 HIGHEST_RATE, HIGH_RATE, LOW_RATE = 1e-2, 2e-3, 1e-3
+NOISE_OF_FEW_ROWS = 0.3
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
     "dropout": 1.0,
     "input_dropout": 1.0,
@@ -189,8 +190,10 @@ def passes_of_finetuning(net, n_samples):
 def finetuning(net, rows, held_out, seed):
     """Return the training of all layers; with early stopping it keeps the best weights."""
     network, schedule = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), net.learning_rate
+    noise = NOISE_OF_FEW_ROWS if rows.X.shape[0] < FEW_ROWS else 0.0
+    given = {name: getattr(net, name) for name in PERTURBATIONS}
     # A NumPy scalar would make the arithmetic its own type.
-    perturbations = {name: float(getattr(net, name)) for name in PERTURBATIONS}
+    perturbations = {name: noise if x == "auto" else float(x) for name, x in given.items()}
     return _backpropagation(
         net, network, 0, rows, held_out, "loss_curve_", SCHEDULES[schedule], perturbations
     )

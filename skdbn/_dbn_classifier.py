@@ -49,7 +49,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(500, 500)
+    hidden_layer_sizes : int or sequence of int, default=(100, 100)
         Number of units of each hidden layer, the first above the data.
     rbm : RBMTransformer, sequence of RBMTransformer or FrozenEstimator, or None, default=None
         Template of the machines, cloned for each layer, or one for each layer. Its parameters
@@ -81,9 +81,10 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Probability in [0, 1) that a hidden unit is silenced during fine-tuning.
     input_dropout : float, default=0.0
         Probability in [0, 1) that a feature is silenced during fine-tuning.
-    noise : float, default=0.0
+    noise : float or "auto", default="auto"
         Standard deviation of the nearly normal noise of mean 1 that each hidden activation is
-        multiplied by during fine-tuning ("Gaussian dropout").
+        multiplied by during fine-tuning ("Gaussian dropout"). "auto" is 0.3 for fewer than 10,000
+        rows, which a net learns by heart without it, and else 0.
     input_noise : float, default=0.0
         Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning.
     adversarial : float, default=0.0
@@ -192,7 +193,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(500, 500),
+        hidden_layer_sizes=(100, 100),
         *,
         rbm=None,
         pretrain=True,
@@ -204,7 +205,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         alpha=0.0,
         dropout=0.0,
         input_dropout=0.0,
-        noise=0.0,
+        noise="auto",
         input_noise=0.0,
         adversarial=0.0,
         label_smoothing=0.0,
@@ -381,7 +382,10 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         check_choice(self.learning_rate, "learning_rate", SCHEDULES)
         check_real(self.alpha, "alpha")
         for name, maximum in PERTURBATIONS.items():
-            check_real(getattr(self, name), name, maximum=maximum, boundaries="left")
+            if name == "noise" and isinstance(self.noise, str):
+                check_choice(self.noise, name, ["auto"])
+            else:
+                check_real(getattr(self, name), name, maximum=maximum, boundaries="left")
         check_schedule_of_passes(self)
         return machines_of_layers(self.rbm, sizes)
 
