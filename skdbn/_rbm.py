@@ -49,7 +49,7 @@ from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row
 
 SEEDS = ("training", "split")  # what random_state is drawn for
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
-RATE, RATE_OF_GAUSSIAN_UNITS = 0.1, 0.005  # of "auto"
+RATE, RATE_OF_GAUSSIAN_UNITS, MANY_GAUSSIAN_UNITS = 0.1, 0.005, 100  # of "auto"
 HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
 CURVES = ("loss_curve_", *HELD_OUT_CURVES, "dead_units_curve_", "saturated_units_curve_")
 
@@ -84,7 +84,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     n_gibbs_steps : int, default=1
         Steps of the chain for each minibatch.
     learning_rate : float or "auto", default="auto"
-        Step size. "auto" is 0.1, and 0.005 where a unit is gaussian. Momentum multiplies its
+        Step size. "auto" is 0.1, and 0.005 where a unit is gaussian: less in proportion where
+        more than 100 columns are, as all of them push a hidden unit. Momentum multiplies its
         effect: by ten for a momentum of 0.9. "pcd" needs a lower rate, such as 0.01, and more
         passes to model the data well.
     momentum : float or "auto", default="auto"
@@ -439,8 +440,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """Return the step size for these kinds of visible units."""
         if self.learning_rate != "auto":
             return float(self.learning_rate)
-        is_gaussian = self.hidden_units == GAUSSIAN or (visible_units == GAUSSIAN).any()
-        return RATE_OF_GAUSSIAN_UNITS if is_gaussian else RATE
+        n_gaussian = np.count_nonzero(visible_units == GAUSSIAN)
+        if n_gaussian == 0 and self.hidden_units != GAUSSIAN:
+            return RATE
+        return RATE_OF_GAUSSIAN_UNITS / max(1.0, n_gaussian / MANY_GAUSSIAN_UNITS)
 
     def _restored(self):
         """Return the engine and the optimizer where an earlier pass left them."""
