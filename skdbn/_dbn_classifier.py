@@ -345,7 +345,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
                 lambda: finetuning(self, rows, held_out, run.seeds["finetune"]),
             )
             if min(n_passes, len(self.loss_curve_)) > 1 and not stopped:
-                warn_unless_converged(self.loss_curve_[-2:], rows.y)
+                warn_unless_converged(self.loss_curve_[-n_passes:], rows.y)
 
     _fitted = (
         "classes_",

@@ -15,7 +15,7 @@ from skdbn._training.rows import in_blocks
 
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
 MOMENTUM = 0.9  # of "auto"
-SMALLEST_BATCH = 20  # of "auto"
+SMALLEST_BATCH = 10  # of "auto"
 N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 
 

@@ -94,7 +94,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     weight_decay : float, default=2e-4
         L2 penalty on the weights, not on the intercepts.
     batch_size : int or "auto", default="auto"
-        Rows in a minibatch. "auto" makes a hundred minibatches of a pass, of 20 to 100 rows.
+        Rows in a minibatch. "auto" makes a hundred minibatches of a pass, of 10 to 100 rows.
     n_iter : int, default=30
         Passes over the data.
     early_stopping : bool, default=False

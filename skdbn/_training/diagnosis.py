@@ -22,7 +22,8 @@ SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as sat
 CONSTANT = 0.05  # range of activations below which a unit counts as dead
 MANY = 0.5  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
-CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
+CONVERGED = 0.02  # change of the loss at the end, as a share of the loss of guessing
+MANY_DEVIATIONS = 3.0  # of passes whose loss scatters, within which it may change
 LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
 GROWTH = 1.01  # factor in a pass that counts as growth
 # Code that stands between the line of a user and the one that warns.
@@ -116,13 +117,16 @@ def warn_of_growing_weights(largest_weights, where=""):
 def warn_unless_converged(losses, labels):
     """Warn when fine-tuning ended before the network had settled, or without learning.
 
-    `losses` are the mean cross-entropies of the last two passes, in nats, and `labels` the index
-    of each row's class. The measure is the loss of guessing by the shares of the classes.
+    `losses` are the mean cross-entropies of its passes, in nats, and `labels` the index of each
+    row's class. The measure is the loss of guessing by the shares of the classes. Means over the
+    last tenth of the passes and the tenth before are compared, in view of how much passes scatter.
     """
     shares = np.bincount(labels) / len(labels)
     shares = shares[shares > 0]
     guessing = -float(shares @ np.log(shares))
-    before, last = losses
+    n = max(1, len(losses) // 10)
+    parts = np.reshape(losses[-2 * n :], (2, n))
+    (before, last), scatter = parts.mean(axis=1), np.sqrt(parts.var(axis=1).sum() / n)
     if last > GUESSING * guessing:
         finding = (
             f"Fine-tuning ended with a loss of {last:.4g}, hardly better than that of guessing, "
@@ -130,9 +134,9 @@ def warn_unless_converged(losses, labels):
             "adversarial steps hide what it learned. Raise finetune_iter, try another "
             "learning_rate_init, scale X, or lower what perturbs the rows."
         )
-    elif abs(last - before) > CONVERGED * guessing:
+    elif abs(last - before) > CONVERGED * guessing + MANY_DEVIATIONS * scatter:
         finding = (
-            f"Fine-tuning has not converged: in its last pass the loss went from {before:.4g} to "
+            f"Fine-tuning has not converged: at its end the loss went from {before:.4g} to "
             f"{last:.4g}. Raise finetune_iter, or lower learning_rate_init if the loss rose."
         )
     else:
