@@ -15,7 +15,7 @@ from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS
 from skdbn._rbm import SEEDS as SEEDS_OF_A_MACHINE
 from skdbn._training.checks import resolve_batch_size
-from skdbn._training.columns import as_they_are, columns_of, warn_of_other_scale
+from skdbn._training.columns import as_they_are, columns_of
 from skdbn._training.fitting import draw_seeds
 from skdbn._training.loop import Training
 from skdbn._training.rows import Rows, hold_out, in_blocks
@@ -115,8 +115,6 @@ def _through(machine, rows):
 
 def _take_frozen(run, net, i, template, rows, phase):
     """Let a layer start from the machine that was given for it."""
-    if i == 0:
-        warn_of_other_scale(template.estimator, rows.X)
     if i == len(net.rbms_):
         run.report(f"{phase}: given, {rows.X.shape[1]} to {template.n_components} units")
         _take(net, i, copy.deepcopy(template.estimator))

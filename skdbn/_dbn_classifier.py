@@ -17,6 +17,7 @@ from skdbn._dbn import (
 )
 from skdbn._layers import (
     check_fit_together,
+    is_frozen,
     machines_of_layers,
     sizes_of_layers,
     with_parameters,
@@ -86,10 +87,11 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         multiplied by during fine-tuning ("Gaussian dropout"). "auto" is 0.3 for fewer than 10,000
         rows, which a net learns by heart without it, and else 0.
     input_noise : float, default=0.0
-        Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning.
+        Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning,
+        where a feature is what the network sees.
     adversarial : float, default=0.0
-        Length of the step, in the Euclidean norm of the features, that moves each row to where
-        its loss grows the most before fine-tuning trains on it ("adversarial training").
+        Length of the step, in the Euclidean norm of what the network sees, that moves each row to
+        where its loss grows the most before fine-tuning trains on it ("adversarial training").
     label_smoothing : float, default=0.0
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error; the probabilities become less certain than they should.
@@ -126,8 +128,8 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         `visible_units` of the template.
     offset_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation of each column with a gaussian unit, of values without
-        outliers; 0 and 1 for the others. The network sees ``(x - offset_) / scale_``, cut off
-        at 5 for gaussian units.
+        outliers; 0 and 1 for the others. The network sees ``(x - offset_) / scale_``; values of
+        gaussian units beyond 5, and beyond those that are no outliers, are cut off.
     rbms_ : list of RBMTransformer
         The machines as pretraining left them, with their reverse intercepts; empty without
         pretraining.
@@ -325,6 +327,8 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         held_out = self._read_held_out(X_val, y_val, rows.X.dtype, classes)
         rows, held_out = hold_out(self, rows, held_out, run.seeds["split"], rows.y)
         run.start(self._before_training(run, templates, rows, held_out, classes))
+        if run.goes_on or is_frozen(templates[0]):
+            warn_of_other_scale(self, rows.X)
         rows = rows._replace(columns=map_of(self))
         if held_out is not None:
             held_out = held_out._replace(columns=map_of(self))

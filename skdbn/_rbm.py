@@ -37,6 +37,7 @@ from skdbn._training.columns import (
     map_of,
     recognized,
     standardized,
+    warn_of_few_rows,
     warn_of_other_scale,
 )
 from skdbn._training.diagnosis import (
@@ -84,10 +85,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     n_gibbs_steps : int, default=1
         Steps of the chain for each minibatch.
     learning_rate : float or "auto", default="auto"
-        Step size. "auto" is 0.1, and 0.005 where a unit is gaussian: less in proportion where
-        more than 100 columns are, as all of them push a hidden unit. Momentum multiplies its
-        effect: by ten for a momentum of 0.9. "pcd" needs a lower rate, such as 0.01, and more
-        passes to model the data well.
+        Step size. "auto" is 0.1, and 0.005 where a unit is gaussian; 0.5 over their number where
+        more than 100 visible units are. Momentum multiplies its effect: by ten for a momentum of
+        0.9. "pcd" needs a lower rate, such as 0.01, and more passes to model the data well.
     momentum : float or "auto", default="auto"
         Momentum in [0, 1). "auto" is 0.9 for "cd" and 0 for "pcd", whose chains fall behind
         weights that move so fast. The first five passes use at most 0.5.
@@ -130,8 +130,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Kind of each visible unit, "binary" or "gaussian", as the first rows that were fitted say.
     offset_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation of each column with a gaussian unit, of values without
-        outliers: the unit stands for ``(x - offset_) / scale_``, cut off at 5. 0 and 1 for the
-        others.
+        outliers: the unit stands for ``(x - offset_) / scale_``. Values beyond five deviations,
+        and beyond those that are no outliers, are cut off. 0 and 1 for the others.
     loss_curve_ : list of float
         Reconstruction error after each pass: the mean squared difference between visible units and
         their reconstruction, which is that of X and ``inverse_transform(transform(X))`` in units
@@ -307,8 +307,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         Warns
         -----
         DataRangeWarning
-            When `visible_units` are "binary" and the first X has values outside [0, 1], or many
-            values of a later X are far from those of the first.
+            When `visible_units` are "binary" and the first X has values outside [0, 1], when the
+            first X has too few rows to tell the scale of its columns, or many values of a later X
+            are far from those of the first.
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
@@ -316,6 +317,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             run.draw_seeds(*SEEDS)
             X = self._read(X, run.goes_on)
             run.start(self._starting(X, run.seeds["training"], run.goes_on))
+            if run.goes_on:
+                warn_of_other_scale(self, X)
+            else:
+                warn_of_few_rows(self, X.shape[0])
             run.go_through("fit", 1, lambda: self._new_training(X, None, run.seeds["split"]))
         return self
 
@@ -331,6 +336,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         X, y = rows.X, rows.y
         held_out = None if held_out is None else Rows(held_out.X)
         run.start(self._starting(X, run.seeds["training"], run.goes_on, held_out is not None))
+        if run.goes_on:
+            warn_of_other_scale(self, X)
         if X_val is not None:
             warn_of_other_scale(self, held_out.X, "X_val")
         with run.callbacks_told(Rows(X), held_out, self.n_iter, y):
@@ -357,10 +364,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """Check the parameters; return X as it is computed with."""
         self._check_parameters()
         dtype = self.components_.dtype if goes_on else FLOATS
-        X = self._validate(X, dtype=dtype, reset=not goes_on)
-        if goes_on:
-            warn_of_other_scale(self, X)
-        return X
+        return self._validate(X, dtype=dtype, reset=not goes_on)
 
     def _check_parameters(self):
         """Raise unless every parameter is what is allowed."""
@@ -567,10 +571,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """Return the pseudo-log-likelihood of the data.
 
         It is the sum over features of the log-probability of each given all others, or of its
-        log-density in the units of the data where its unit is gaussian. It is exact, the same at
-        every call, and comparable across machines of the same kinds of units. It takes about as
-        long as 2 * n_features calls of `free_energy` without its matrix product, and ten times
-        that for gaussian units.
+        log-density in the units of the data where its unit is gaussian; values that are cut off
+        count as the limit. It is exact, the same at every call, and comparable across machines of
+        the same kinds of units. It takes about as long as 2 * n_features calls of `free_energy`
+        without its matrix product, and ten times that for gaussian units.
 
         Parameters
         ----------
@@ -612,7 +616,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     def _into_data(self, v):
         """Return states of the visible units as values of the data."""
         columns = map_of(self)
-        return v if columns is None else columns.into_data(v)
+        if columns is None:
+            return v
+        with np.errstate(over="ignore"):
+            return check_finite(columns.into_data(v), "way back to the data")
 
     # -- sampling
 

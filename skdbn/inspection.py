@@ -175,7 +175,7 @@ def machine_input(model, X):
     Returns
     -------
     ndarray or CSR matrix of shape (n_samples, n_visible)
-        Values of the visible units.
+        Rows in the units of the data, behind the steps in front of the machine.
 
     Raises
     ------

@@ -53,6 +53,9 @@ def kinds(X, **parameters):
         (0.4 + SHARES * 0.2, "gg"),
         (np.hstack([MEASURED, SHARES * 0.01]), "ggggg"),
         (np.hstack([ONE_HOT, np.zeros((N, 1))]), "bbbbb"),
+        (np.hstack([MEASURED, np.zeros((N, 1))]), "gggb"),
+        (np.zeros((N, 2)), "bb"),
+        (SHARES * 1.005, "bb"),
     ],
 )
 def test_columns_are_what_the_data_say(X, expected):
@@ -96,15 +99,28 @@ def test_rare_values_of_a_column_that_hardly_varies_count():
     X = np.hstack([MEASURED, np.zeros((N, 1))])
     X[7, 3] = 12.0
     rbm = RBMTransformer(3, n_iter=0).fit(X)
-    assert rbm.scale_[3] == pytest.approx(X[:, 3].std())
+    assert rbm.scale_[3] == pytest.approx(1.2)  # a tenth of the span, and more than the deviation
+    amounts = np.where(RNG.random((8000, 10)) < 0.01, RNG.uniform(1, 1000, (8000, 10)), 0.0)
+    amounts = amounts[(amounts > 0).sum(axis=1) == 1]
+    is_large = (amounts.max(axis=1) > 600).astype(int)
+    half = len(amounts) // 2
+    net = DBNClassifier((20,), random_state=0).fit(amounts[:half], is_large[:half])
+    assert net.score(amounts[half:], is_large[half:]) > 0.95
+
+
+def test_order_of_the_rows_does_not_matter():
+    X = np.where(np.arange(2000) % 2, 100.0, 0.0)[:, None] + RNG.normal(size=(2000, 1))
+    rbm = RBMTransformer(3, n_iter=0).fit(X)
+    assert rbm.scale_[0] == pytest.approx(X.std(), rel=1e-6)
+    assert rbm.offset_[0] == pytest.approx(X.mean(), rel=1e-6)
 
 
 def test_constant_column_is_only_shifted():
-    X = np.hstack([MEASURED, np.full((N, 1), 0.1), np.full((N, 1), 1e6)])
+    X = np.hstack([MEASURED, np.full((N, 1), 2.1), np.full((N, 1), 1e6)])
     X[3, 4] += 1e-9  # noise of rounding
     rbm = RBMTransformer(3, random_state=0).fit(X)
     np.testing.assert_array_equal(rbm.scale_[3:], [1.0, 1.0])
-    np.testing.assert_allclose(rbm.sample(20, random_state=0)[:, 3].mean(), 0.1, atol=1.0)
+    np.testing.assert_allclose(rbm.sample(20, random_state=0)[:, 3].mean(), 2.1, atol=1.0)
 
 
 # -- any scale
@@ -295,6 +311,31 @@ def test_warm_start_and_partial_fit_keep_the_first_map():
     np.testing.assert_array_equal(rbm.offset_, offset)
     with pytest.warns(DataRangeWarning, match="far from those of the rows"):
         rbm.partial_fit(MEASURED * 20)
+    with pytest.warns(DataRangeWarning, match="has 9 rows, too few .* begin with a hundred rows"):
+        RBMTransformer(5, random_state=0).partial_fit(MEASURED[:9])
+
+
+@pytest.mark.parametrize("pretrain", [True, False])
+def test_net_that_goes_on_with_rows_of_another_scale_warns_once(pretrain):
+    y = ONE_HOT.argmax(axis=1)
+    parameters = {"pretrain": pretrain, "finetune_iter": 2, "random_state": 0}
+    net = DBNClassifier((5,), warm_start=True, **parameters).fit(MEASURED, y)
+    frozen = FrozenEstimator(RBMTransformer(5, random_state=0).fit(MEASURED))
+    for model in (net, DBNClassifier((5,), rbm=[frozen], **parameters)):
+        with pytest.warns(DataRangeWarning, match="of X are far") as caught:
+            model.fit(MEASURED * 1000, y)
+        assert len([w for w in caught if w.category is DataRangeWarning]) == 1
+
+
+def test_constant_column_of_large_values_can_be_saved(tmp_path):
+    X = np.hstack([MEASURED, np.full((N, 1), 1e9)]).astype(np.float32)
+    save_model(RBMTransformer(3, random_state=0).fit(X), tmp_path / "rbm.npz")
+    load_model(tmp_path / "rbm.npz").transform(X)
+
+
+def test_few_roundings_of_a_far_offset_are_not_constant():
+    X = (1.7e9 + 3000 * RNG.random((N, 1))).astype(np.float32)
+    assert RBMTransformer(3, n_iter=0).fit(X).scale_[0] == pytest.approx(X.std(), rel=0.01)
 
 
 def test_map_of_a_machine_that_was_given_for_an_upper_layer_becomes_part_of_the_weights():
@@ -332,8 +373,9 @@ def test_map_is_saved_with_the_model(tmp_path):
         ("scale_", np.ones(2)),
         ("offset_", np.full(3, np.nan)),
         ("visible_units_", np.array(["other"] * 3)),
+        ("visible_units_", np.array(["auto"] * 3)),
         ("visible_units_", np.zeros(3)),
-        ("_limits", np.zeros((2, 3))),
+        ("_limits", np.array([[1.0] * 3, [0.0] * 3])),
         ("_limits", np.array([[-1.0] * 2, [1.0] * 2])),
     ],
 )
@@ -384,6 +426,10 @@ def test_new_rows_a_little_beyond_the_training_rows_say_nothing():
             model = make_pipeline(scaler, RBMTransformer(20, random_state=0)).fit(X[:50])
             for row in X[50:]:
                 model.transform(row[None])
+        rows = np.exp(1.5 * RNG.normal(size=(1000, 8)))
+        model = RBMTransformer(20, random_state=0).fit(rows[:500])
+        for row in rows[500:]:
+            model.transform(row[None])
 
 
 def test_rows_of_a_scale_that_binary_units_were_trained_on_are_not_mentioned_again():

@@ -369,7 +369,7 @@ def test_warm_start_refuses_other_classes_and_layers():
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
 def test_what_perturbs_the_rows_changes_training_and_not_prediction(name):
-    plain, net = make_net().fit(X, Y), make_net(**{name: 0.3}).fit(X, Y)
+    plain, net = (make_net(**{"noise": 0.0, name: x}).fit(X, Y) for x in (0.0, 0.3))
     assert (net.coefs_[0] != plain.coefs_[0]).any()
     plain.coefs_, plain.intercepts_ = net.coefs_, net.intercepts_
     np.testing.assert_array_equal(net.predict_proba(X), plain.predict_proba(X))
@@ -528,7 +528,7 @@ def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
 def test_advice_on_values_outside_the_range_can_be_followed(load):
     data, labels = load(return_X_y=True)
     net = DBNClassifier((100,), rbm=RBMTransformer(visible_units="binary"), random_state=0)
-    with pytest.warns(DataRangeWarning, match=r"by set_params\(rbm__visible_units='auto'\)\), or"):
+    with pytest.warns(DataRangeWarning, match=r"by set_params\(rbm__visible_units='auto'\)"):
         clone(net).set_params(rbm__n_iter=0, finetune_iter=0).fit(data, labels)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -630,3 +630,15 @@ def test_clone_keeps_every_parameter():
     copied = clone(net)
     assert copied.get_params()["rbm__learning_rate"] == 0.02
     assert repr(copied) == repr(net)
+
+
+def test_automatic_noise_is_that_of_few_rows():
+    parameters = {"pretrain": False, "finetune_iter": 1, "softmax_iter": 0, "batch_size": 5000}
+    for data, labels, noise in (
+        (X, Y, 0.3),
+        (np.tile(X, (10_000 // len(X) + 1, 1)), np.tile(Y, 10_000 // len(Y) + 1), 0.0),
+    ):
+        nets = [make_net(**parameters, noise=x).fit(data, labels) for x in ("auto", noise)]
+        assert_same_network(*nets)
+    with pytest.raises(ValueError, match="noise == 'much', must be one of: 'auto'"):
+        make_net(noise="much").fit(X, Y)

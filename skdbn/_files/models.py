@@ -214,9 +214,9 @@ def _check_columns(model, n_features):
     _check_arrays([(offset, (n_features,)), (scale, (n_features,))], offset.dtype)
     _check_arrays([(kinds, (n_features,))], kinds.dtype, "U")
     for kind in np.unique(kinds).tolist():
-        RBMTransformer(visible_units=kind)._check_parameters()
+        RBMTransformer(hidden_units=kind)._check_parameters()  # a kind, and not "auto"
     _check_arrays([(np.nan_to_num(limits), (2, n_features))], offset.dtype)  # some are infinite
-    if not ((scale > 0.0).all() and (limits[0] < limits[1]).all()):
+    if not ((scale > 0.0).all() and (limits[0] <= limits[1]).all()):
         raise ValueError("a column has no scale or no limits")
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 LOG_ROOT_2_PI = 0.5 * math.log(2.0 * math.pi)
 TAIL = 8.0  # standard deviations beyond the outer peaks of a mixture where nothing is left
+WIDEST = 10_000.0  # mixture that is summed; weights that make a wider one have run away
 N_ITERATIONS = 3  # towards those peaks, which need not be reached
 
 
@@ -235,8 +236,11 @@ def _log_density(rbm, i, v, off):
         low, high = (
             intercept + hidden.mean(off + u[:, None] * weights) @ weights for u in (low, high)
         )
+    width = float((high - low).max()) + 2.0 * TAIL
+    if not width <= WIDEST:
+        return v * math.nan
     total = log_mass(low - TAIL)
-    for k in range(1, math.ceil(float((high - low).max()) + 2.0 * TAIL) + 1):
+    for k in range(1, math.ceil(width) + 1):
         total = rbm.engine.xp.logaddexp(total, log_mass(low - TAIL + k))
     return log_mass(v) - total
 

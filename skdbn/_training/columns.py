@@ -11,17 +11,19 @@ from scipy.sparse import issparse
 
 from skdbn._training.checks import value_range
 from skdbn._training.diagnosis import warn
-from skdbn._training.rows import blocks
+from skdbn._training.rows import BLOCK_SIZE, blocks
 
 BINARY, GAUSSIAN = "binary", "gaussian"  # the kinds of units that a column can have
-RANGE_TOLERANCE = 1e-6  # what scaling may miss [0, 1] by
+RANGE_TOLERANCE = 0.01  # what scaling and resizing may miss [0, 1] by
 SQUEEZED = 0.25  # range below which values in [0, 1] may be measurements
-TAIL = 0.01  # share of the values at each end of a column that may be outliers
-N_SAMPLED, N_SAMPLED_VALUES = 1000, 1_000_000  # rows and values at most whose quantiles are taken
+TAIL = 0.05  # share of the values at each end of a column that may be outliers
+FEWEST_SAMPLED, MOST_SAMPLED = 50, 1000  # rows whose quantiles are taken
+N_VALUES = 1_000_000  # that are looked at together
 LIMIT = 5.0  # standard deviations at which measurements are cut off
+SPAN = 10.0  # standard deviations that the values of a column may span, its rare ones included
 PROBABILITIES = 0.0, 1.0
-MANY = 0.05  # share of the values that may be beyond the limits
-EPSILONS = 10  # deviation below which a column is constant, in roundings of its largest value
+MANY, MANY_VALUES = 0.05, 10  # share and number of values that may be beyond the limits
+FEW_ROWS = 10  # too few to tell the scale of a column
 
 
 COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits")  # of fitted estimators
@@ -101,7 +103,8 @@ def as_given(X, kind, support):
     warn(
         f"X has values from {low:.6g} to {high:.6g}, but {kind} visible units stand for values "
         f"from {lowest:g} to {highest:g}. Set visible_units='auto', which takes measurements of "
-        "any scale (in a DBNClassifier by set_params(rbm__visible_units='auto')), or scale X.",
+        "any scale (in a DBNClassifier by set_params(rbm__visible_units='auto'), or rbm__0__ and "
+        "so on in a list), or scale X.",
         DataRangeWarning,
     )
     return as_they_are(X, kind)
@@ -116,8 +119,9 @@ def recognized(X, engine):
     """
     low, high = _ranges(X, engine)
     are_outside = (low < -RANGE_TOLERANCE) | (high > 1.0 + RANGE_TOLERANCE)
-    are_squeezed = high - low < SQUEEZED
-    if are_outside.any() or are_squeezed.all():
+    are_squeezed = (high - low < SQUEEZED) & (low < high)
+    fills_some = (high - low >= SQUEEZED).any()
+    if are_outside.any() or (are_squeezed.any() and not fills_some):
         return _standardized(X, engine, low, high, are_outside | are_squeezed)
     return as_they_are(X, BINARY, PROBABILITIES)
 
@@ -130,16 +134,16 @@ def standardized(X, engine):
 def _standardized(X, engine, low, high, are_gaussian):
     """Return the map of those columns that are to have gaussian units.
 
-    Outliers do not count: values beyond the middle 98 % by more than half of its range are taken
-    for that limit, unless the middle is one value. So a column has the same states, up to rounding,
-    whatever it was shifted and scaled by.
+    Outliers do not count: values beyond the middle 90 % by more than its range are taken for that
+    limit. Where the middle is one value, the others are what there is to learn, and count. So a
+    column has the same states, up to rounding, whatever it was shifted and scaled by.
     """
     n_samples, n_features = X.shape
-    n_sampled = min(n_samples, N_SAMPLED, max(1, N_SAMPLED_VALUES // n_features))
-    sample = np.linspace(0, n_samples - 1, n_sampled).astype(int)
+    n_sampled = min(n_samples, MOST_SAMPLED, max(FEWEST_SAMPLED, N_VALUES // n_features))
+    sample = np.sort(engine.permutation(n_samples)[:n_sampled])
     values = engine.rows(X, sample, engine.zeros(n_sampled, n_features))
     first, last = np.quantile(values.astype(float), [TAIL, 1.0 - TAIL], axis=0)
-    margin = np.where(last > first, (last - first) / 2.0, np.inf)
+    margin = np.where(last > first, last - first, np.inf)
     low, high = np.maximum(low, first - margin), np.minimum(high, last + margin)
     span = np.where(high > low, high - low, 1.0)
     sums, squares = np.zeros(n_features), np.zeros(n_features)
@@ -149,10 +153,12 @@ def _standardized(X, engine, low, high, are_gaussian):
         squares += (shares * shares).sum(axis=0)
     mean = sums / n_samples
     deviation = span * np.sqrt(np.maximum(squares / n_samples - mean * mean, 0.0))
-    rounding = EPSILONS * np.finfo(X.dtype).eps * np.maximum(abs(low), abs(high))
-    scale = np.where(are_gaussian & (deviation > rounding), deviation, 1.0)
+    float_info = np.finfo(X.dtype)
+    varies = deviation > float_info.eps * np.maximum(abs(low), abs(high))
+    scale = np.maximum(deviation, span / SPAN)
+    scale = np.where(are_gaussian & varies, np.maximum(scale, float_info.tiny), 1.0)
     offset = np.where(are_gaussian, low + span * mean, 0.0)
-    limits = offset + scale * np.array([[-LIMIT], [LIMIT]])
+    limits = np.minimum(low, offset - LIMIT * scale), np.maximum(high, offset + LIMIT * scale)
     limits = np.where(are_gaussian, limits, _limits(PROBABILITIES))
     kinds = np.where(are_gaussian, GAUSSIAN, BINARY)
     return Columns(kinds, *(array.astype(X.dtype) for array in (offset, scale, limits)))
@@ -169,7 +175,7 @@ def _ranges(X, engine):
 
 def _in_blocks(X, engine):
     """Yield all rows, dense, a block of them at a time."""
-    for block in blocks(X.shape[0]):
+    for block in blocks(X.shape[0], min(BLOCK_SIZE, max(1, N_VALUES // X.shape[1]))):
         memory = engine.buffer("rows", block.stop - block.start, X.shape[1])
         yield engine.rows(X, block, memory)
 
@@ -189,14 +195,26 @@ def warn_of_other_scale(estimator, X, name="X"):
                 column = columns[first] if issparse(X) else first % X.shape[1]
                 example = values.ravel()[first], column
     share = n_outside / np.prod(X.shape)
-    if share > MANY:
+    if share > MANY and n_outside >= MANY_VALUES:
         value, column = example
+        names = getattr(estimator, "feature_names_in_", None)
+        where = f"column {column}" if names is None else f"column {names[column]!r}"
         advice = f"Scale {name} as the rows were scaled that the estimator was fitted on."
         if name != "X":
             advice += f" A Pipeline scales X alone unless it has transform_input=['{name}']."
         warn(
             f"{share:.0%} of the values of {name} are far from those of the rows that the "
-            f"estimator was fitted on: for example {value:.6g} in column {column}, where values "
-            f"from {low[column]:.6g} to {high[column]:.6g} are usual. {advice}",
+            f"estimator was fitted on: for example {value:.6g} in {where}, where values from "
+            f"{low[column]:.6g} to {high[column]:.6g} are usual. {advice}",
+            DataRangeWarning,
+        )
+
+
+def warn_of_few_rows(estimator, n_samples):
+    """Warn when the rows that are to say what the scale of columns is are very few."""
+    if n_samples < FEW_ROWS and (estimator.visible_units_ == GAUSSIAN).any():
+        warn(
+            f"The first X of partial_fit has {n_samples} rows, too few to tell the scale of its "
+            "columns, which later rows are measured by: begin with a hundred rows or more.",
             DataRangeWarning,
         )
