@@ -179,7 +179,9 @@ def test_seed_decides_the_result(tmp_path, capsys):
 
 def test_other_data_get_the_default_net(tmp_path):
     options = cli._parse(["--data", "data.npz"])
-    default = DBNClassifier((500, 500), rbm=RBMTransformer(), random_state=0)
+    default = DBNClassifier(
+        (500, 500), rbm=RBMTransformer(), finetune_iter=10, noise=0.0, random_state=0
+    )
     assert repr(new_net(options).get_params()) == repr(default.get_params())
     assert options.splits == 1
 

@@ -28,8 +28,8 @@ DEFAULTS = {
     "layers": [500, 500],
     "pretrain_iter": 30,
     "softmax_iter": 10,
-    "finetune_iter": "auto",
-    "noise": "auto",
+    "finetune_iter": 10,
+    "noise": 0.0,
     "input_noise": 0.0,
     "adversarial": 0.0,
 }
