@@ -26,8 +26,8 @@ NOISY = {"noise": 0.3, "input_noise": 0.05, "adversarial": 0.5}
 LONG = {**NOISY, "finetune_iter": 60}
 NEIGHBORS = {f"KNeighborsClassifier({k})": k for k in (1, 3)}
 CANDIDATES = {  # layers and parameters; each machine makes 30 passes, the default
-    "default": ((500, 500), {}),
-    "300-300": ((300, 300), {}),
+    "500-500": ((500, 500), {"noise": 0.0}),
+    "300-300": ((300, 300), {"noise": 0.0}),
     "300-300, noisy": ((300, 300), NOISY),
     "300-300, noisy, 60 passes": ((300, 300), LONG),
     "the same, adversarial 0": ((300, 300), {**LONG, "adversarial": 0.0}),
