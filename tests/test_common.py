@@ -15,10 +15,14 @@ pytestmark = pytest.mark.filterwarnings(
 
 FAST = RBMTransformer(n_components=4, n_iter=2, random_state=0)
 ESTIMATORS = [
-    RBMTransformer(n_iter=2),
+    RBMTransformer(),
     RBMTransformer(n_components=4, gradient="pcd", n_gibbs_steps=2, n_iter=2),
     RBMTransformer(n_components=4, hidden_units="gaussian", learning_rate=1e-5, n_iter=2),
-    DBNClassifier((20,), rbm=RBMTransformer(n_iter=10), random_state=0),
+    RBMTransformer(n_components=4, visible_units="gaussian", n_iter=2),
+    DBNClassifier(),
+    DBNClassifier((4,)),
+    DBNClassifier((16,)),
+    DBNClassifier((100,)),
     DBNClassifier(hidden_layer_sizes=20, pretrain=False, dropout=0.1, random_state=0),
 ]
 

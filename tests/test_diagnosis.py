@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.datasets import load_iris, load_wine
+from sklearn.datasets import load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import MinMaxScaler
 
@@ -16,6 +16,7 @@ from skdbn import (
     NotConvergedWarning,
     RBMTransformer,
 )
+from skdbn._training.diagnosis import warn_unless_converged
 from skdbn.datasets import load_digits
 
 X, X_TEST, Y, Y_TEST = load_digits()
@@ -204,3 +205,26 @@ def test_warm_start_makes_the_passes_that_machines_lack():
     np.testing.assert_allclose(  # the rows that are watched are drawn anew
         fit_quietly(once, X).loss_curve_[:2], net.rbms_[0].loss_curve_[:2]
     )
+
+
+def test_layer_that_pretraining_leaves_constant_is_no_fault_of_a_net_that_learns():
+    data, labels = make_blobs(150, random_state=0)
+    data = MinMaxScaler().fit_transform(data)  # two columns say little to binary units
+    net = DBNClassifier(random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert net.fit(data, labels).score(data, labels) > 0.88
+    assert net.rbms_[1].dead_units_curve_[-1] == 1.0
+
+
+def test_scatter_of_noisy_passes_is_no_lack_of_convergence():
+    labels = np.arange(100) % 2
+    settled = 0.3 + 0.05 * np.random.default_rng(0).normal(size=60)
+    falling = np.linspace(0.6, 0.3, 60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_unless_converged(settled, labels)
+        warn_unless_converged(np.linspace(0.3, 0.29, 60), labels)
+    for losses in (falling, falling + 0.005 * np.random.default_rng(1).normal(size=60), [0.4, 0.3]):
+        with pytest.warns(NotConvergedWarning, match="has not converged"):
+            warn_unless_converged(losses, labels)

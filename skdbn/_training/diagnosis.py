@@ -84,7 +84,8 @@ def warn_of_idle_units(dead, saturated, where=""):
 
     `dead` and `saturated` are shares of the hidden units. Units that are always off or always on
     count as saturated. Units that hardly move from where they began are no fault while others do
-    move: a large layer on a small table has many.
+    move: a large layer on a small table has many. In a layer of a net, which `where` names, they
+    are none at all: fine-tuning moves them, or says that the network has not learned.
     """
     if saturated > MANY:
         finding = (
@@ -92,7 +93,7 @@ def warn_of_idle_units(dead, saturated, where=""):
             f"0.05) and {dead:.0%} are dead (the same in every row). Lower learning_rate tenfold, "
             "or raise weight_decay."
         )
-    elif dead == 1.0:
+    elif dead == 1.0 and not where:
         finding = (
             "The hidden layer is constant: no unit changes by more than 0.05 from row to row. "
             "Raise n_iter or learning_rate, or check that X varies."
@@ -126,7 +127,10 @@ def warn_unless_converged(losses, labels):
     guessing = -float(shares @ np.log(shares))
     n = max(1, len(losses) // 10)
     parts = np.reshape(losses[-2 * n :], (2, n))
-    (before, last), scatter = parts.mean(axis=1), np.sqrt(parts.var(axis=1).sum() / n)
+    before, last = parts.mean(axis=1)
+    # The variance of one pass, from differences of neighbours, in which a trend hardly shows.
+    variance = (np.diff(parts, axis=1) ** 2).sum() / max(1, 4 * (n - 1))
+    scatter = np.sqrt(2.0 * variance / n)
     if last > GUESSING * guessing:
         finding = (
             f"Fine-tuning ended with a loss of {last:.4g}, hardly better than that of guessing, "
