@@ -22,7 +22,7 @@ SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as sat
 CONSTANT = 0.05  # range of activations below which a unit counts as dead
 MANY = 0.5  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
-CONVERGED = 0.02  # change of the loss at the end, as a share of the loss of guessing
+CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
 MANY_DEVIATIONS = 3.0  # of passes whose loss scatters, within which it may change
 LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
 GROWTH = 1.01  # factor in a pass that counts as growth
@@ -138,7 +138,7 @@ def warn_unless_converged(losses, labels):
             "adversarial steps hide what it learned. Raise finetune_iter, try another "
             "learning_rate_init, scale X, or lower what perturbs the rows."
         )
-    elif abs(last - before) > CONVERGED * guessing + MANY_DEVIATIONS * scatter:
+    elif abs(last - before) > n * CONVERGED * guessing + MANY_DEVIATIONS * scatter:
         finding = (
             f"Fine-tuning has not converged: at its end the loss went from {before:.4g} to "
             f"{last:.4g}. Raise finetune_iter, or lower learning_rate_init if the loss rose."
