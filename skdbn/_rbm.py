@@ -267,8 +267,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             X_val are far from those of X, or many of X from those of the first fit that this one
             goes on from.
         HiddenUnitsWarning
-            When more than half of the hidden units are saturated after training, or all of them
-            dead.
+            When more than three quarters of the hidden units are saturated after training, or all
+            of them dead.
         GrowingWeightsWarning
             When weights are large and still grow.
         InterruptedTrainingWarning

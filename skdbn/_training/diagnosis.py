@@ -20,7 +20,7 @@ from skdbn import _version
 
 SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as saturated
 CONSTANT = 0.05  # range of activations below which a unit counts as dead
-MANY = 0.5  # share of hidden units that may be saturated
+MANY = 0.75  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
 MANY_DEVIATIONS = 3.0  # of passes whose loss scatters, within which it may change
