@@ -21,7 +21,9 @@ ALLOWED_GAP = 3.0
 
 
 def rare_class(rng):
-    X, y = make_classification(2000, 10, weights=[0.99], flip_y=0.0, class_sep=2, random_state=0)
+    X, y = make_classification(
+        2000, 10, n_informative=5, weights=[0.99], flip_y=0.0, random_state=0
+    )
     return X, y, balanced_accuracy_score
 
 
