@@ -396,12 +396,13 @@ def test_damaged_map_is_refused(name, value, tmp_path):
         (IMAGES, IMAGES * 16),
         (IMAGES, csr_matrix(IMAGES * 255)),
         (MEASURED, MEASURED * 50),
+        (csr_matrix(IMAGES * (IMAGES > 0.9)), csr_matrix(IMAGES * (IMAGES > 0.9) * 16)),
         (StandardScaler().fit_transform(MEASURED), MEASURED),
         (MinMaxScaler().fit_transform(MEASURED), MEASURED),
     ],
 )
 def test_rows_of_another_scale_warn_wherever_they_come_in(X, other):
-    y = np.arange(len(X)) % 2
+    y = np.arange(X.shape[0]) % 2
     net = DBNClassifier((5,), finetune_iter=1, softmax_iter=1, random_state=0).fit(X, y)
     rbm = net.rbms_[0]
     for method in (net.predict, net.predict_proba, rbm.transform, rbm.free_energy):

@@ -24,8 +24,6 @@ SPAN = 10.0  # standard deviations that the values of a column may span, its rar
 PROBABILITIES = 0.0, 1.0
 MANY, MANY_VALUES = 0.05, 10  # share and number of values that may be beyond the limits
 FEW_ROWS = 10  # too few to tell the scale of a column
-
-
 COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits")  # of fitted estimators
 
 
@@ -181,7 +179,10 @@ def _in_blocks(X, engine):
 
 
 def warn_of_other_scale(estimator, X, name="X"):
-    """Warn when many values of new rows are far from what the fitted rows say of their columns."""
+    """Warn when many values of new rows are far from what the fitted rows say of their columns.
+
+    Of sparse rows those count that are stored.
+    """
     low, high = estimator._limits
     n_outside, example = 0, None
     for block in blocks(X.shape[0]):
@@ -194,7 +195,7 @@ def warn_of_other_scale(estimator, X, name="X"):
                 first = np.argmax(are_outside)
                 column = columns[first] if issparse(X) else first % X.shape[1]
                 example = values.ravel()[first], column
-    share = n_outside / np.prod(X.shape)
+    share = n_outside / max(1, X.nnz if issparse(X) else X.size)
     if share > MANY and n_outside >= MANY_VALUES:
         value, column = example
         names = getattr(estimator, "feature_names_in_", None)
