@@ -16,21 +16,23 @@ X_train, X_test, y_train, y_test = load_digits()
 
 # %%
 # Pretraining, softmax phase and fine-tuning are one call of ``fit``. The second net is larger, and
-# fine-tuned for longer, with noise and with digits moved a step to where their loss grows.
-plain = DBNClassifier((100, 100), random_state=0)
+# fine-tuned for longer, with noise on the pixels and with digits moved a step to where their loss
+# grows. Both multiply their hidden units by noise, which is the default for so few rows.
+default = DBNClassifier(random_state=0)
 net = DBNClassifier(
-    (300, 300), finetune_iter=120, noise=0.3, input_noise=0.05, adversarial=0.5, random_state=0
+    (300, 300), finetune_iter=120, input_noise=0.05, adversarial=0.5, random_state=0
 )
-models = {"nearest neighbours": KNeighborsClassifier(3), "plain net": plain, "noisy net": net}
+models = {"nearest neighbours": KNeighborsClassifier(3), "default net": default, "chosen net": net}
 for name, model in models.items():
     model.fit(X_train, y_train)
     print(f"{name:18} test error {1 - model.score(X_test, y_test):.2%}")
 
 # %%
 # These digits of 8 x 8 pixels are easy for nearest neighbours: 1437 of them cover the test digits
-# well, and the plain net loses. The noisy net wins, since it learns that a digit stays the same
-# digit when its pixels change a little. This split flatters it: over five splits, as
-# ``python -m skdbn`` makes them, its mean error is 0.94 %, that of nearest neighbours 1.50 %.
+# well, and on this split the default net makes one error more. The chosen net wins, since it
+# learns that a digit stays the same digit when its pixels change a little. This split flatters
+# it: over five splits, as ``python -m skdbn`` makes them, its mean error is 0.94 %, that of
+# nearest neighbours 1.50 % and that of the default net 1.33 %, with a spread of 0.3 to 0.4 % each.
 # ``benchmarks/showcase.py`` chose its parameters, on training rows alone.
 #
 # How each phase went:
