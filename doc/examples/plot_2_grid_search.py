@@ -18,23 +18,26 @@ from skdbn import DBNClassifier, RBMTransformer
 X, y = load_digits(return_X_y=True)
 
 # %%
-# The scaler is in the Pipeline, so it is fitted on the training folds alone.
+# The scaler makes pixels probabilities, which binary units stand for, and rates of this size suit
+# those. It is in the Pipeline, so it is fitted on the training folds alone. A table of measurements
+# needs no scaler, but lower rates, from 0.001 to 0.01: see :ref:`scaling`.
 net = DBNClassifier(rbm=RBMTransformer(n_iter=10), random_state=0)
 model = Pipeline([("scale", MinMaxScaler()), ("net", net)])
 grid = {
     "net__hidden_layer_sizes": [(50,), (100,), (50, 50)],
-    "net__rbm__learning_rate": [0.02, 0.1],
+    "net__rbm__learning_rate": [0.005, 0.02, 0.1],
 }
 search = GridSearchCV(model, grid, cv=3).fit(X, y)
 
 # %%
-columns = ["param_net__hidden_layer_sizes", "param_net__rbm__learning_rate", "mean_test_score"]
+parameters = [f"param_{name}" for name in grid]
+columns = [*parameters, "mean_test_score", "std_test_score"]
 pd.DataFrame(search.cv_results_)[columns].sort_values("mean_test_score", ascending=False)
 
 # %%
-# All three nets are better with the higher rate, by about one percent. At that rate they are within
-# half a percent of each other, less than the score moves from fold to fold: here the rate matters
-# more than the sizes of the layers.
+# All three nets get better as the rate rises; the lowest costs about two percent. At the highest
+# they are within 0.6 % of each other, less than the score moves from fold to fold: here the rate
+# matters more than the sizes of the layers.
 #
 # The same as a picture:
 import matplotlib.pyplot as plt
