@@ -28,16 +28,18 @@ UnitProbeDisplay.from_estimator(net, layer=1, units="selective", X=X_test, n_row
 UnitProbeDisplay.from_estimator(net, layer=2, n_rows=4)
 
 # %%
-# Dead and saturated units would show here:
+# Most units are off for most digits, as they should be. Where units are dead or always on, all is
+# in the first bin or the last:
 ActivationDisplay.from_estimator(net, X_test)
 
 # %%
-# The same in numbers:
+# The same in numbers. ``fraction_saturated`` counts activations within 0.05 of 0 or 1, most of them
+# units that are off; no unit is dead, that is, the same for every digit.
 import pandas as pd
 
 pd.DataFrame(unit_statistics(net, X_test))
 
 # %%
 # What the net draws when it is left to itself. Contrastive divergence is made for features; for
-# better fantasies train with ``gradient="pcd"``.
+# better fantasies train with ``gradient="pcd"``, and for a hundred passes.
 SampleDisplay.from_estimator(net, random_state=0)

@@ -12,7 +12,7 @@ import warnings
 from skdbn import DataRangeWarning, DivergenceError, RBMTransformer
 from skdbn.datasets import load_digits
 from skdbn.inspection import unit_statistics
-from skdbn.plotting import LossCurveDisplay, UnitProbeDisplay
+from skdbn.plotting import BiasProbeDisplay, LossCurveDisplay, UnitProbeDisplay
 
 X, X_test, _, _ = load_digits()
 machines = {
@@ -24,26 +24,31 @@ for name, rbm in machines.items():
     (statistics,) = unit_statistics(rbm.fit(X), X_test)
     print(
         f"{name:16} error {rbm.loss_curve_[-1]:.4f}, score {rbm.score(X_test):7.2f} nats, "
-        f"{statistics.fraction_saturated:4.0%} saturated, {statistics.n_dead:3} dead units"
+        f"{statistics.fraction_saturated:4.0%} near 0 or 1, {statistics.n_dead:3} dead units"
     )
 
 # %%
-# Both mistakes cost reconstruction error and score. They differ in the units: at too high a rate
-# all are saturated and dead, so that they say nothing about a digit; after too few passes none is
-# saturated, and the next passes would go on learning.
+# Both mistakes cost reconstruction error and score. They differ in the units. In a good machine
+# many activations are near 0, as most units are off for most digits. At too high a rate all units
+# are off for all digits, so that they say nothing about one, and a warning says so. After too few
+# passes no unit is sure of anything, and further passes would go on learning.
 #
 # With too high a rate the curve jumps instead of falling,
 LossCurveDisplay.from_estimator(machines["rate too high"])
 
 # %%
-# and the probes are patches in black and white; compare them with the ones below.
+# what the intercepts draw is patches in black and white,
+BiasProbeDisplay.from_estimator(machines["rate too high"], X)
+
+# %%
+# and nearly all single units add nothing to it; compare them with the ones below.
 UnitProbeDisplay.from_estimator(machines["rate too high"], n_rows=2)
 
 # %%
 UnitProbeDisplay.from_estimator(machines["as it should be"], n_rows=2)
 
 # %%
-# After too few passes all units are as random as they were at the start.
+# After too few passes all units draw the same, a trace of the mean of the data: see the scale.
 UnitProbeDisplay.from_estimator(machines["too few passes"], n_rows=2)
 
 # %%
@@ -57,6 +62,6 @@ print(caught[0].message)
 # Gaussian units with the rate of binary ones diverge, which is an error and leaves no half-trained
 # machine:
 try:
-    RBMTransformer(100, visible_units="gaussian", learning_rate=1.0).fit(16 * X)
+    RBMTransformer(100, visible_units="gaussian", learning_rate=0.1, random_state=0).fit(X)
 except DivergenceError as error:
     print(error)
