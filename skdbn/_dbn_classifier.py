@@ -48,6 +48,9 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     the hidden probabilities of the one below; a softmax layer is trained on top while the
     layers below are frozen; then backpropagation trains all layers.
 
+    The columns of the data may be probabilities, zeros and ones, or measurements of any scale, side
+    by side. No scaler is needed.
+
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100, 100)
@@ -166,7 +169,8 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     -----
     The computation happens in the type of X, float32 or float64; float32 is about twice as
     fast. Beside X, `fit` holds the activations of two neighbouring layers at most; prediction
-    works in blocks of rows.
+    works in blocks of rows, and warns (`DataRangeWarning`) when many values are far from those of
+    the rows that were fitted.
 
     The same `random_state` gives bit-identical parameters run after run on one machine with the
     same number of threads. With another number of threads sums are rounded in another order, and

@@ -85,9 +85,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     n_gibbs_steps : int, default=1
         Steps of the chain for each minibatch.
     learning_rate : float or "auto", default="auto"
-        Step size. "auto" is 0.1, and 0.005 where a unit is gaussian; 0.5 over their number where
-        more than 100 visible units are. Momentum multiplies its effect: by ten for a momentum of
-        0.9. "pcd" needs a lower rate, such as 0.01, and more passes to model the data well.
+        Step size. "auto" is 0.1, and 0.005 where a unit is gaussian; with more than 100 gaussian
+        visible units it is 0.5 over their number. Momentum multiplies its effect: by ten for a
+        momentum of 0.9. "pcd" needs a lower rate, such as 0.01, and more passes to model the data
+        well.
     momentum : float or "auto", default="auto"
         Momentum in [0, 1). "auto" is 0.9 for "cd" and 0 for "pcd", whose chains fall behind
         weights that move so fast. The first five passes use at most 0.5.
@@ -165,7 +166,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
     Dense arrays and CSR matrices of float32 and float64 are taken as they are, everything else
     is converted; the computation happens in the type of X. CSR input is made dense one
     minibatch at a time. Rows that are C-contiguous floats are not copied, a memory map included.
-    `transform` and the other methods that take data work in blocks of rows.
+    `transform` and the other methods that take data work in blocks of rows. They warn
+    (`DataRangeWarning`) when many values are far from those of the rows that were fitted.
 
     The same `random_state` gives bit-identical parameters run after run on one machine with the
     same number of threads. With another number of threads sums are rounded in another order, and

@@ -28,7 +28,7 @@ COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits")  # of fit
 
 
 class DataRangeWarning(UserWarning):
-    """Data lie outside of what the units of a layer stand for."""
+    """Data are outside of what units stand for, or on another scale than the rows fitted before."""
 
 
 class Columns(NamedTuple):
