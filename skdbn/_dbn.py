@@ -217,6 +217,6 @@ def _backpropagation(net, network, lowest, rows, held_out, curve, schedule, pert
         schedule,
         weight_decay=float(net.alpha),
     )
-    remedy = "Lower learning_rate_init or scale the data."
+    remedy = "Lower learning_rate_init."
     stops_early = net.early_stopping and lowest == 0
     return Training(learner, optimizer, net, remedy, stops_early)

@@ -474,7 +474,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             memory = engine.zeros(len(drawn), n_features)
             X_val = self._rows(held_out.X).read(engine, drawn, memory)
         learner = MachineLearner(self, rows, X_val, engine, optimizer)
-        remedy = "Lower learning_rate or scale the data."
+        remedy = "Lower learning_rate; gaussian units want 0.01 at most."
         return Training(learner, optimizer, self, remedy, self.early_stopping)
 
     def _warn_of_outcome(self, where=""):

@@ -66,7 +66,7 @@ def test_weights_that_grow_without_bound_warn_before_they_are_infinite():
     growing = [w for w in caught if w.category is GrowingWeightsWarning]
     assert len(growing) == 1
     assert "largest weight is" in str(growing[0].message)
-    assert "Lower learning_rate, raise weight_decay, or scale X" in str(growing[0].message)
+    assert "raise weight_decay, or set visible_units='auto'" in str(growing[0].message)
     assert growing[0].filename == __file__
 
 

@@ -400,7 +400,7 @@ def test_values_outside_the_range_of_binary_units_warn_once_per_fit():
 def test_divergence_raises_and_leaves_nothing_half_fitted():
     data = 100 * np.random.default_rng(0).normal(size=(200, 5))
     rbm = make_rbm(visible_units="gaussian", learning_rate=1.0, n_iter=50)
-    message = r"diverged in pass \d+: .* is not finite. Lower learning_rate or scale"
+    message = r"diverged in pass \d+: .* is not finite. Lower learning_rate; gaussian units"
     with pytest.raises(DivergenceError, match=message):
         rbm.fit(data)
     assert not [name for name in vars(rbm) if name.endswith("_")]

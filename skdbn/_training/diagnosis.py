@@ -110,7 +110,7 @@ def warn_of_growing_weights(largest_weights, where=""):
         warn(
             f"{where}The largest weight is {largest:.3g} after {len(largest_weights)} passes and "
             "the weights still grow: training runs away. Lower learning_rate, raise weight_decay, "
-            "or scale X.",
+            "or set visible_units='auto' where X is not within [0, 1].",
             GrowingWeightsWarning,
         )
 
@@ -136,7 +136,7 @@ def warn_unless_converged(losses, labels):
             f"Fine-tuning ended with a loss of {last:.4g}, hardly better than that of guessing, "
             f"{guessing:.4g}: the network has learned next to nothing, or noise, dropout and "
             "adversarial steps hide what it learned. Raise finetune_iter, try another "
-            "learning_rate_init, scale X, or lower what perturbs the rows."
+            "learning_rate_init, or lower what perturbs the rows."
         )
     elif abs(last - before) > n * CONVERGED * guessing + MANY_DEVIATIONS * scatter:
         finding = (
