@@ -446,7 +446,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """Return the step size for these kinds of visible units."""
         if self.learning_rate != "auto":
             return float(self.learning_rate)
-        n_gaussian = np.count_nonzero(visible_units == GAUSSIAN)
+        n_gaussian = int(np.count_nonzero(visible_units == GAUSSIAN))
         if n_gaussian == 0 and self.hidden_units != GAUSSIAN:
             return RATE
         return RATE_OF_GAUSSIAN_UNITS / max(1.0, n_gaussian / MANY_GAUSSIAN_UNITS)

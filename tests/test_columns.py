@@ -154,6 +154,17 @@ def test_gaussian_units_reconstruct_and_draw_data_of_any_scale():
     assert 0.7 < drawn.std(axis=0).mean() / X.std(axis=0).mean() < 1.5
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rate_of_many_gaussian_units_falls_with_their_number(dtype):
+    X = RNG.normal(size=(60, 200)).astype(dtype)
+    automatic, explicit = (
+        RBMTransformer(4, learning_rate=rate, n_iter=2, random_state=0).fit(X)
+        for rate in ("auto", 0.0025)
+    )
+    assert automatic.components_.dtype == dtype
+    np.testing.assert_array_equal(automatic.components_, explicit.components_)
+
+
 def test_float32_of_a_far_offset_keeps_its_digits():
     X = (MEASURED + 1e6).astype(np.float32)
     X[:, 0] = 1e6 + 1000 * MEASURED[:, 0]
