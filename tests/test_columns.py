@@ -320,9 +320,9 @@ def test_warm_start_and_partial_fit_keep_the_first_map():
         warnings.simplefilter("error")
         rbm.partial_fit(MEASURED[:50] + 0.5 * rbm.scale_)
     np.testing.assert_array_equal(rbm.offset_, offset)
-    with pytest.warns(DataRangeWarning, match="far from those of the rows"):
+    with pytest.warns(DataRangeWarning, match="of X are far from the training data"):
         rbm.partial_fit(MEASURED * 20)
-    with pytest.warns(DataRangeWarning, match="has 9 rows, too few .* begin with a hundred rows"):
+    with pytest.warns(DataRangeWarning, match="has 9 rows, too few .* at least a hundred rows"):
         RBMTransformer(5, random_state=0).partial_fit(MEASURED[:9])
 
 
@@ -419,7 +419,7 @@ def test_rows_of_another_scale_warn_wherever_they_come_in(X, other):
     rbm = net.rbms_[0]
     for method in (net.predict, net.predict_proba, rbm.transform, rbm.free_energy):
         with pytest.warns(
-            DataRangeWarning, match=r"% of the values of X are far .* usual"
+            DataRangeWarning, match=r"% of the values of X are far .* expected"
         ) as caught:
             method(other)
         assert len(caught) == 1

@@ -385,7 +385,7 @@ def test_wrong_width_is_refused_with_both_numbers():
 
 
 def test_values_outside_the_range_of_binary_units_warn_once_per_fit():
-    advice = r"from 0 to 1. Set visible_units='auto', .* or scale X\."
+    advice = r"from 0 to 1. Set visible_units='auto', .* or scale X to that range\."
     for data in (X * 2, X - 0.5, csr_matrix(X * 2), csr_matrix(-X)):
         with pytest.warns(DataRangeWarning, match=advice) as caught:
             make_rbm(visible_units="binary", n_iter=0).fit(data)

@@ -14,17 +14,14 @@ information retrieval".
 """
 
 
-class BinaryUnits:
-    """Units in {0, 1}; values between stand for probabilities.
+class Units:
+    """Units of one kind, in any number.
 
     Parameters
     ----------
     engine : engine
         Where arithmetic and random numbers come from.
     """
-
-    support = (0.0, 1.0)
-    discrete = True
 
     def __init__(self, engine):
         self.engine = engine
@@ -39,10 +36,17 @@ class BinaryUnits:
 
         Returns
         -------
-        BinaryUnits
+        Units
             The units.
         """
         return self
+
+
+class BinaryUnits(Units):
+    """Units in {0, 1}; values between stand for probabilities."""
+
+    support = (0.0, 1.0)
+    discrete = True
 
     def base_energy(self, u):
         """Return the energy of a state without input, here 0.
@@ -127,35 +131,11 @@ class BinaryUnits:
         return self.engine.bernoulli(mean, out=out)
 
 
-class GaussianUnits:
-    """Real units with unit variance, which stand for standardized data.
-
-    Parameters
-    ----------
-    engine : engine
-        Where arithmetic and random numbers come from.
-    """
+class GaussianUnits(Units):
+    """Real units with unit variance, which stand for standardized data."""
 
     support = (-float("inf"), float("inf"))
     discrete = False
-
-    def __init__(self, engine):
-        self.engine = engine
-
-    def of_column(self, i):
-        """Return the units of a column, here those of all.
-
-        Parameters
-        ----------
-        i : int
-            Column.
-
-        Returns
-        -------
-        GaussianUnits
-            The units.
-        """
-        return self
 
     def base_energy(self, u):
         """Return the energy of a state without input.

@@ -101,8 +101,8 @@ def as_given(X, kind, support):
     warn(
         f"X has values from {low:.6g} to {high:.6g}, but {kind} visible units stand for values "
         f"from {lowest:g} to {highest:g}. Set visible_units='auto', which takes measurements of "
-        "any scale (in a DBNClassifier by set_params(rbm__visible_units='auto'), or rbm__0__ and "
-        "so on in a list), or scale X.",
+        "any scale (in a DBNClassifier: set_params(rbm__visible_units='auto'), or in a list "
+        "rbm__0__visible_units), or scale X to that range.",
         DataRangeWarning,
     )
     return as_they_are(X, kind)
@@ -200,13 +200,13 @@ def warn_of_other_scale(estimator, X, name="X"):
         value, column = example
         names = getattr(estimator, "feature_names_in_", None)
         where = f"column {column}" if names is None else f"column {names[column]!r}"
-        advice = f"Scale {name} as the rows were scaled that the estimator was fitted on."
+        advice = f"Scale {name} as the training data were scaled."
         if name != "X":
             advice += f" A Pipeline scales X alone unless it has transform_input=['{name}']."
         warn(
-            f"{share:.0%} of the values of {name} are far from those of the rows that the "
-            f"estimator was fitted on: for example {value:.6g} in {where}, where values from "
-            f"{low[column]:.6g} to {high[column]:.6g} are usual. {advice}",
+            f"{share:.0%} of the values of {name} are far from the training data: for example "
+            f"{value:.6g} in {where}, where values from {low[column]:.6g} to {high[column]:.6g} "
+            f"are expected. {advice}",
             DataRangeWarning,
         )
 
@@ -215,7 +215,7 @@ def warn_of_few_rows(estimator, n_samples):
     """Warn when the rows that are to say what the scale of columns is are very few."""
     if n_samples < FEW_ROWS and (estimator.visible_units_ == GAUSSIAN).any():
         warn(
-            f"The first X of partial_fit has {n_samples} rows, too few to tell the scale of its "
-            "columns, which later rows are measured by: begin with a hundred rows or more.",
+            f"The first partial_fit has {n_samples} rows, too few to estimate the scale of the "
+            "columns, which is kept from then on. Start with at least a hundred rows.",
             DataRangeWarning,
         )
