@@ -29,6 +29,7 @@ MEASURED = RNG.normal(size=(N, 3)) * [1.0, 20.0, 1e4] + [0.0, 300.0, -5e4]
 ONE_HOT = np.eye(4)[RNG.integers(4, size=N)]
 SHARES = RNG.uniform(size=(N, 2))
 IMAGES, _, LABELS, _ = load_digits()
+RARE = IMAGES * (RNG.uniform(size=IMAGES.shape) < 0.02)  # hardly any value is stored
 
 
 def kinds(X, **parameters):
@@ -408,7 +409,7 @@ def test_damaged_map_is_refused(name, value, tmp_path):
         (IMAGES, IMAGES * 16),
         (IMAGES, csr_matrix(IMAGES * 255)),
         (MEASURED, MEASURED * 50),
-        (csr_matrix(IMAGES * (IMAGES > 0.9)), csr_matrix(IMAGES * (IMAGES > 0.9) * 16)),
+        (csr_matrix(RARE), csr_matrix(RARE * 16)),
         (StandardScaler().fit_transform(MEASURED), MEASURED),
         (MinMaxScaler().fit_transform(MEASURED), MEASURED),
     ],
