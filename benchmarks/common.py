@@ -1,21 +1,25 @@
-"""What the benchmarks share: data of MNIST's size, bare matrix products, timing in turns.
+"""What the benchmarks share: data of MNIST's size, matrix products, timing in turns, scores.
 
-The rule: a figure is a ratio of times taken in turns in one process, the median of `REPEATS`.
+The rule: a figure of time is a ratio of times taken in turns in one process, the median of
+`REPEATS`.
 """
 
+import argparse
+import json
 import os
 import platform
 import statistics
 import subprocess
 import tempfile
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import scipy
 import sklearn
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import skdbn
 from skdbn.datasets import load_mnist
@@ -162,3 +166,63 @@ def print_table(rows):
     for what, figure, bar in rows:
         figure = figure if isinstance(figure, str) else f"{figure:.2f}"
         print(f"{what:{width}}  {figure:>8}   {bar}", flush=True)
+
+
+# -- scores of models on tables
+
+
+def results_of(jobs, result_of, out):
+    """Return the results by (table, model), each as `result_of` gives it for one thread.
+
+    What the file `out` has is not computed again; what is computed is added to it, one result a
+    line. A result has all warnings of the model by category, and none is shown.
+    """
+    found = {}
+    if out is not None and out.exists():
+        for line in out.read_text().splitlines():
+            result = json.loads(line)
+            found[result["table"], result["model"]] = result
+    for table, model in jobs:
+        if (table, model) in found:
+            continue
+        with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
+            warnings.simplefilter("always")
+            start = time.perf_counter()
+            result = {"table": table, "model": model, **result_of(table, model)}
+            result["seconds"] = time.perf_counter() - start
+        result["warnings"] = sorted({warning.category.__name__ for warning in caught})
+        found[table, model] = result
+        if out is not None:
+            with out.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+    return found
+
+
+def print_scores(title, tables, models, found, key):
+    """Print one of the scores of all models on all tables, its mean and its median."""
+    print(f"\n{title}\n{'':30}" + "".join(f"{model:>18}" for model in models))
+    rows = {table: [found[table, model][key] for model in models] for table in tables}
+    columns = [*zip(*rows.values(), strict=True)]
+    rows["mean"] = [statistics.mean(column) for column in columns]
+    rows["median"] = [statistics.median(column) for column in columns]
+    for table, row in rows.items():
+        print(f"{table:30}" + "".join(f"{score:18.3f}" for score in row))
+
+
+def print_warnings(tables, models, found):
+    """Print the warnings of the models on the tables, and the seconds of each model."""
+    for model in models:
+        results = [found[table, model] for table in tables]
+        said = [f"{r['table']}: {', '.join(r['warnings'])}" for r in results if r["warnings"]]
+        seconds = sum(result["seconds"] for result in results)
+        print(f"{model}: {seconds:.0f} s; warnings: {'; '.join(said) or 'none'}")
+
+
+def parsed(description, models):
+    """Return the options of a benchmark of models on tables."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("tables", nargs="*", help="default: those that the bar is about")
+    parser.add_argument("--development", action="store_true", help="tables to choose defaults on")
+    parser.add_argument("--models", nargs="+", choices=models, default=models, metavar="MODEL")
+    parser.add_argument("--out", type=Path, help="file of results, one a line")
+    return parser.parse_args()
