@@ -1,6 +1,7 @@
 """Deep belief nets for scikit-learn."""
 
 from skdbn._dbn_classifier import DBNClassifier
+from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.checkpoint import Checkpoint, load_checkpoint, resume
 from skdbn._files.models import load_model, save_model
 from skdbn._rbm import RBMTransformer
@@ -18,6 +19,7 @@ from skdbn._version import __version__
 __all__ = [
     "Checkpoint",
     "DBNClassifier",
+    "DBNRegressor",
     "DataRangeWarning",
     "DivergenceError",
     "FittedTemplateWarning",

@@ -10,6 +10,7 @@ import math
 from skdbn._layers import is_frozen, random_arrays, starting_arrays
 from skdbn._learners import NetworkLearner
 from skdbn._maths.engines import ENGINES
+from skdbn._maths.heads import HEADS
 from skdbn._maths.network import Network, hidden_layers
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS
@@ -41,6 +42,7 @@ def network_of(net, engine):
         [coef.astype(engine.dtype, copy=False) for coef in net.coefs_],
         [intercept.astype(engine.dtype, copy=False) for intercept in net.intercepts_],
         [UNITS[name](engine) for name in net._hidden_units],
+        HEADS[net._head](engine),
         engine,
     )
 
@@ -49,13 +51,12 @@ def random_start(templates, rows, n_outputs, seed):
     """Return the fitted attributes of a net of random weights."""
     sizes = [rows.X.shape[1], *(rbm.n_components for rbm in templates), n_outputs]
     first = templates[0]
-    columns = columns_of(first.estimator) if is_frozen(first) else first._columns_of(rows.X)
+    columns = columns_of(first.estimator) if is_frozen(first) else first._columns_of(rows)
     coefs, intercepts = random_arrays(ENGINES["numpy"](rows.X.dtype, seed), sizes)
     return {
         "coefs_": coefs,
         "intercepts_": intercepts,
         "rbms_": [],
-        "softmax_loss_curve_": [],
         "loss_curve_": [],
         "n_iter_": 0,
         "n_layers_": len(sizes),
@@ -110,7 +111,7 @@ def pretrain(run, net, templates, rows, held_out):
 
 def _through(machine, rows):
     """Return rows as the layer above a machine sees them."""
-    return None if rows is None else Rows(machine._hidden_mean(rows.X))
+    return None if rows is None else Rows(machine._hidden_mean(rows.X), weight=rows.weight)
 
 
 def _take_frozen(run, net, i, template, rows, phase):
@@ -133,17 +134,17 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
             return
     run.report(f"{phase}: {rows.X.shape[1]} to {template.n_components} units")
     parameters = {**template.get_params(deep=False), "random_state": run.seeds[phase]}
-    X = machine.set_params(**parameters)._read(rows.X, has_begun)
+    rows = machine.set_params(**parameters)._read(rows.X, has_begun)._replace(weight=rows.weight)
     seeds = draw_seeds(machine, SEEDS_OF_A_MACHINE)
-    rows, held_out = hold_out(machine, Rows(X), held_out, seeds["split"])
+    rows, held_out = hold_out(machine, rows, held_out, seeds["split"])
     columns = columns_of(net) if i == 0 else as_they_are(rows.X, machine.visible_units)
-    start = machine._starting(rows.X, seeds["training"], has_begun, held_out is not None, columns)
+    start = machine._starting(rows, seeds["training"], has_begun, held_out is not None, columns)
     _take(net, i, machine, start)
     where = f"Pretraining of layer {i + 1} of {n_layers}: "
     stopped = run.go_through(
         phase,
         n_missing,
-        lambda: net.rbms_[i]._new_training(rows.X, held_out, seeds["split"]),
+        lambda: net.rbms_[i]._new_training(rows, held_out, seeds["split"]),
         publish=lambda attributes: _take(net, i, machine, attributes),
         where=where,
         verbose=template.verbose,
@@ -165,15 +166,15 @@ def _take(net, i, machine, attributes=None):
     )
 
 
-# -- the softmax layer, and fine-tuning
+# -- the top layer, and fine-tuning
 
 
-def softmax_training(net, rows, seed):
+def top_training(net, rows, seed):
     """Return the training of the top layer with the layers below frozen."""
     network, top = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), len(net.coefs_) - 1
     features = in_blocks(hidden_layers, network, rows, len(net.coefs_[top]))
-    rows, schedule = Rows(features, rows.y), SCHEDULES["constant"]
-    return _backpropagation(net, network, top, rows, None, "softmax_loss_curve_", schedule)
+    rows = Rows(features, rows.y, rows.weight)
+    return _backpropagation(net, network, top, rows, None, SCHEDULES["constant"])
 
 
 def passes_of_finetuning(net, n_samples):
@@ -187,26 +188,58 @@ def passes_of_finetuning(net, n_samples):
 
 def finetuning(net, rows, held_out, seed):
     """Return the training of all layers; with early stopping it keeps the best weights."""
-    network, schedule = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), net.learning_rate
-    noise = NOISE_OF_FEW_ROWS if rows.X.shape[0] < FEW_ROWS else 0.0
-    given = {name: getattr(net, name) for name in PERTURBATIONS}
-    # A NumPy scalar would make the arithmetic its own type.
-    perturbations = {name: noise if x == "auto" else float(x) for name, x in given.items()}
-    return _backpropagation(
-        net, network, 0, rows, held_out, "loss_curve_", SCHEDULES[schedule], perturbations
-    )
+    network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
+    return _backpropagation(net, network, 0, rows, held_out, SCHEDULES[net.learning_rate])
 
 
-def _backpropagation(net, network, lowest, rows, held_out, curve, schedule, perturbations=None):
-    """Return the training of the layers of a network from some layer up."""
-    n_samples, rate = rows.X.shape[0], net.learning_rate_init
+def finetuning_of_a_part(net, rows, seed):
+    """Return the training of all layers on some of the rows, which goes on from the last part.
+
+    It is one of `finetune_iter` passes, along which the rate falls; "auto" keeps the rate.
+    """
+    kept = net._kept or {"n_calls": 0, "n_samples": rows.X.shape[0]}
+    n_calls, n_samples = kept["n_calls"], kept["n_samples"]
+    network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
+    schedule = SCHEDULES["constant"]
+    if net.finetune_iter != "auto":
+
+        def schedule(progress):
+            return SCHEDULES[net.learning_rate]((n_calls + progress) / net.finetune_iter)
+
+    training = _backpropagation(net, network, 0, rows, None, schedule, n_samples)
+    if "engine" in kept:
+        training.engine.set_state(kept["engine"])
+        training.optimizer.set_state(kept["optimizer"])
+    training.learner.keep = lambda: {
+        "n_calls": n_calls + 1,
+        "n_samples": n_samples,
+        "engine": training.engine.get_state(),
+        "optimizer": training.optimizer.get_state(),
+    }
+    return training
+
+
+def _backpropagation(net, network, lowest, rows, held_out, schedule, n_samples=None):
+    """Return the training of the layers of a network from some layer up.
+
+    Numbers that are "auto" are those for so many rows, or for those that there are.
+    """
+    n_samples = rows.X.shape[0] if n_samples is None else n_samples
+    rate = net.learning_rate_init
     if rate == "auto":
         widest = max(len(intercept) for intercept in net.intercepts_[:-1])
         high_rate = min(HIGHEST_RATE, max(HIGH_RATE, 1.0 / widest))
         rate = high_rate if n_samples < FEW_ROWS else LOW_RATE
     batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
     learner = NetworkLearner(
-        network, lowest, rows, held_out, batch_size, curve, perturbations or {}
+        network,
+        lowest,
+        rows,
+        held_out,
+        min(batch_size, rows.X.shape[0]),
+        f"{net._top}_loss_curve_" if lowest > 0 else "loss_curve_",
+        net._watches,
+        _perturbations(net, n_samples) if lowest == 0 else {},
     )
     n_weights = sum(weights.size for weights in learner.network.weights)
     optimizer = OPTIMIZERS[net.solver](
@@ -218,5 +251,13 @@ def _backpropagation(net, network, lowest, rows, held_out, curve, schedule, pert
         weight_decay=float(net.alpha),
     )
     remedy = "Lower learning_rate_init."
-    stops_early = net.early_stopping and lowest == 0
+    stops_early = bool(net.early_stopping) and lowest == 0
     return Training(learner, optimizer, net, remedy, stops_early)
+
+
+def _perturbations(net, n_samples):
+    """Return what perturbs rows and labels in fine-tuning on so many rows."""
+    noise = NOISE_OF_FEW_ROWS if n_samples < FEW_ROWS else 0.0
+    given = {name: getattr(net, name) for name in PERTURBATIONS if hasattr(net, name)}
+    # A NumPy scalar would make the arithmetic its own type.
+    return {name: noise if x == "auto" else float(x) for name, x in given.items()}

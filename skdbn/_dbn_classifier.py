@@ -1,47 +1,17 @@
 """The deep belief net as a scikit-learn classifier."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 
-from skdbn._dbn import (
-    PERTURBATIONS,
-    check_that_it_can_go_on,
-    finetuning,
-    network_of,
-    passes_of_finetuning,
-    pretrain,
-    random_start,
-    softmax_training,
-)
-from skdbn._layers import (
-    check_fit_together,
-    is_frozen,
-    machines_of_layers,
-    sizes_of_layers,
-    with_parameters,
-)
-from skdbn._maths.engines import ENGINES
-from skdbn._maths.network import forward
-from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
-from skdbn._training.callbacks import with_callbacks
-from skdbn._training.checks import (
-    FLOATS,
-    check_choice,
-    check_flag,
-    check_integer,
-    check_real,
-    check_schedule_of_passes,
-)
-from skdbn._training.columns import COLUMN_ATTRIBUTES, map_of, warn_of_other_scale
-from skdbn._training.diagnosis import warn_unless_converged
-from skdbn._training.fitting import Run, TrainedEstimator
-from skdbn._training.loop import fitted_attributes
-from skdbn._training.rows import Rows, hold_out, in_blocks
+from skdbn._dbn_base import DeepBeliefNet
+from skdbn._training.checks import check_choice, check_real
+from skdbn._training.rows import that_count
 
 
-class DBNClassifier(ClassifierMixin, TrainedEstimator):
+class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     """Deep belief net: pretrained layer by layer, fine-tuned as a classifier.
 
     `fit` has three phases. Each hidden layer is trained as a restricted Boltzmann machine on
@@ -49,7 +19,8 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     layers below are frozen; then backpropagation trains all layers.
 
     The columns of the data may be probabilities, zeros and ones, or measurements of any scale, side
-    by side. No scaler is needed.
+    by side. No scaler is needed. Where `y` is a matrix of zeros and ones, rows have any number of
+    labels, and the top layer is a logistic one.
 
     Parameters
     ----------
@@ -98,19 +69,23 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     label_smoothing : float, default=0.0
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error; the probabilities become less certain than they should.
+    class_weight : dict, "balanced" or None, default=None
+        How much the rows of each class count, in all phases, multiplied by `sample_weight`.
+        "balanced" lets all classes count the same; a class that a dict lacks counts 1.
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the softmax and the fine-tuning phase. "auto" makes a hundred
         minibatches of a pass, of 2 to 100 rows.
-    early_stopping : bool, default=False
-        Whether to hold rows out and to end fine-tuning when their accuracy does not rise; the
-        weights of the best pass are kept.
+    early_stopping : bool or "loss", default=False
+        Whether to hold rows out and to end fine-tuning when their accuracy does not rise, or with
+        "loss" when their loss does not fall; the weights of the best pass are kept.
     validation_fraction : float, default=0.1
         Share of the rows held out from all phases when `early_stopping` is set and `fit` is
         given no `X_val`.
     n_iter_no_change : int, default=10
-        Passes without a rise of the accuracy by `tol` after which early stopping stops.
+        Passes without a rise of the accuracy, or a fall of the loss, by `tol` after which early
+        stopping stops.
     tol : float, default=1e-4
-        Smallest rise of the accuracy that counts for early stopping.
+        Smallest rise or fall that counts for early stopping.
     warm_start : bool, default=False
         Whether `fit` goes on where an earlier one ended, by Ctrl-C or by itself. Pretraining:
         a machine makes the passes that it lacks of its template's `n_iter`, so that finished
@@ -125,7 +100,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels.
+        Class labels; of several labels their numbers.
     visible_units_ : ndarray of str of shape (n_features,)
         What each column is taken for, "binary" or "gaussian", with or without pretraining: see
         `visible_units` of the template.
@@ -146,11 +121,16 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Mean cross-entropy in nats over each pass of fine-tuning, of the rows as they are trained
         on: with noise, dropout and adversarial steps. Labels count in full, smoothed or not.
     validation_scores_ : list of float
-        Accuracy on the held-out rows after each pass of fine-tuning, when the last fit had any.
-        The machines in `rbms_` watch the same rows.
+        Accuracy on the held-out rows after each pass of fine-tuning, when the last fit had any: the
+        share of rows whose label, or all of whose labels, are right. The machines in `rbms_` watch
+        the same rows.
+    validation_loss_curve_ : list of float
+        Mean cross-entropy of the held-out rows after each of these passes, in nats.
     best_validation_score_ : float
-        The best of those of the last fit, which with `early_stopping` is that of the weights that
-        were kept.
+        The best accuracy of the last fit, which with ``early_stopping=True`` is that of the weights
+        that were kept.
+    best_validation_loss_ : float
+        The lowest loss instead, with ``early_stopping="loss"``.
     n_iter_ : int
         Passes of fine-tuning made.
     n_layers_ : int
@@ -162,6 +142,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
 
     See Also
     --------
+    DBNRegressor : The same for numbers.
     RBMTransformer : One layer.
     sklearn.neural_network.MLPClassifier : A network without pretraining.
 
@@ -212,6 +193,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         input_noise=0.0,
         adversarial=0.0,
         label_smoothing=0.0,
+        class_weight=None,
         batch_size="auto",
         early_stopping=False,
         validation_fraction=0.1,
@@ -236,6 +218,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         self.input_noise = input_noise
         self.adversarial = adversarial
         self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -245,14 +228,28 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def set_params(self, **params):
-        """Set parameters, also those of the template or the templates in `rbm`.
+    # -- training
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Make one pass of fine-tuning over some of the rows.
+
+        The first call pretrains the layers and trains the top one on its rows, which should be many
+        and mixed, unless `pretrain` is False or the net is fitted; they say what the columns stand
+        for, too, and what the parameters that are "auto" become. Every call fine-tunes, and goes on
+        with the optimizer and the random numbers of the one before; the step size follows
+        `learning_rate` over `finetune_iter` calls, and stays where it is when that is "auto".
 
         Parameters
         ----------
-        **params : dict
-            Parameters. ``rbm__learning_rate`` and so on are those of a single template, which is
-            made where `rbm` is None; ``rbm__0__learning_rate`` is that of the first one in a list.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or an indicator of several labels.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that there will be. They must be given in the first call when its rows do
+            not have them all.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts beside the others of the call.
 
         Returns
         -------
@@ -262,181 +259,136 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Raises
         ------
         ValueError
-            When there is no such parameter, or it is the number of hidden units, which
-            `hidden_layer_sizes` gives.
-        """
-        of_templates = {name: params.pop(name) for name in [*params] if name.startswith("rbm__")}
-        super().set_params(**params)
-        if of_templates:
-            self.rbm = with_parameters(self.rbm, of_templates)
-        return self
-
-    # -- training
-
-    def fit(self, X, y, *, X_val=None, y_val=None):
-        """Pretrain the layers, train the softmax layer, fine-tune the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data.
-        y : array-like of shape (n_samples,)
-            Class labels, at least two different ones.
-        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Held-out data that are watched, and with `early_stopping` end fine-tuning; without
-            `early_stopping` they change nothing.
-        y_val : array-like of shape (n_val_samples,), default=None
-            Their labels.
-
-        Returns
-        -------
-        DBNClassifier
-            The fitted classifier. After Ctrl-C it holds what was learned up to the last
-            finished pass.
-
-        Raises
-        ------
-        ValueError
-            When X, y or a parameter is not what is allowed.
+            When X, y or a parameter is not what is allowed, a class is new, or the step size has
+            fallen to 0.
         DivergenceError
-            When a weight or intercept is not finite after a pass; the classifier is then as it
+            When a weight or intercept is not finite after the pass; the classifier is then as it
             was before the call.
 
         Warns
         -----
         DataRangeWarning
-            When the visible units of the template are "binary" and X has values outside [0, 1],
-            when many values of X_val are far from those of X, or many of X from those of the first
-            fit, or of a frozen machine, that this one goes on from.
-        HiddenUnitsWarning, GrowingWeightsWarning
-            When pretraining of a layer went wrong.
-        NotConvergedWarning
-            When the loss still changes much in the last pass of fine-tuning, or is that of
-            guessing.
+            When the first X has too few rows to tell the scale of its columns, or many values of a
+            later one are far from those of the first.
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
-        with Run(self, goes_on=self.warm_start) as run:
-            self._fit(run, X, y, X_val, y_val)
-        return self
-
-    @with_callbacks
-    def _fit(self, run, X, y, X_val, y_val):
-        """Go through the phases: each layer, the softmax layer, all layers."""
-        templates = self._check_parameters()
-        layers = [f"pretrain layer {i}" for i in range(1, len(templates) + 1)]
-        run.draw_seeds(*layers, "split", "start", "softmax", "finetune")
-        rows, classes = self._read_labelled(X, y, run.goes_on)
-        check_fit_together(templates, rows.X.shape[1])
-        held_out = self._read_held_out(X_val, y_val, rows.X.dtype, classes)
-        rows, held_out = hold_out(self, rows, held_out, run.seeds["split"], rows.y)
-        run.start(self._before_training(run, templates, rows, held_out, classes))
-        if run.goes_on or is_frozen(templates[0]):
-            warn_of_other_scale(self, rows.X)
-        rows = rows._replace(columns=map_of(self))
-        if held_out is not None:
-            held_out = held_out._replace(columns=map_of(self))
-            warn_of_other_scale(self, held_out.X, "X_val")
-        n_phases = self.pretrain * len(layers) + 2
-        with run.callbacks_told(rows, held_out, n_phases, lambda: classes[rows.y]):
-            if self.pretrain and not run.is_past(*layers):
-                pretrain(run, self, templates, rows, held_out)
-            run.go_through(
-                "softmax",
-                self.softmax_iter,
-                lambda: softmax_training(self, rows, run.seeds["softmax"]),
-            )
-            n_passes = passes_of_finetuning(self, rows.X.shape[0])
-            stopped = run.go_through(
-                "finetune",
-                n_passes,
-                lambda: finetuning(self, rows, held_out, run.seeds["finetune"]),
-            )
-            if min(n_passes, len(self.loss_curve_)) > 1 and not stopped:
-                warn_unless_converged(self.loss_curve_[-n_passes:], rows.y)
-
-    _fitted = (
-        "classes_",
-        "rbms_",
-        "coefs_",
-        "intercepts_",
-        "softmax_loss_curve_",
-        "loss_curve_",
-        "validation_scores_",
-        "best_validation_score_",
-        "n_iter_",
-        "n_layers_",
-        *COLUMN_ATTRIBUTES,
-        "_hidden_units",
-    )
-
-    def _check_parameters(self):
-        """Check all parameters; return an unfitted machine for each layer."""
-        sizes = sizes_of_layers(self.hidden_layer_sizes)
-        check_flag(self.pretrain, "pretrain")
-        check_integer(self.softmax_iter, "softmax_iter", 0)
-        if isinstance(self.finetune_iter, str):
-            check_choice(self.finetune_iter, "finetune_iter", ["auto"])
-        else:
-            check_integer(self.finetune_iter, "finetune_iter", 0)
-        check_choice(self.solver, "solver", OPTIMIZERS)
-        if isinstance(self.learning_rate_init, str):
-            check_choice(self.learning_rate_init, "learning_rate_init", ["auto"])
-        else:
-            check_real(self.learning_rate_init, "learning_rate_init", boundaries="neither")
-        check_choice(self.learning_rate, "learning_rate", SCHEDULES)
-        check_real(self.alpha, "alpha")
-        for name, maximum in PERTURBATIONS.items():
-            if name == "noise" and isinstance(self.noise, str):
-                check_choice(self.noise, name, ["auto"])
-            else:
-                check_real(getattr(self, name), name, maximum=maximum, boundaries="left")
-        check_schedule_of_passes(self)
-        return machines_of_layers(self.rbm, sizes)
-
-    def _read_labelled(self, X, y, goes_on):
-        """Return rows of floats with the index of the class of each, and the classes."""
-        dtype = self.coefs_[0].dtype if goes_on else FLOATS
-        X, y = self._validate(X, y, dtype=dtype, reset=not goes_on)
-        check_classification_targets(y)
-        classes, labels = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
             raise ValueError(
-                f"y has one class, {classes.tolist()[0]!r}; {type(self).__name__} needs at least "
+                "class_weight == 'balanced' needs all rows at once, and partial_fit has a part of "
+                "them. Pass a dict of weights, or sample_weight: sklearn.utils.class_weight."
+                "compute_sample_weight('balanced', y) makes one."
+            )
+        return self._go_on_with_part(X, y, sample_weight, classes=classes)
+
+    _fitted = (*DeepBeliefNet._fitted, "classes_", "softmax_loss_curve_")
+    _top, _may_watch, _rules_of_targets = "softmax", ("loss",), {"multi_output": True}
+
+    @property
+    def _watches(self):
+        """What early stopping watches."""
+        return "loss" if self.early_stopping == "loss" else "score"
+
+    def _check_head(self):
+        """Check the weights of the classes."""
+        if isinstance(self.class_weight, str):
+            check_choice(self.class_weight, "class_weight", ["balanced"])
+        elif isinstance(self.class_weight, dict):
+            for label, weight in self.class_weight.items():
+                check_real(weight, f"class_weight[{label!r}]")
+        elif self.class_weight is not None:
+            raise TypeError(
+                f"class_weight == {self.class_weight!r}, must be 'balanced', None, or a dict of "
+                "the weight of each class."
+            )
+
+    def _read_targets(self, rows, goes_on, is_part=False, classes=None):
+        """Return what the labels are, how many outputs there are, and what encodes labels."""
+        check_classification_targets(rows.y)
+        if is_multilabel(rows.y):
+            return self._read_indicator(rows, goes_on, classes)
+        given = np.unique(_flat(rows.y) if classes is None else classes)
+        if goes_on and is_part and classes is None and self._head == "softmax":
+            given = self.classes_
+        if len(given) < 2:
+            raise ValueError(
+                f"y has one class, {given.tolist()[0]!r}; {type(self).__name__} needs at least "
                 "two classes."
             )
-        if goes_on and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"y has the classes {classes}, but the fitted network has {self.classes_}. Set "
-                "warm_start=False to start anew."
-            )
-        return Rows(X, labels), classes
+        self._check_same("softmax", given, goes_on)
+        by_class = self._weights_of_classes(given, _flat(rows.y), rows.weight)
 
-    def _read_held_out(self, X_val, y_val, dtype, classes):
-        """Return the rows to watch that were given, or None."""
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val belong together: pass both or neither.")
-        if X_val is None:
+        def encode(rows, name):
+            y = _flat(rows.y)
+            unknown = np.setdiff1d(y, given)
+            if len(unknown):
+                raise ValueError(
+                    f"{name} has {unknown[0]}, which is not among the classes: {given}. "
+                    "partial_fit takes all classes in its first call, as classes."
+                    if is_part
+                    else f"{name} has {unknown[0]}, which is not among the classes in y: {given}."
+                )
+            labels = np.searchsorted(given, y)
+            if by_class is None:
+                return rows._replace(y=labels)
+            weight = by_class[labels] * (1.0 if rows.weight is None else rows.weight)
+            return that_count(rows.X, labels, weight, "sample_weight times class_weight")
+
+        return {"classes_": given, "_head": "softmax"}, len(given), encode
+
+    def _read_indicator(self, rows, goes_on, classes):
+        """Return the same of an indicator matrix of several labels."""
+        if self.class_weight is not None:
+            raise ValueError(
+                "class_weight is for one class a row, and y is an indicator of several labels. "
+                "Set class_weight=None; sample_weight weighs rows."
+            )
+        n_labels = rows.y.shape[1]
+        y = _dense(rows.y)
+        if not goes_on and classes is None and (y.sum(axis=1) == 1).all():
+            raise ValueError(
+                "y is one-hot: each row has exactly one label, so it is one class a row. Pass "
+                "y.argmax(axis=1), or np.asarray(names)[y.argmax(axis=1)] where classes have names."
+            )
+        self._check_same("logistic", np.arange(n_labels), goes_on)
+
+        def encode(rows, name):
+            if not is_multilabel(rows.y) or rows.y.shape[1] != n_labels:
+                raise ValueError(
+                    f"{name} has shape {np.shape(rows.y)}, must be an indicator of {n_labels} "
+                    "labels, as y is."
+                )
+            return rows._replace(y=_dense(rows.y).astype(rows.X.dtype))
+
+        return {"classes_": np.arange(n_labels), "_head": "logistic"}, n_labels, encode
+
+    def _check_same(self, head, classes, goes_on):
+        """Raise when a net that goes on was fitted to other classes."""
+        if goes_on and (head != self._head or not np.array_equal(classes, self.classes_)):
+            what = "classes" if self._head == "softmax" else "labels"
+            raise ValueError(
+                f"y has the classes {classes}, but the fitted network has the {what} "
+                f"{self.classes_}. Set warm_start=False to start anew."
+            )
+
+    def _weights_of_classes(self, classes, y, weight):
+        """Return the weight of each class, or None."""
+        if self.class_weight is None:
             return None
-        X_val, y_val = self._validate(X_val, y_val, dtype=dtype, name="X_val")
-        unknown = np.setdiff1d(y_val, classes)
-        if len(unknown):
-            raise ValueError(
-                f"y_val has {unknown[0]}, which is not among the classes in y: {classes}."
-            )
-        return Rows(X_val, np.searchsorted(classes, y_val))
+        if isinstance(self.class_weight, dict):
+            unknown = [label for label in self.class_weight if label not in classes.tolist()]
+            if unknown:
+                raise ValueError(
+                    f"class_weight has a weight for {unknown[0]!r}, which is not among the classes "
+                    f"in y: {classes}."
+                )
+            return np.array([self.class_weight.get(label, 1.0) for label in classes.tolist()])
+        counts = np.bincount(np.searchsorted(classes, y), weights=weight, minlength=len(classes))
+        return counts.sum() / (len(classes) * counts)
 
-    def _before_training(self, run, templates, rows, held_out, classes):
-        """Return the fitted attributes before the first pass."""
-        if not run.goes_on:
-            start = random_start(templates, rows, len(classes), run.seeds["start"])
-            return {"classes_": classes, **start}
-        check_that_it_can_go_on(self, templates)
-        attributes = fitted_attributes(self)
-        if held_out is None:
-            attributes.pop("validation_scores_", None)
-            attributes.pop("best_validation_score_", None)
-        return attributes
+    def _targets_of(self, y):
+        """Return labels, or indicators, as `fit` was given them."""
+        return self.classes_[y] if self._head == "softmax" else y.astype(int)
 
     # -- inference
 
@@ -451,13 +403,10 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Rows that sum to 1, in the order of `classes_`.
+            Rows that sum to 1, in the order of `classes_`; of several labels, the probability of
+            each.
         """
-        check_is_fitted(self)
-        X = self._validate(X)
-        warn_of_other_scale(self, X)
-        network = network_of(self, ENGINES["numpy"](X.dtype, 0))
-        return in_blocks(forward, network, Rows(X, columns=map_of(self)), len(self.classes_))
+        return self._outputs(self._read_new(X))
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -476,7 +425,7 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
             return np.log(self.predict_proba(X))
 
     def predict(self, X):
-        """Return the most probable class.
+        """Return the most probable class, or the labels that are more probable than not.
 
         Parameters
         ----------
@@ -485,8 +434,30 @@ class DBNClassifier(ClassifierMixin, TrainedEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Class labels.
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or zeros and ones for several labels.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        p = self.predict_proba(X)
+        if self._head == "logistic":
+            return (p > 0.5).astype(int)
+        return self.classes_[p.argmax(axis=1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _flat(y):
+    """Return labels of one class a row as a vector."""
+    if issparse(y) or (y.ndim == 2 and y.shape[1] > 1):
+        raise ValueError(
+            f"y has shape {y.shape} and values other than 0 and 1: pass one class for each row, or "
+            "an indicator matrix of zeros and ones for several labels."
+        )
+    return column_or_1d(y, warn=True)
+
+
+def _dense(y):
+    """Return an indicator matrix as an array."""
+    return y.toarray() if issparse(y) else y

@@ -4,6 +4,7 @@ The rule: a machine in scikit-learn's `FrozenEstimator` was trained before, perh
 and is used as it is.
 """
 
+import copy
 import math
 from itertools import pairwise
 
@@ -267,3 +268,30 @@ def starting_arrays(machines, dtype):
         weights[i] /= machine.scale_[:, None]
         intercepts[i] -= machine.offset_ @ weights[i]
     return weights, intercepts
+
+
+def finetuned_machines(machines, weights, intercepts):
+    """Return machines with the weights of a network that started from them.
+
+    Parameters
+    ----------
+    machines : list of RBMTransformer
+        Fitted machines, the first layer first.
+    weights : list of ndarray of shape (n_in, n_out)
+        Weights of the layers of the network.
+    intercepts : list of ndarray of shape (n_out,)
+        Intercepts of the layers of the network.
+
+    Returns
+    -------
+    list of RBMTransformer
+        Copies that keep the intercepts of their visible units, for which the network has none.
+    """
+    machines = [copy.copy(machine) for machine in machines]
+    for i, machine in enumerate(machines):
+        coef, intercept = weights[i], intercepts[i]
+        if i > 0:  # see `starting_arrays`
+            intercept = intercept + machine.offset_ @ coef
+            coef = coef * machine.scale_[:, None]
+        machine.components_, machine.intercept_hidden_ = coef.T, intercept
+    return machines

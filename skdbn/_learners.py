@@ -8,10 +8,10 @@ import numpy as np
 
 from skdbn._maths.boltzmann import RBM, free_energy, hidden_mean, reconstruction_error
 from skdbn._maths.gradients import GRADIENTS, MOMENTA, likelihood_gradient, reserve_phases
-from skdbn._maths.network import Network, cross_entropy_gradient, forward
+from skdbn._maths.network import Network, loss_gradient, scores
 from skdbn._training.checks import resolve_batch_size
 from skdbn._training.diagnosis import idle_units
-from skdbn._training.rows import in_blocks
+from skdbn._training.rows import Rows, blocks, in_blocks
 
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
 MOMENTUM = 0.9  # of "auto"
@@ -26,8 +26,9 @@ class MachineLearner:
     returns new ones.
     """
 
-    def __init__(self, machine, rows, X_val, engine, optimizer):
-        self.rows, self.X_val, self.engine, self.optimizer = rows, X_val, engine, optimizer
+    def __init__(self, machine, rows, held_out, engine, optimizer):
+        self.rows, self.engine, self.optimizer = rows, engine, optimizer
+        self.held_out = held_out  # a few, dense and mapped, or None
         rbm = machine._model(engine)
         self.parameters, views = engine.packed(rbm[:3])
         self.gradients, self.gradient_views = engine.packed(views)
@@ -55,7 +56,8 @@ class MachineLearner:
         """Watch these rows."""
         self.watched = indices
         memory = self.engine.zeros(len(indices), self.rows.X.shape[1])
-        self.watched_rows = self.rows.read(self.engine, indices, memory)
+        x = self.rows.read(self.engine, indices, memory)
+        self.watched_rows = Rows(x, weight=self.rows.weight_of(indices))
 
     def prepare_pass(self):
         """Set the momentum of the next pass."""
@@ -67,8 +69,10 @@ class MachineLearner:
         """Return the gradient of a minibatch."""
         n = len(indices)
         if n not in self.reserved:
-            self.reserved[n] = reserve_phases(self.rbm, n, n)
+            self.reserved[n] = reserve_phases(self.rbm, n, n, self.rows.weight is not None)
         phases = self.reserved[n]
+        if self.rows.weight is not None:
+            phases.row_weights[:n] = self.rows.weight_of(indices)
         self.rows.read(self.engine, indices, phases.v_pos)
         self.complete(self.rbm, phases, self.chains[:n], self.n_gibbs_steps)
         likelihood_gradient(self.rbm, phases, self.gradient_views, scale)
@@ -78,20 +82,24 @@ class MachineLearner:
         """Return a point for each curve, and the reconstruction error of the held-out rows."""
         self.n_iter += 1
         self.prepare_pass()
-        rbm, watched, X_val = self.rbm, self.watched_rows, self.X_val
+        rbm, (watched, _, weight, _), held_out = self.rbm, self.watched_rows, self.held_out
         h = hidden_mean(rbm, watched)
         dead, saturated = idle_units(h, rbm.hidden_units.discrete)
         points = {
-            "loss_curve_": reconstruction_error(rbm, watched, h),
+            "loss_curve_": reconstruction_error(rbm, watched, h, weight),
             "dead_units_curve_": float(dead.mean()),
             "saturated_units_curve_": float(saturated.mean()),
             "_largest_weights": float(abs(rbm.weights).max()),
         }
-        if X_val is None:
+        if held_out is None:
             return points, None
-        gap = free_energy(rbm, X_val).mean() - free_energy(rbm, watched).mean()
-        points["free_energy_gap_curve_"] = float(gap)
-        points["validation_loss_curve_"] = loss = reconstruction_error(rbm, X_val)
+        energies = [
+            np.average(free_energy(rbm, rows.X), weights=rows.weight)
+            for rows in (held_out, self.watched_rows)
+        ]
+        points["free_energy_gap_curve_"] = float(energies[0] - energies[1])
+        loss = reconstruction_error(rbm, held_out.X, weights=held_out.weight)
+        points["validation_loss_curve_"] = loss
         return points, loss
 
     def arrays(self, parameters):
@@ -122,43 +130,60 @@ class MachineLearner:
 class NetworkLearner:
     """The layers of a network from some layer up, as the training loop sees them.
 
-    It trains a copy of the weights, and returns them with those of the layers below.
+    It trains a copy of the weights, and returns them with those of the layers below. `watches` is
+    what early stopping watches of the held-out rows, "score" or "loss". A learner that `is_kept`
+    leaves what later steps go on from.
     """
 
-    def __init__(self, network, lowest, rows, held_out, batch_size, curve, perturbations):
-        weights, intercepts, hidden_units, self.engine = network
-        self.rows, self.held_out, self.curve = rows, held_out, curve
+    def __init__(
+        self,
+        network,
+        lowest,
+        rows,
+        held_out,
+        batch_size,
+        curve,
+        watches="score",
+        perturbations=None,
+    ):
+        weights, intercepts, hidden_units, head, self.engine = network
+        self.rows, self.held_out, self.curve, self.watches = rows, held_out, curve, watches
         self.n_samples, self.batch_size = rows.X.shape[0], batch_size
         self.below = weights[:lowest], intercepts[:lowest]
         self.parameters, views = self.engine.packed([*weights[lowest:], *intercepts[lowest:]])
         self.gradients, self.gradient_views = self.engine.packed(views)
         n = len(weights) - lowest
-        self.network = Network(views[:n], views[n:], hidden_units[lowest:], self.engine)
+        self.network = Network(views[:n], views[n:], hidden_units[lowest:], head, self.engine)
         self.n_multiplications = batch_size * self.network.n_weights_of_largest_layer
-        self.perturbations = perturbations
+        self.perturbations = perturbations or {}
         self.losses = []
+        self.keep = None  # returns what a later call goes on from, where there may be one
 
     def gradient(self, indices, scale):
-        """Return the gradient of the mean cross-entropy of a minibatch."""
-        n = len(indices)
+        """Return the gradient of the mean loss of a minibatch."""
+        n, weight = len(indices), self.rows.weight_of(indices)
         memory = self.engine.buffer("minibatch", n, self.rows.X.shape[1])
-        x, labels = self.rows.read(self.engine, indices, memory), self.rows.y[indices]
-        loss, _ = cross_entropy_gradient(
-            self.network, x, labels, self.gradient_views, scale, **self.perturbations
+        x, y = self.rows.read(self.engine, indices, memory), self.rows.y[indices]
+        loss, _ = loss_gradient(
+            self.network, x, y, self.gradient_views, scale, weight, **self.perturbations
         )
         self.losses.append(loss * n)
         return self.gradients
 
     def end_pass(self):
-        """Return a point for each curve, and minus the accuracy on the held-out rows."""
+        """Return a point for each curve, and what is watched of the held-out rows, to be low."""
         points = {self.curve: sum(self.losses) / self.n_samples}
         self.losses.clear()
         if self.held_out is None:
             return points, None
-        p = in_blocks(forward, self.network, self.held_out, len(self.network.intercepts[-1]))
-        score = float((p.argmax(axis=1) == self.held_out.y).mean())
-        points["validation_scores_"] = score
-        return points, -score
+        (_, y, weight, _), head = self.held_out, self.network.head
+        top = in_blocks(scores, self.network, self.held_out, len(self.network.intercepts[-1]))
+        losses = self.engine.zeros(len(top))
+        for block in blocks(len(top)):  # the scores become outputs
+            _, losses[block] = head.outcome(top[block], head.target(y[block], top.shape[1]))
+        points["validation_loss_curve_"] = loss = float(np.average(losses, weights=weight))
+        points["validation_scores_"] = score = head.score(top, y, weight)
+        return points, loss if self.watches == "loss" else -score
 
     def arrays(self, parameters):
         """Return the fitted attributes that are views of a vector of parameters."""
@@ -167,8 +192,13 @@ class NetworkLearner:
         return {"coefs_": [*coefs, *views[:n]], "intercepts_": [*intercepts, *views[n:]]}
 
     def extras(self, best):
-        """Return the best score, where there are held-out rows."""
-        return {} if self.held_out is None else {"best_validation_score_": -best.loss}
+        """Return the best of what is watched, and what a later call goes on from."""
+        extras = {} if self.keep is None else {"_kept": self.keep()}
+        if self.held_out is not None and self.watches == "loss":
+            extras["best_validation_loss_"] = best.loss
+        elif self.held_out is not None:
+            extras["best_validation_score_"] = -best.loss
+        return extras
 
     def get_state(self):
         """Return nothing: all that a pass leaves is in the parameters and the curves."""

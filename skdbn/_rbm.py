@@ -46,7 +46,7 @@ from skdbn._training.diagnosis import (
 )
 from skdbn._training.fitting import Run, TrainedEstimator
 from skdbn._training.loop import Training, fitted_attributes
-from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row
+from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row, that_count
 
 SEEDS = ("training", "split")  # what random_state is drawn for
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
@@ -235,7 +235,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
 
     # -- training
 
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, sample_weight_val=None):
         """Train the machine.
 
         Parameters
@@ -244,9 +244,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             Training data.
         y : None
             Ignored, but passed to callbacks where it has an entry for each row.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, from 0 up: a row of weight 2 counts like two rows, one of
+            weight 0 is left out.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
             Held-out data that are watched, and with `early_stopping` end training; without
             `early_stopping` they change nothing.
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            How much each of them counts.
 
         Returns
         -------
@@ -277,10 +282,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             When training was interrupted from the keyboard.
         """
         with Run(self, goes_on=self.warm_start) as run:
-            self._fit(run, X, y, X_val)
+            self._fit(run, X, y, sample_weight, X_val, None, sample_weight_val)
         return self
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Make one pass over a part of the data.
 
         The optimizer state, the chains and the random numbers go on from call to call. The first
@@ -292,6 +297,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
             Training data.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts beside the others of the call.
 
         Returns
         -------
@@ -317,34 +324,34 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """
         with Run(self, goes_on=True) as run:
             run.draw_seeds(*SEEDS)
-            X = self._read(X, run.goes_on)
-            run.start(self._starting(X, run.seeds["training"], run.goes_on))
+            rows = self._read(X, run.goes_on, sample_weight).weighted()
+            run.start(self._starting(rows, run.seeds["training"], run.goes_on))
             if run.goes_on:
-                warn_of_other_scale(self, X)
+                warn_of_other_scale(self, rows.X)
             else:
-                warn_of_few_rows(self, X.shape[0])
-            run.go_through("fit", 1, lambda: self._new_training(X, None, run.seeds["split"]))
+                warn_of_few_rows(self, rows.X.shape[0])
+            run.go_through("fit", 1, lambda: self._new_training(rows, None, run.seeds["split"]))
         return self
 
     @with_callbacks
-    def _fit(self, run, X, y, X_val, _=None):
+    def _fit(self, run, X, y, sample_weight, X_val, _, sample_weight_val):
         """Hold rows out, make the passes, and say how they ended."""
         run.draw_seeds(*SEEDS)
-        X, held_out = self._read(X, run.goes_on), None
+        rows, held_out = self._read(X, run.goes_on, sample_weight, y), None
         if X_val is not None:
-            held_out = Rows(self._validate(X_val, dtype=X.dtype, name="X_val"))
-        rows = Rows(X, one_for_each_row(y, X.shape[0]))
+            X_val = self._validate(X_val, dtype=rows.X.dtype, name="X_val")
+            held_out = that_count(X_val, None, sample_weight_val, "sample_weight_val")
         rows, held_out = hold_out(self, rows, held_out, run.seeds["split"])
-        X, y = rows.X, rows.y
-        held_out = None if held_out is None else Rows(held_out.X)
-        run.start(self._starting(X, run.seeds["training"], run.goes_on, held_out is not None))
+        held_out = None if held_out is None else held_out._replace(y=None)
+        y, rows = rows.y, rows._replace(y=None)
+        run.start(self._starting(rows, run.seeds["training"], run.goes_on, held_out is not None))
         if run.goes_on:
-            warn_of_other_scale(self, X)
+            warn_of_other_scale(self, rows.X)
         if X_val is not None:
             warn_of_other_scale(self, held_out.X, "X_val")
-        with run.callbacks_told(Rows(X), held_out, self.n_iter, y):
+        with run.callbacks_told(rows, held_out, self.n_iter, y):
             self._stopped = run.go_through(
-                "fit", self.n_iter, lambda: self._new_training(X, held_out, run.seeds["split"])
+                "fit", self.n_iter, lambda: self._new_training(rows, held_out, run.seeds["split"])
             )
             self._warn_of_outcome()
 
@@ -362,11 +369,12 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         "_stopped",  # by early stopping or a callback
     )
 
-    def _read(self, X, goes_on):
-        """Check the parameters; return X as it is computed with."""
+    def _read(self, X, goes_on, weight=None, y=None):
+        """Check the parameters; return rows as they are computed with."""
         self._check_parameters()
         dtype = self.components_.dtype if goes_on else FLOATS
-        return self._validate(X, dtype=dtype, reset=not goes_on)
+        X = self._validate(X, dtype=dtype, reset=not goes_on)
+        return that_count(X, one_for_each_row(y, X.shape[0]), weight)
 
     def _check_parameters(self):
         """Raise unless every parameter is what is allowed."""
@@ -387,21 +395,21 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         check_integer(self.n_iter, "n_iter", 0)
         check_schedule_of_passes(self)
 
-    def _starting(self, X, seed, goes_on, is_watched=False, columns=None):
+    def _starting(self, rows, seed, goes_on, is_watched=False, columns=None):
         """Return the fitted attributes before the first pass.
 
-        The columns are what X says, unless they are given.
+        The columns are what the rows say, unless they are given.
         """
         if goes_on:
             self._check_that_it_can_go_on()
             new_curves = {} if is_watched else {name: [] for name in HELD_OUT_CURVES}
             return {**fitted_attributes(self), **new_curves, "_stopped": False}
-        engine = ENGINES["numpy"](X.dtype, seed)
-        n_features, n_components = X.shape[1], self.n_components
-        columns = self._columns_of(X) if columns is None else columns
+        engine = ENGINES["numpy"](rows.X.dtype, seed)
+        (n_samples, n_features), n_components = rows.X.shape, self.n_components
+        columns = self._columns_of(rows) if columns is None else columns
         weights = INITIAL_SCALE * engine.normal((n_features, n_components))
         hidden_units = UNITS[self.hidden_units](engine)
-        n_chains = resolve_batch_size(self.batch_size, X.shape[0], SMALLEST_BATCH)
+        n_chains = resolve_batch_size(self.batch_size, n_samples, SMALLEST_BATCH)
         chains = hidden_units.sample(hidden_units.mean(engine.zeros(n_chains, n_components)))
         n_parameters = weights.size + n_features + n_components
         rate = self._rate(columns.visible_units)
@@ -435,12 +443,12 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
                 f"{self._units}. {advice}"
             )
 
-    def _columns_of(self, X):
-        """Return what the columns of X stand for."""
+    def _columns_of(self, rows):
+        """Return what the columns of rows stand for."""
         recognize = {"auto": recognized, GAUSSIAN: standardized}.get(self.visible_units)
         if recognize is None:
-            return as_given(X, self.visible_units, UNITS[self.visible_units].support)
-        return recognize(X, ENGINES["numpy"](X.dtype, 0))
+            return as_given(rows.X, self.visible_units, UNITS[self.visible_units].support)
+        return recognize(rows, ENGINES["numpy"](rows.X.dtype, 0))
 
     def _rate(self, visible_units):
         """Return the step size for these kinds of visible units."""
@@ -464,16 +472,17 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         optimizer.set_state(self._kept["optimizer"])
         return engine, optimizer
 
-    def _new_training(self, X, held_out, seed):
-        """Return the training of the machine on X, which goes on from its fitted attributes."""
+    def _new_training(self, rows, held_out, seed):
+        """Return the training of the machine on rows, which goes on from its fitted attributes."""
         engine, optimizer = self._restored()
-        rows, X_val = self._rows(X), None
+        rows = rows._replace(columns=map_of(self))
         if held_out is not None:
             n_held_out, n_features = held_out.X.shape
-            drawn = ENGINES["numpy"](X.dtype, seed).permutation(n_held_out)[:N_MONITORED]
+            drawn = ENGINES["numpy"](rows.X.dtype, seed).permutation(n_held_out)[:N_MONITORED]
             memory = engine.zeros(len(drawn), n_features)
-            X_val = self._rows(held_out.X).read(engine, drawn, memory)
-        learner = MachineLearner(self, rows, X_val, engine, optimizer)
+            x = held_out._replace(columns=map_of(self)).read(engine, drawn, memory)
+            held_out = Rows(x, weight=held_out.weight_of(drawn))
+        learner = MachineLearner(self, rows, held_out, engine, optimizer)
         remedy = "Lower learning_rate; gaussian units want 0.01 at most."
         return Training(learner, optimizer, self, remedy, self.early_stopping)
 

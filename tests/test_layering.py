@@ -15,7 +15,7 @@ import pytest
 import skdbn
 
 PACKAGE = Path(skdbn.__file__).parent
-ESTIMATORS = {"_rbm", "_dbn_classifier"}
+ESTIMATORS = {"_rbm", "_dbn_classifier", "_dbn_regressor"}
 ALLOWED = {  # rooms of the package, from below; each may import itself, too
     "_version": set(),
     "_maths": set(),
@@ -24,8 +24,10 @@ ALLOWED = {  # rooms of the package, from below; each may import itself, too
     "_rbm": {"_learners", "_maths", "_training"},
     "_layers": {"_rbm", "_training"},
     "_dbn": {"_layers", "_learners", "_rbm", "_maths", "_training"},
-    "_dbn_classifier": {"_dbn", "_layers", "_maths", "_training"},
-    "_files": ESTIMATORS | {"_training", "_version"},
+    "_dbn_base": {"_dbn", "_layers", "_maths", "_training"},
+    "_dbn_classifier": {"_dbn_base", "_training"},
+    "_dbn_regressor": {"_dbn_base", "_training"},
+    "_files": ESTIMATORS | {"_dbn_base", "_training", "_version"},
     "datasets": set(),
     "inspection": {"_training"},
     "plotting": {"inspection"},
@@ -49,6 +51,10 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_hidden_units": "the kinds of hidden units that a network was fitted with",
     "_read": "a layer of a net reads its rows as a machine does",
     "_starting": "a layer of a net starts as a machine does",
+    "_kept": "what the next part of the rows goes on from",
+    "_head": "what a fitted network ends in",
+    "_top": "the name of the phase that trains the top layer of a net",
+    "_watches": "what early stopping of a net watches",
     "_new_training": "a layer of a net trains as a machine does",
     "_stopped": "a machine that was stopped makes no further passes by itself",
     "_columns_of": "a net takes the columns of its data for what its first machine does",

@@ -76,7 +76,7 @@ class Checkpoint:
 
         Parameters
         ----------
-        estimator : RBMTransformer or DBNClassifier
+        estimator : RBMTransformer, DBNClassifier or DBNRegressor
             What is trained.
         context : CallbackContext
             The task.
@@ -98,7 +98,7 @@ class Checkpoint:
 
         Parameters
         ----------
-        estimator : RBMTransformer or DBNClassifier
+        estimator : RBMTransformer, DBNClassifier or DBNRegressor
             What is trained.
         context : CallbackContext
             The task.
@@ -114,8 +114,8 @@ class Checkpoint:
         if self.expected_data not in (None, self._data):
             raise ValueError(
                 f"{self.path} belongs to a training on other data ({self.expected_data}; now "
-                f"{self._data}). Pass the same X, y and held-out rows, or remove the file to "
-                "start anew."
+                f"{self._data}). Pass the same X, y, weights and held-out rows, or remove the file "
+                "to start anew."
             )
 
     def on_fit_task_end(self, estimator, context):
@@ -123,7 +123,7 @@ class Checkpoint:
 
         Parameters
         ----------
-        estimator : RBMTransformer or DBNClassifier
+        estimator : RBMTransformer, DBNClassifier or DBNRegressor
             What is trained.
         context : CallbackContext
             The task.
@@ -146,28 +146,38 @@ class Checkpoint:
 
         Parameters
         ----------
-        estimator : RBMTransformer or DBNClassifier
+        estimator : RBMTransformer, DBNClassifier or DBNRegressor
             What was trained.
         context : CallbackContext
             The task.
         """
 
 
-def resume(path, X, y=None, *, X_val=None, y_val=None, callbacks=()):
+def resume(
+    path,
+    X,
+    y=None,
+    sample_weight=None,
+    *,
+    X_val=None,
+    y_val=None,
+    sample_weight_val=None,
+    callbacks=(),
+):
     """Go on with a training from its checkpoint, to its end.
 
     Parameters
     ----------
     path : str or path-like
         The file, to which later passes are written as before.
-    X, y, X_val, y_val : array-like
+    X, y, sample_weight, X_val, y_val, sample_weight_val : array-like
         The same data that the training began with.
     callbacks : sequence of callback, default=()
         Further callbacks.
 
     Returns
     -------
-    RBMTransformer or DBNClassifier
+    RBMTransformer, DBNClassifier or DBNRegressor
         The fitted estimator. On the same machine, with the same number of threads, its parameters
         have the same bits as those of a training that was not interrupted.
 
@@ -194,7 +204,7 @@ def resume(path, X, y=None, *, X_val=None, y_val=None, callbacks=()):
     checkpoint.expected_data = content["data"]
     estimator.set_callbacks(checkpoint, *callbacks)
     with Run(estimator, content["state"]) as run:
-        estimator._fit(run, X, y, X_val, y_val)
+        estimator._fit(run, X, y, sample_weight, X_val, y_val, sample_weight_val)
     checkpoint.expected_data = None  # a later fit may have other data
     return estimator
 
@@ -209,7 +219,7 @@ def load_checkpoint(path):
 
     Returns
     -------
-    RBMTransformer or DBNClassifier
+    RBMTransformer, DBNClassifier or DBNRegressor
         The estimator, partly trained.
 
     Raises
@@ -247,9 +257,9 @@ def _load(path):
 def _fingerprint(run):
     """Return a short text that other data hardly share."""
     rows, check = run.rows, 0
-    for X, y, _ in (rows, run.held_out or (None, None, None)):
+    for X, y, weight, _ in (rows, run.held_out or (None, None, None, None)):
         parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
-        for part in (*parts, y):
+        for part in (*parts, y, weight):
             if part is not None:
                 check = zlib.crc32(np.ascontiguousarray(part).view(np.uint8).data, check)
     n_samples, n_features = rows.X.shape

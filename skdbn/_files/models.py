@@ -1,7 +1,7 @@
 """Fitted models as files without pickle.
 
 The rule: a model is described by nested dicts of numbers, texts and arrays, and built again from
-them by calling the constructor of one of two classes that are named here. Checkpoints use the same
+them by calling the constructor of one of the classes that are named here. Checkpoints use the same
 description.
 """
 
@@ -12,16 +12,22 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import _version
+from skdbn._dbn_base import OF_HELD_OUT_ROWS
 from skdbn._dbn_classifier import DBNClassifier
+from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.storage import read, write
 from skdbn._rbm import RBMTransformer
 from skdbn._training.columns import columns_of
 from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import damages_told
 
-CLASSES = {"RBMTransformer": RBMTransformer, "DBNClassifier": DBNClassifier}
+CLASSES = {
+    "RBMTransformer": RBMTransformer,
+    "DBNClassifier": DBNClassifier,
+    "DBNRegressor": DBNRegressor,
+}
 FROZEN = "FrozenEstimator"
-OPTIONAL = {"feature_names_in_", "validation_scores_", "best_validation_score_"}
+OPTIONAL = {"feature_names_in_"}
 
 
 def save_model(model, path):
@@ -29,7 +35,7 @@ def save_model(model, path):
 
     Parameters
     ----------
-    model : RBMTransformer or DBNClassifier
+    model : RBMTransformer, DBNClassifier or DBNRegressor
         A fitted model.
     path : str or path-like
         The file, `.npz` by custom. An older one is replaced when the new one is complete.
@@ -81,7 +87,7 @@ def load_model(path):
 
     Returns
     -------
-    RBMTransformer or DBNClassifier
+    RBMTransformer, DBNClassifier or DBNRegressor
         The fitted model: it predicts bit for bit what the saved one did, and with `warm_start` or
         `partial_fit` goes on like it.
 
@@ -112,7 +118,7 @@ def describe(model):
 
     Parameters
     ----------
-    model : RBMTransformer or DBNClassifier
+    model : RBMTransformer, DBNClassifier or DBNRegressor
         The model, fitted or in the midst of it.
 
     Returns
@@ -138,7 +144,7 @@ def rebuild(description):
 
     Returns
     -------
-    RBMTransformer or DBNClassifier
+    RBMTransformer, DBNClassifier or DBNRegressor
         The model.
 
     Raises
@@ -150,7 +156,8 @@ def rebuild(description):
     model._check_parameters()
     attributes, names = dict(description["attributes"]), _names(model)
     unknown = sorted(set(attributes) - set(names))
-    missing = sorted(set(names) - set(attributes) - OPTIONAL)
+    optional = OPTIONAL if isinstance(model, RBMTransformer) else {*OPTIONAL, *OF_HELD_OUT_ROWS}
+    missing = sorted(set(names) - set(attributes) - optional)
     if unknown:
         raise ValueError(f"{type(model).__name__} has no attributes {', '.join(unknown)}")
     if missing:
@@ -194,9 +201,8 @@ def _check_net(model):
     arrays = [*zip(model.coefs_, pairwise(sizes), strict=True)]
     arrays += [(intercept, (len(intercept),)) for intercept in model.intercepts_]
     _check_arrays(arrays, model.coefs_[0].dtype)
-    _check_arrays([(model.classes_, (sizes[-1],))], model.classes_.dtype, "biufUO")
-    if not np.array_equal(np.unique(model.classes_), model.classes_):
-        raise ValueError("the classes are not sorted, or one of them stands twice")
+    check = _check_classes if isinstance(model, DBNClassifier) else _check_targets
+    check(model, sizes[-1])
     for rbm, shape in zip(model.rbms_, pairwise(sizes), strict=False):
         if rbm.components_.shape[::-1] != shape:
             raise ValueError("a machine does not fit the layer that it is below")
@@ -206,6 +212,26 @@ def _check_net(model):
         RBMTransformer(hidden_units=units)._check_parameters()
     _check_columns(model, sizes[0])
     _check_rest(model, sizes[0])
+    model._restored()  # raises when partial_fit could not go on
+
+
+def _check_classes(model, n_outputs):
+    """Raise when a classifier would fail in use."""
+    _check_arrays([(model.classes_, (n_outputs,))], model.classes_.dtype, "biufUO")
+    if not np.array_equal(np.unique(model.classes_), model.classes_):
+        raise ValueError("the classes are not sorted, or one of them stands twice")
+    if model._head not in ("softmax", "logistic"):
+        raise ValueError(f"{model._head!r} is no head of a classifier")
+
+
+def _check_targets(model, n_outputs):
+    """Raise when a regressor would fail in use."""
+    arrays = [(model.target_offset_, (n_outputs,)), (model.target_scale_, (n_outputs,))]
+    _check_arrays(arrays, np.dtype(float))
+    if not (model.target_scale_ > 0.0).all():
+        raise ValueError("a target has no scale")
+    if model._head not in ("linear", "absolute", "poisson"):
+        raise ValueError(f"{model._head!r} is no head of a regressor")
 
 
 def _check_columns(model, n_features):

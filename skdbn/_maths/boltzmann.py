@@ -245,7 +245,7 @@ def _log_density(rbm, i, v, off):
     return log_mass(v) - total
 
 
-def reconstruction_error(rbm, v, h=None):
+def reconstruction_error(rbm, v, h=None, weights=None):
     """Return the mean squared difference between data and their reconstruction.
 
     Parameters
@@ -256,6 +256,8 @@ def reconstruction_error(rbm, v, h=None):
         Visible states.
     h : ndarray of shape (n_rows, n_hidden), optional
         Expected hidden states given v, where they are known.
+    weights : ndarray of shape (n_rows,), optional
+        Weights of the rows.
 
     Returns
     -------
@@ -264,5 +266,8 @@ def reconstruction_error(rbm, v, h=None):
     """
     difference = visible_mean(rbm, hidden_mean(rbm, v) if h is None else h)
     difference -= v
+    if weights is not None:
+        rows = (difference * difference).mean(axis=1)
+        return float(rbm.engine.xp.average(rows, weights=weights))
     difference = difference.ravel()
     return float(difference @ difference) / difference.size

@@ -24,6 +24,9 @@ class Phases(NamedTuple):
         Expected hidden states given `visible`.
     weights : ndarray of shape (n_positive + n_negative,)
         Weight of each row in the gradient: its phase is averaged, the data count negative.
+    row_weights : ndarray of shape (n_positive + n_negative,) or None
+        Further factors of these weights, whose mean over all data is 1. Those of the data come
+        with them.
     v_pos, v_neg, h_pos, h_neg : ndarray
         The rows of `visible` and `hidden` that belong to the data and to the model.
     """
@@ -31,13 +34,14 @@ class Phases(NamedTuple):
     visible: object
     hidden: object
     weights: object
+    row_weights: object
     v_pos: object
     v_neg: object
     h_pos: object
     h_neg: object
 
 
-def reserve_phases(rbm, n_positive, n_negative):
+def reserve_phases(rbm, n_positive, n_negative, has_row_weights=False):
     """Return memory for both phases.
 
     Parameters
@@ -46,6 +50,8 @@ def reserve_phases(rbm, n_positive, n_negative):
         The machine.
     n_positive, n_negative : int
         Rows of data and of chains.
+    has_row_weights : bool, default=False
+        Whether rows of data have weights of their own.
 
     Returns
     -------
@@ -58,14 +64,17 @@ def reserve_phases(rbm, n_positive, n_negative):
     weights = rbm.engine.zeros(n_rows)
     weights[:n] = -1.0 / n_positive
     weights[n:] = 1.0 / n_negative
-    return Phases(visible, hidden, weights, visible[:n], visible[n:], hidden[:n], hidden[n:])
+    row_weights = 0.0 * weights + 1.0 if has_row_weights else None
+    phases = visible[:n], visible[n:], hidden[:n], hidden[n:]
+    return Phases(visible, hidden, weights, row_weights, *phases)
 
 
 def contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
     """Start the negative phase at the data: CD-k.
 
     The hidden states are drawn, the reconstruction and the last hidden layer stay
-    probabilities; between, in longer chains, the visible states are drawn too.
+    probabilities; between, in longer chains, the visible states are drawn too. Each chain counts
+    as much as the row that it starts at.
 
     Parameters
     ----------
@@ -88,7 +97,9 @@ def contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
     Hinton (2002), "Training products of experts by minimizing contrastive divergence";
     Hinton (2010), "A practical guide to training restricted Boltzmann machines".
     """
-    _, _, _, v_pos, v_neg, h_pos, h_neg = phases
+    _, _, _, row_weights, v_pos, v_neg, h_pos, h_neg = phases
+    if row_weights is not None:
+        row_weights[len(v_pos) :] = row_weights[: len(v_pos)]
     h = hidden_mean(rbm, v_pos, out=h_pos)
     for step in range(n_gibbs_steps):
         if step > 0:
@@ -124,7 +135,7 @@ def persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
     Tieleman (2008), "Training restricted Boltzmann machines using approximations to the
     likelihood gradient".
     """
-    visible, hidden, _, _, v_neg, _, h_neg = phases
+    visible, hidden, _, _, _, v_neg, _, h_neg = phases
     for step in range(n_gibbs_steps):
         if step > 0:
             h = hidden_mean(rbm, v_neg, out=h_neg)
@@ -157,12 +168,16 @@ def likelihood_gradient(rbm, phases, out, scale=1.0):
         Gradients of shapes (n_visible, n_hidden), (n_visible,) and (n_hidden,) for the
         weights, the visible and the hidden intercepts.
     """
-    engine, (visible, hidden, weights, v_pos, v_neg, h_pos, h_neg) = rbm.engine, phases
+    engine, (visible, hidden, weights, row_weights, v_pos, v_neg, h_pos, h_neg) = rbm.engine, phases
     weights = scale * weights
+    if row_weights is not None:
+        weights *= row_weights
     intercept_visible = engine.matmul(weights, visible, out=out[1])
     intercept_hidden = engine.matmul(weights, hidden, out=out[2])
     h_pos *= -scale / len(v_pos)
     h_neg *= scale / len(v_neg)
+    if row_weights is not None:
+        hidden *= row_weights[:, None]
     return [engine.matmul(visible.T, hidden, out=out[0]), intercept_visible, intercept_hidden]
 
 

@@ -1,7 +1,7 @@
-"""A feed-forward network with a softmax layer as plain functions of arrays.
+"""A feed-forward network with a head as plain functions of arrays.
 
-The rule: a network of one layer is a network, so the softmax phase trains the top layer alone
-with the same functions that train all of it.
+The rule: a network of one layer is a network, so the top layer is trained alone with the same
+functions that train all of it.
 """
 
 from typing import NamedTuple
@@ -18,6 +18,8 @@ class Network(NamedTuple):
         Intercepts.
     hidden_units : list of units
         One for each hidden layer: one fewer than weights.
+    head : head
+        Member of `skdbn._maths.heads.HEADS`.
     engine : engine
         Member of `skdbn._maths.engines.ENGINES`.
     """
@@ -25,6 +27,7 @@ class Network(NamedTuple):
     weights: object
     intercepts: object
     hidden_units: object
+    head: object
     engine: object
 
     @property
@@ -64,8 +67,8 @@ def hidden_layers(network, x, out=None):
     return x
 
 
-def forward(network, x, out=None):
-    """Return the probabilities of the classes.
+def scores(network, x, out=None):
+    """Return the scores that the head turns into outputs.
 
     Parameters
     ----------
@@ -73,21 +76,40 @@ def forward(network, x, out=None):
         The network.
     x : ndarray of shape (n_rows, n_in)
         Inputs.
-    out : ndarray of shape (n_rows, n_classes), optional
+    out : ndarray of shape (n_rows, n_outputs), optional
         Where the result goes.
 
     Returns
     -------
-    ndarray of shape (n_rows, n_classes)
-        Rows that sum to 1.
+    ndarray of shape (n_rows, n_outputs)
+        Scores.
     """
-    engine = network.engine
-    x = hidden_layers(network, x)
-    return engine.softmax(engine.affine(x, network.weights[-1], network.intercepts[-1], out=out))
+    h = hidden_layers(network, x)
+    return network.engine.affine(h, network.weights[-1], network.intercepts[-1], out=out)
 
 
-def _forward_with_slopes(network, x, dropout, noise):
-    """Return the input of each layer with its slopes, perturbed, and the probabilities."""
+def forward(network, x, out=None):
+    """Return the outputs, such as the probabilities of the classes.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    x : ndarray of shape (n_rows, n_in)
+        Inputs.
+    out : ndarray of shape (n_rows, n_outputs), optional
+        Where the result goes.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs)
+        Outputs.
+    """
+    return network.head.output(scores(network, x, out=out))
+
+
+def _scores_with_slopes(network, x, dropout, noise):
+    """Return the input of each layer with its slopes, perturbed, and the scores."""
     engine = network.engine
     inputs, slopes = [x], []
     for i, units in enumerate(network.hidden_units):
@@ -100,9 +122,9 @@ def _forward_with_slopes(network, x, dropout, noise):
             slope *= factor
         inputs.append(h)
         slopes.append(slope)
-    scores = engine.buffer("scores", len(x), network.weights[-1].shape[1])
-    scores = engine.affine(inputs[-1], network.weights[-1], network.intercepts[-1], out=scores)
-    return inputs, slopes, engine.softmax(scores)
+    memory = engine.buffer("scores", len(x), network.weights[-1].shape[1])
+    top = engine.affine(inputs[-1], network.weights[-1], network.intercepts[-1], out=memory)
+    return inputs, slopes, top
 
 
 def _dropout_mask(engine, shape, rate):
@@ -119,12 +141,6 @@ def _factors(engine, shape, dropout, noise):
         yield engine.noise(1.0, noise, out=engine.buffer(("noise", shape[1]), *shape))
 
 
-def _cross_entropy(engine, probabilities, target):
-    """Return the mean of ``-log p(label)``; a probability that underflowed counts as tiny."""
-    p = (probabilities * target).sum(axis=1) + engine.tiny
-    return -float(engine.xp.log(p).mean())
-
-
 def _through_layer(network, i, delta, slope):
     """Return the gradient of the scores below a layer, given that of its own scores."""
     below = network.engine.buffer(("delta", i), len(delta), len(network.weights[i]))
@@ -133,8 +149,8 @@ def _through_layer(network, i, delta, slope):
     return below
 
 
-def adversarial_direction(network, x, labels):
-    """Return the directions in which the cross-entropy of each row grows the most.
+def adversarial_direction(network, x, y):
+    """Return the directions in which the loss of each row grows the most.
 
     Parameters
     ----------
@@ -142,8 +158,8 @@ def adversarial_direction(network, x, labels):
         The network.
     x : ndarray of shape (n_rows, n_in)
         Inputs.
-    labels : ndarray of int of shape (n_rows,)
-        Index of each row's class.
+    y : ndarray of length n_rows
+        What belongs to the rows, as the head reads it.
 
     Returns
     -------
@@ -156,25 +172,22 @@ def adversarial_direction(network, x, labels):
     Miyato et al. (2016), "Distributional smoothing with virtual adversarial training", for the
     Euclidean length.
     """
-    engine = network.engine
-    _, slopes, delta = _forward_with_slopes(network, x, 0.0, 0.0)
-    # The gradient of the label's score, p - 1, as minus the sum of the others: of a row that is
-    # nearly certain p - 1 would keep no digit, and the direction counts, however small it is.
-    target = engine.one_hot(labels, delta.shape[1])
-    delta -= target * delta
-    delta -= target * delta.sum(axis=1, keepdims=True)
+    engine, head = network.engine, network.head
+    _, slopes, top = _scores_with_slopes(network, x, 0.0, 0.0)
+    delta = head.exact_delta(top, head.target(y, top.shape[1]))
     for i in reversed(range(1, len(network.weights))):
         delta = _through_layer(network, i, delta, slopes[i - 1])
     memory = engine.buffer("direction", *x.shape)
     return engine.unit_rows(engine.matmul(delta, network.weights[0].T, out=memory))
 
 
-def cross_entropy_gradient(
+def loss_gradient(
     network,
     x,
-    labels,
+    y,
     out,
     scale=1.0,
+    weights=None,
     dropout=0.0,
     input_dropout=0.0,
     noise=0.0,
@@ -182,7 +195,7 @@ def cross_entropy_gradient(
     adversarial=0.0,
     label_smoothing=0.0,
 ):
-    """Return the mean cross-entropy of a minibatch and its gradients, by backpropagation.
+    """Return the mean loss of a minibatch and its gradients, by backpropagation.
 
     Parameters
     ----------
@@ -190,12 +203,15 @@ def cross_entropy_gradient(
         The network.
     x : ndarray of shape (n_rows, n_in)
         Inputs, overwritten when they are perturbed.
-    labels : ndarray of int of shape (n_rows,)
-        Index of each row's class.
+    y : ndarray of length n_rows
+        What belongs to the rows, as the head reads it.
     out : sequence of ndarray
         Where the gradients go: those of all weights, then those of all intercepts.
     scale : float, default=1.0
         Factor of the gradients, which costs nothing here.
+    weights : ndarray of shape (n_rows,), optional
+        Factors of the losses of the rows. Their mean over all rows that are trained on, not over
+        those of a minibatch, is 1: a row counts the same whatever it is drawn with.
     dropout, input_dropout : float, default=0.0
         Probability that a hidden unit, or an input, is silenced.
     noise : float, default=0.0
@@ -212,7 +228,7 @@ def cross_entropy_gradient(
     Returns
     -------
     loss : float
-        Mean of ``-log p(label)``, in nats, of labels that are not smoothed.
+        Mean of the losses, those of labels that are not smoothed.
     gradients : list of ndarray
         Gradients of the weights, then of the intercepts, times `scale`.
 
@@ -223,9 +239,9 @@ def cross_entropy_gradient(
     overfitting", section 10 for the noise that multiplies; Szegedy et al. (2016), "Rethinking
     the Inception architecture for computer vision", section 7 for label smoothing.
     """
-    engine, n_layers = network.engine, len(network.weights)
+    engine, head, n_layers = network.engine, network.head, len(network.weights)
     if adversarial > 0.0:
-        direction = adversarial_direction(network, x, labels)
+        direction = adversarial_direction(network, x, y)
         direction *= adversarial
         x += direction
     if input_dropout > 0.0:
@@ -233,18 +249,20 @@ def cross_entropy_gradient(
     if input_noise > 0.0:
         memory = engine.buffer(("noise", x.shape[1]), *x.shape)
         x += engine.noise(0.0, input_noise, out=memory)
-    inputs, slopes, delta = _forward_with_slopes(network, x, dropout, noise)
-    target = engine.one_hot(labels, delta.shape[1])
-    loss = _cross_entropy(engine, delta, target)
+    inputs, slopes, top = _scores_with_slopes(network, x, dropout, noise)
+    target = head.target(y, top.shape[1])
+    output, losses = head.outcome(top, target)
     if label_smoothing > 0.0:
-        target *= 1.0 - label_smoothing
-        target += label_smoothing / delta.shape[1]
-    delta -= target
+        target = head.smoothed(target, label_smoothing)
+    delta = head.delta(output, target)
     delta *= scale / len(x)
+    if weights is not None:
+        losses *= weights
+        delta *= weights[:, None]
     gradients = [None] * (2 * n_layers)
     for i in reversed(range(n_layers)):
         gradients[i] = engine.matmul(inputs[i].T, delta, out=out[i])
         gradients[n_layers + i] = engine.column_sums(delta, out=out[n_layers + i])
         if i > 0:
             delta = _through_layer(network, i, delta, slopes[i - 1])
-    return loss, gradients
+    return float(losses.mean()), gradients

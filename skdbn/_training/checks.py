@@ -35,19 +35,24 @@ def check_choice(value, name, choices):
         raise ValueError(f"{name} == {value!r}, must be one of: {allowed}.")
 
 
-def check_flag(value, name):
-    """Raise unless a parameter is True or False."""
+def check_flag(value, name, others=()):
+    """Raise unless a parameter is True or False; `others` are allowed, too, and were no match."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} == {value!r}, must be True or False.")
+        allowed = "".join(f" or {other!r}" for other in others)
+        raise TypeError(f"{name} == {value!r}, must be True or False{allowed}.")
 
 
-def check_schedule_of_passes(estimator):
-    """Check the parameters that every estimator has which is trained in passes."""
+def check_schedule_of_passes(estimator, may_watch=()):
+    """Check the parameters that every estimator has which is trained in passes.
+
+    `early_stopping` may also be one of the strings in `may_watch`.
+    """
     if isinstance(estimator.batch_size, str):
         check_choice(estimator.batch_size, "batch_size", ["auto"])
     else:
         check_integer(estimator.batch_size, "batch_size", 1)
-    check_flag(estimator.early_stopping, "early_stopping")
+    if not (isinstance(estimator.early_stopping, str) and estimator.early_stopping in may_watch):
+        check_flag(estimator.early_stopping, "early_stopping", may_watch)
     fraction = estimator.validation_fraction
     check_real(fraction, "validation_fraction", maximum=1.0, boundaries="neither")
     check_integer(estimator.n_iter_no_change, "n_iter_no_change", 1)
@@ -117,8 +122,32 @@ def _positions(X, test):
     return X.row[found], X.col[found]
 
 
+def check_weight(weight, n_samples, name="sample_weight"):
+    """Return the weights of rows as an array, or None; raise unless they are what is allowed."""
+    if weight is None:
+        return None
+    weight = np.asarray(weight, dtype=float)
+    if weight.ndim == 0:
+        weight = np.full(n_samples, float(weight))
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"{name} has shape {weight.shape}, must have one weight for each row of "
+            f"{name.replace('sample_weight', 'X')}: ({n_samples},)."
+        )
+    for is_wrong, what in ((~np.isfinite(weight), "not finite"), (weight < 0.0, "negative")):
+        if is_wrong.any():
+            row = int(np.argmax(is_wrong))
+            raise ValueError(
+                f"{name} is {what} in row {row} (counted from 0): {weight[row]}. Weights must be "
+                "finite numbers from 0 up; 0 leaves a row out."
+            )
+    if not weight.any():
+        raise ValueError(f"{name} is zero in every row: no row is left to learn from.")
+    return weight
+
+
 def check_labels(y, name="y"):
-    """Raise when a row has no label."""
+    """Raise when a row has no label or no target."""
     y = np.asarray(y)
     if y.ndim == 0 or y.size != len(y) or y.dtype.kind not in ("f", "O"):
         return
@@ -126,9 +155,9 @@ def check_labels(y, name="y"):
     rows = np.flatnonzero(missing)
     if len(rows):
         raise ValueError(
-            f"{name} has no label (NaN or None) in row {rows[0]} (counted from 0), the first of "
-            f"{len(rows)} of its {len(y)} rows. Drop these rows from {name.replace('y', 'X')} and "
-            f"{name}."
+            f"{name} has a missing value (NaN or None) in row {rows[0]} (counted from 0), the "
+            f"first of {len(rows)} of its {len(y)} rows. Drop these rows from "
+            f"{name.replace('y', 'X')} and {name}."
         )
 
 

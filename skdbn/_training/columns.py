@@ -108,47 +108,58 @@ def as_given(X, kind, support):
     return as_they_are(X, kind)
 
 
-def recognized(X, engine):
+def recognized(rows, engine):
     """Return the map that X asks for.
 
     Columns within [0, 1] have binary units and stay what they are, all others gaussian units. So
     have columns that fill less than a quarter of [0, 1], unless the data are all within it and
     others fill more, as in images.
     """
+    X = rows.X
     low, high = _ranges(X, engine)
     are_outside = (low < -RANGE_TOLERANCE) | (high > 1.0 + RANGE_TOLERANCE)
     are_squeezed = (high - low < SQUEEZED) & (low < high)
     fills_some = (high - low >= SQUEEZED).any()
     if are_outside.any() or (are_squeezed.any() and not fills_some):
-        return _standardized(X, engine, low, high, are_outside | are_squeezed)
+        return _standardized(rows, engine, low, high, are_outside | are_squeezed)
     return as_they_are(X, BINARY, PROBABILITIES)
 
 
-def standardized(X, engine):
+def standardized(rows, engine):
     """Return the map of all columns to mean 0 and standard deviation 1, for gaussian units."""
-    return _standardized(X, engine, *_ranges(X, engine), np.ones(X.shape[1], bool))
+    are_gaussian = np.ones(rows.X.shape[1], bool)
+    return _standardized(rows, engine, *_ranges(rows.X, engine), are_gaussian)
 
 
-def _standardized(X, engine, low, high, are_gaussian):
+def _standardized(rows, engine, low, high, are_gaussian):
     """Return the map of those columns that are to have gaussian units.
 
     Outliers do not count: values beyond the middle 90 % by more than its range are taken for that
     limit. Where the middle is one value, the others are what there is to learn, and count. So a
-    column has the same states, up to rounding, whatever it was shifted and scaled by.
+    column has the same states, up to rounding, whatever it was shifted and scaled by. A row counts
+    by its weight.
     """
+    X, weight = rows.X, rows.weight
     n_samples, n_features = X.shape
     n_sampled = min(n_samples, MOST_SAMPLED, max(FEWEST_SAMPLED, N_VALUES // n_features))
     sample = np.sort(engine.permutation(n_samples)[:n_sampled])
     values = engine.rows(X, sample, engine.zeros(n_sampled, n_features))
-    first, last = np.quantile(values.astype(float), [TAIL, 1.0 - TAIL], axis=0)
+    weight_of_sample = np.ones(n_sampled) if weight is None else weight[sample].astype(float)
+    ends = [TAIL, 1.0 - TAIL]
+    first, last = np.quantile(
+        values.astype(float), ends, axis=0, weights=weight_of_sample, method="inverted_cdf"
+    )
     margin = np.where(last > first, last - first, np.inf)
     low, high = np.maximum(low, first - margin), np.minimum(high, last + margin)
     span = np.where(high > low, high - low, 1.0)
     sums, squares = np.zeros(n_features), np.zeros(n_features)
-    for rows in _in_blocks(X, engine):
-        shares = (np.clip(rows, low, high) - low) / span  # within [0, 1], where squares are safe
-        sums += shares.sum(axis=0)
-        squares += (shares * shares).sum(axis=0)
+    start = 0
+    for block in _in_blocks(X, engine):
+        shares = (np.clip(block, low, high) - low) / span  # within [0, 1], where squares are safe
+        weight_of_block = 1.0 if weight is None else weight[start : start + len(block), None]
+        sums += (weight_of_block * shares).sum(axis=0)
+        squares += (weight_of_block * shares * shares).sum(axis=0)
+        start += len(block)
     mean = sums / n_samples
     deviation = span * np.sqrt(np.maximum(squares / n_samples - mean * mean, 0.0))
     float_info = np.finfo(X.dtype)

@@ -115,16 +115,13 @@ def warn_of_growing_weights(largest_weights, where=""):
         )
 
 
-def warn_unless_converged(losses, labels):
+def warn_unless_converged(losses, guessing):
     """Warn when fine-tuning ended before the network had settled, or without learning.
 
-    `losses` are the mean cross-entropies of its passes, in nats, and `labels` the index of each
-    row's class. The measure is the loss of guessing by the shares of the classes. Means over the
-    last tenth of the passes and the tenth before are compared, in view of how much passes scatter.
+    `losses` are the mean losses of its passes, and `guessing` that of the best output that is the
+    same for all rows, which is the measure. Means over the last tenth of the passes and the tenth
+    before are compared, in view of how much passes scatter.
     """
-    shares = np.bincount(labels) / len(labels)
-    shares = shares[shares > 0]
-    guessing = -float(shares @ np.log(shares))
     n = max(1, len(losses) // 10)
     parts = np.reshape(losses[-2 * n :], (2, n))
     before, last = parts.mean(axis=1)

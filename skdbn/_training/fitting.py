@@ -273,12 +273,13 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
 
     _fitted = ()
 
-    def _validate(self, X, *y, dtype=FLOATS, reset=False, name="X"):
+    def _validate(self, X, *y, dtype=FLOATS, reset=False, name="X", **rules_of_targets):
         """Return X as a C-contiguous array or a CSR matrix of floats, and y where it is given.
 
         `name` is what the caller was given X as.
         """
         rules = {"accept_sparse": "csr", "dtype": dtype, "order": "C", "ensure_all_finite": False}
+        rules.update(rules_of_targets)
         for labels in y:
             check_labels(labels, name.replace("X", "y"))
         try:

@@ -1,6 +1,6 @@
 """Rows of data, and what belongs to each of them.
 
-The rule: rows travel as one. Nothing downstream takes X and y apart.
+The rule: rows travel as one. Nothing downstream takes X, y and weights apart.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 
-from skdbn._training.checks import check_finite
+from skdbn._training.checks import check_finite, check_weight
 from skdbn._training.threads import threads_for
 
 BLOCK_SIZE = 1024  # rows that inference works on at once, so that its extra memory is bounded
@@ -24,23 +24,46 @@ class Rows(NamedTuple):
         The rows.
     y : sequence of length n_samples or None
         What belongs to each of them.
+    weight : ndarray of shape (n_samples,) or None
+        How much each of them counts. None where all count the same.
     columns : Columns or None
         How their columns are mapped when they are read.
     """
 
     X: object
     y: object = None
+    weight: object = None
     columns: object = None
 
     def take(self, indices):
         """Return some of the rows."""
         y = None if self.y is None else _safe_indexing(self.y, indices)
-        return Rows(self.X[indices], y, self.columns)
+        return Rows(self.X[indices], y, self.weight_of(indices), self.columns)
+
+    def weight_of(self, indices):
+        """Return the weights of some of the rows, or None."""
+        return None if self.weight is None else self.weight[indices]
+
+    def weighted(self):
+        """Return the rows with weights of the type of X whose mean is 1, or without any."""
+        weight = self.weight
+        if weight is None or weight.min() == weight.max():
+            return self._replace(weight=None)
+        weight = weight / weight.max()  # the sum of huge weights would overflow
+        return self._replace(weight=(weight / weight.mean()).astype(self.X.dtype))
 
     def read(self, engine, indices, out):
         """Copy some of the rows, dense and mapped, into memory."""
         rows = engine.rows(self.X, indices, out)
         return rows if self.columns is None else self.columns.into_units(rows)
+
+
+def that_count(X, y=None, weight=None, name="sample_weight"):
+    """Return rows with their weights; those of weight 0 are left out."""
+    rows = Rows(X, y, check_weight(weight, X.shape[0], name))
+    if weight is None or rows.weight.all():
+        return rows
+    return rows.take(np.flatnonzero(rows.weight))
 
 
 def one_for_each_row(y, n_samples):
@@ -52,10 +75,13 @@ def one_for_each_row(y, n_samples):
 def hold_out(estimator, rows, held_out, seed, labels=None):
     """Return the rows to train on and those to watch, or None where none are watched.
 
-    Early stopping takes them from the rows when none are given; of each class its share.
+    Early stopping takes them from the rows when none are given; of each class its share. The mean
+    of the weights is 1 then, in both.
     """
-    if held_out is not None or not estimator.early_stopping:
-        return rows, held_out
+    if held_out is not None:
+        return rows.weighted(), held_out.weighted()
+    if not estimator.early_stopping:
+        return rows.weighted(), None
     n_samples, fraction = rows.X.shape[0], estimator.validation_fraction
     try:
         kept, held = train_test_split(
@@ -63,11 +89,11 @@ def hold_out(estimator, rows, held_out, seed, labels=None):
         )
     except ValueError as error:
         raise ValueError(
-            f"early_stopping == True and validation_fraction == {fraction} cannot hold out some "
-            f"of {n_samples} rows: {error} Give more rows, change validation_fraction, pass fit "
-            "the held-out rows as X_val, or set early_stopping=False."
+            f"early_stopping == {estimator.early_stopping!r} and validation_fraction == {fraction} "
+            f"cannot hold out some of {n_samples} rows: {error} Give more rows, change "
+            "validation_fraction, pass fit the held-out rows as X_val, or set early_stopping=False."
         ) from error
-    return rows.take(kept), rows.take(held)
+    return rows.take(kept).weighted(), rows.take(held).weighted()
 
 
 def blocks(n_samples, size=BLOCK_SIZE):

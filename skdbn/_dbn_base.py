@@ -1,0 +1,413 @@
+"""What the estimators of deep belief nets have in common.
+
+The rule: a subclass has the parameters, what it reads its targets as, and what it predicts.
+"""
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skdbn._dbn import (
+    PERTURBATIONS,
+    check_that_it_can_go_on,
+    finetuning,
+    finetuning_of_a_part,
+    network_of,
+    passes_of_finetuning,
+    pretrain,
+    random_start,
+    top_training,
+)
+from skdbn._layers import (
+    check_fit_together,
+    finetuned_machines,
+    is_frozen,
+    machines_of_layers,
+    sizes_of_layers,
+    with_parameters,
+)
+from skdbn._maths.engines import ENGINES
+from skdbn._maths.heads import HEADS
+from skdbn._maths.network import forward, hidden_layers
+from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
+from skdbn._training.callbacks import with_callbacks
+from skdbn._training.checks import (
+    FLOATS,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_real,
+    check_schedule_of_passes,
+    whole_number,
+)
+from skdbn._training.columns import (
+    COLUMN_ATTRIBUTES,
+    map_of,
+    warn_of_few_rows,
+    warn_of_other_scale,
+)
+from skdbn._training.diagnosis import warn_unless_converged
+from skdbn._training.fitting import Run, TrainedEstimator
+from skdbn._training.loop import fitted_attributes
+from skdbn._training.rows import Rows, hold_out, in_blocks, that_count
+
+OF_HELD_OUT_ROWS = (
+    "validation_scores_",
+    "validation_loss_curve_",
+    "best_validation_score_",
+    "best_validation_loss_",
+)
+
+
+def _is_pretrained(net):
+    """Raise unless a net pretrains its layers."""
+    if not net.pretrain:
+        raise AttributeError(
+            f"This {type(net).__name__} has pretrain=False: layers that are not pretrained have no "
+            "way back."
+        )
+    return True
+
+
+class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
+    """A deep belief net, fine-tuned for what its head predicts.
+
+    A subclass has the parameters, and the members
+
+    * ``_top``: the name of the phase that trains the top layer;
+    * ``_watches``: what early stopping watches of the held-out rows, "score" or "loss", and
+      ``_may_watch``: what it can be told to;
+    * ``_check_head()``: checks of the parameters that it has alone;
+    * ``_rules_of_targets``: how scikit-learn is to validate them;
+    * ``_read_targets(rows, goes_on)``: fitted attributes of the head, the number of outputs, and a
+      function of rows and the name of their targets that encodes these;
+    * ``_targets_of(y)``: the way back from encoded targets.
+    """
+
+    def set_params(self, **params):
+        """Set parameters, also those of the template or the templates in `rbm`.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters. ``rbm__learning_rate`` and so on are those of a single template, which is
+            made where `rbm` is None; ``rbm__0__learning_rate`` is that of the first one in a list.
+
+        Returns
+        -------
+        DeepBeliefNet
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            When there is no such parameter, or it is the number of hidden units, which
+            `hidden_layer_sizes` gives.
+        """
+        of_templates = {name: params.pop(name) for name in [*params] if name.startswith("rbm__")}
+        super().set_params(**params)
+        if of_templates:
+            self.rbm = with_parameters(self.rbm, of_templates)
+        return self
+
+    # -- training
+
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Pretrain the layers, train the top layer, fine-tune the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            What is to be predicted: see the class.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, from 0 up, in all phases: a row of weight 2 counts like two
+            rows, one of weight 0 is left out.
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Held-out data that are watched, and with `early_stopping` end fine-tuning; without
+            `early_stopping` they change nothing.
+        y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_outputs), default=None
+            What is to be predicted of them.
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            How much each of them counts.
+
+        Returns
+        -------
+        DeepBeliefNet
+            The fitted estimator. After Ctrl-C it holds what was learned up to the last finished
+            pass.
+
+        Raises
+        ------
+        ValueError
+            When X, y, a weight or a parameter is not what is allowed.
+        DivergenceError
+            When a weight or intercept is not finite after a pass; the estimator is then as it
+            was before the call.
+
+        Warns
+        -----
+        DataRangeWarning
+            When the visible units of the template are "binary" and X has values outside [0, 1],
+            when many values of X_val are far from those of X, or many of X from those of the first
+            fit, or of a frozen machine, that this one goes on from.
+        HiddenUnitsWarning, GrowingWeightsWarning
+            When pretraining of a layer went wrong.
+        NotConvergedWarning
+            When the loss still changes much in the last pass of fine-tuning, or is that of
+            guessing.
+        InterruptedTrainingWarning
+            When training was interrupted from the keyboard.
+        """
+        with Run(self, goes_on=self.warm_start) as run:
+            self._fit(run, X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self
+
+    @with_callbacks
+    def _fit(self, run, X, y, sample_weight, X_val, y_val, sample_weight_val):
+        """Go through the phases: each layer, the top layer, all layers."""
+        templates, layers = self._begin(run)
+        rows, encode, start = self._read_rows(X, y, sample_weight, run.goes_on, templates)
+        held_out = self._read_held_out(X_val, y_val, sample_weight_val, rows.X.dtype, encode)
+        labels = rows.y if rows.y.ndim == 1 else None
+        rows, held_out = hold_out(self, rows, held_out, run.seeds["split"], labels)
+        run.start(self._before_training(run, templates, rows, held_out, start))
+        if run.goes_on or is_frozen(templates[0]):
+            warn_of_other_scale(self, rows.X)
+        rows = rows._replace(columns=map_of(self))
+        if held_out is not None:
+            held_out = held_out._replace(columns=map_of(self))
+            warn_of_other_scale(self, held_out.X, "X_val")
+        n_phases = self.pretrain * len(layers) + 2
+        with run.callbacks_told(rows, held_out, n_phases, lambda: self._targets_of(rows.y)):
+            self._train_below(run, templates, layers, rows, held_out)
+            n_passes = passes_of_finetuning(self, rows.X.shape[0])
+            stopped = run.go_through(
+                "finetune",
+                n_passes,
+                lambda: finetuning(self, rows, held_out, run.seeds["finetune"]),
+            )
+            if min(n_passes, len(self.loss_curve_)) > 1 and not stopped:
+                head = HEADS[self._head](ENGINES["numpy"](rows.X.dtype, 0))
+                guessing = head.loss_of_guessing(rows.y, rows.weight)
+                warn_unless_converged(self.loss_curve_[-n_passes:], guessing)
+
+    def _train_below(self, run, templates, layers, rows, held_out=None):
+        """Pretrain the layers and train the top one."""
+        if self.pretrain and not run.is_past(*layers):
+            pretrain(run, self, templates, rows, held_out)
+        run.go_through(
+            self._top,
+            getattr(self, f"{self._top}_iter"),
+            lambda: top_training(self, rows, run.seeds[self._top]),
+        )
+
+    def _go_on_with_part(self, X, y, sample_weight, **known):
+        """Make one pass of fine-tuning over some of the rows; pretrain on the first ones."""
+        with Run(self, goes_on=True) as run:
+            templates, layers = self._begin(run)
+            self._check_that_calls_are_left()
+            rows, _, start = self._read_rows(
+                X, y, sample_weight, run.goes_on, templates, is_part=True, **known
+            )
+            rows = rows.weighted()
+            run.start(self._before_training(run, templates, rows, None, start, is_part=True))
+            if run.goes_on or is_frozen(templates[0]):
+                warn_of_other_scale(self, rows.X)
+            else:
+                warn_of_few_rows(self, rows.X.shape[0])
+            rows = rows._replace(columns=map_of(self))
+            if not run.goes_on:
+                self._train_below(run, templates, layers, rows)
+            run.go_through(
+                "finetune", 1, lambda: finetuning_of_a_part(self, rows, run.seeds["finetune"])
+            )
+        return self
+
+    def _check_that_calls_are_left(self):
+        """Raise when the rate of partial_fit has fallen to 0."""
+        n_calls = (getattr(self, "_kept", None) or {"n_calls": 0})["n_calls"]
+        ends = self.finetune_iter != "auto" and self.learning_rate != "constant"
+        if ends and n_calls >= self.finetune_iter:
+            raise ValueError(
+                f"partial_fit was called {n_calls} times, and learning_rate == "
+                f"{self.learning_rate!r} has let the rate fall to 0 in finetune_iter == "
+                f"{self.finetune_iter} calls. Raise finetune_iter to the number of calls that you "
+                "plan, or set finetune_iter='auto', which keeps the rate."
+            )
+
+    _fitted = (
+        "rbms_",
+        "coefs_",
+        "intercepts_",
+        "loss_curve_",
+        *OF_HELD_OUT_ROWS,
+        "n_iter_",
+        "n_layers_",
+        *COLUMN_ATTRIBUTES,
+        "_hidden_units",
+        "_head",
+        "_kept",  # what the next call of partial_fit goes on from, or None
+    )
+
+    def _begin(self, run):
+        """Check the parameters, draw the seeds; return templates and names of the layers."""
+        templates = self._check_parameters()
+        layers = [f"pretrain layer {i}" for i in range(1, len(templates) + 1)]
+        run.draw_seeds(*layers, "split", "start", self._top, "finetune")
+        return templates, layers
+
+    def _check_parameters(self):
+        """Check all parameters; return an unfitted machine for each layer."""
+        sizes = sizes_of_layers(self.hidden_layer_sizes)
+        check_flag(self.pretrain, "pretrain")
+        check_integer(getattr(self, f"{self._top}_iter"), f"{self._top}_iter", 0)
+        if isinstance(self.finetune_iter, str):
+            check_choice(self.finetune_iter, "finetune_iter", ["auto"])
+        else:
+            check_integer(self.finetune_iter, "finetune_iter", 0)
+        check_choice(self.solver, "solver", OPTIMIZERS)
+        if isinstance(self.learning_rate_init, str):
+            check_choice(self.learning_rate_init, "learning_rate_init", ["auto"])
+        else:
+            check_real(self.learning_rate_init, "learning_rate_init", boundaries="neither")
+        check_choice(self.learning_rate, "learning_rate", SCHEDULES)
+        check_real(self.alpha, "alpha")
+        for name, maximum in PERTURBATIONS.items():
+            if name == "noise" and isinstance(self.noise, str):
+                check_choice(self.noise, name, ["auto"])
+            elif hasattr(self, name):
+                check_real(getattr(self, name), name, maximum=maximum, boundaries="left")
+        self._check_head()
+        check_schedule_of_passes(self, self._may_watch)
+        return machines_of_layers(self.rbm, sizes)
+
+    def _read_rows(self, X, y, weight, goes_on, templates, **known):
+        """Return rows with encoded targets, what encodes them, and what training starts at."""
+        dtype = self.coefs_[0].dtype if goes_on else FLOATS
+        X, y = self._validate(X, y, dtype=dtype, reset=not goes_on, **self._rules_of_targets)
+        check_fit_together(templates, X.shape[1])
+        rows = that_count(X, y, weight)
+        attributes, n_outputs, encode = self._read_targets(rows, goes_on, **known)
+        return encode(rows, "y"), encode, (attributes, n_outputs)
+
+    def _read_held_out(self, X_val, y_val, weight, dtype, encode):
+        """Return the rows to watch that were given, or None."""
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val belong together: pass both or neither.")
+        if X_val is None:
+            return None
+        X_val, y_val = self._validate(
+            X_val, y_val, dtype=dtype, name="X_val", **self._rules_of_targets
+        )
+        return encode(that_count(X_val, y_val, weight, "sample_weight_val"), "y_val")
+
+    def _before_training(self, run, templates, rows, held_out, start, is_part=False):
+        """Return the fitted attributes before the first pass."""
+        attributes, n_outputs = start
+        kept = self._kept if run.goes_on and is_part else None
+        if not run.goes_on:
+            begun = random_start(templates, rows, n_outputs, run.seeds["start"])
+            return {**attributes, f"{self._top}_loss_curve_": [], **begun, "_kept": kept}
+        check_that_it_can_go_on(self, templates)
+        attributes = {**fitted_attributes(self), "_kept": kept}
+        if held_out is None:
+            attributes = {k: v for k, v in attributes.items() if k not in OF_HELD_OUT_ROWS}
+        return attributes
+
+    def _restored(self):
+        """Return what partial_fit goes on with: a file may hold what does not fit."""
+        if self._kept is None:
+            return None
+        for name in ("n_calls", "n_samples"):
+            whole_number(self._kept[name], 1)
+        row = np.zeros((1, self.n_features_in_), self.coefs_[0].dtype)
+        return finetuning_of_a_part(self, Rows(row), 0)
+
+    # -- inference
+
+    def _outputs(self, X):
+        """Return what the head makes of each row."""
+        return self._in_blocks(forward, X, len(self.intercepts_[-1]))
+
+    def _in_blocks(self, function, X, n_columns):
+        """Return a function of the network and each row of new data."""
+        rows = Rows(X, columns=map_of(self))
+        return in_blocks(function, network_of(self, ENGINES["numpy"](X.dtype, 0)), rows, n_columns)
+
+    def _read_new(self, X):
+        """Return new rows as they are computed with."""
+        check_is_fitted(self)
+        X = self._validate(X)
+        warn_of_other_scale(self, X)
+        return X
+
+    def transform(self, X):
+        """Return the top hidden layer of the fine-tuned network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_top)
+            Expected values of the top hidden units.
+        """
+        return self._in_blocks(hidden_layers, self._read_new(X), self._n_features_out)
+
+    @available_if(_is_pretrained)
+    def inverse_transform(self, X):
+        """Return what values of the top hidden layer stand for in the data.
+
+        The way down is that of the machines, as pretraining left them: fine-tuning trains the way
+        up alone. So the longer it was, the less the result of `transform` is what the machines
+        know; `skdbn.inspection.reconstruct` goes up and down through the machines.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_top)
+            Values of the top hidden units, as `transform` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Expected values of the data.
+
+        Raises
+        ------
+        ValueError
+            When the layers were not pretrained, or X has another number of columns.
+        """
+        check_is_fitted(self)
+        self._check_that_it_has_machines()
+        for machine in reversed(self.rbms_):
+            X = machine.inverse_transform(X)
+        return X
+
+    def _finetuned_machines(self):
+        """Return the machines with the weights that fine-tuning left."""
+        self._check_that_it_has_machines()
+        return finetuned_machines(self.rbms_, self.coefs_, self.intercepts_)
+
+    def _check_that_it_has_machines(self):
+        """Raise unless every hidden layer was pretrained."""
+        n_layers = len(self.coefs_) - 1
+        if len(self.rbms_) < n_layers:
+            raise ValueError(
+                f"{len(self.rbms_)} of the {n_layers} hidden layers were pretrained, and a layer "
+                "without a machine has no way back. Set pretrain=True and call fit."
+            )
+
+    @property
+    def _n_features_out(self):
+        """Number of columns of `transform`, by the name that scikit-learn asks for."""
+        return len(self.intercepts_[-2])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,345 @@
+"""The deep belief net as a scikit-learn regressor."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from skdbn._dbn_base import DeepBeliefNet
+from skdbn._training.checks import check_choice
+
+HEADS_OF_LOSSES = {"squared_error": "linear", "absolute_error": "absolute", "poisson": "poisson"}
+
+
+class DBNRegressor(RegressorMixin, DeepBeliefNet):
+    """Deep belief net: pretrained layer by layer, fine-tuned as a regressor.
+
+    `fit` has three phases. Each hidden layer is trained as a restricted Boltzmann machine on
+    the hidden probabilities of the one below; a linear layer is trained on top while the layers
+    below are frozen; then backpropagation trains all layers.
+
+    The columns of the data may be probabilities, zeros and ones, or measurements of any scale, side
+    by side, and there may be one target or several, of any scale. No scaler is needed.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100, 100)
+        Number of units of each hidden layer, the first above the data.
+    loss : {"squared_error", "absolute_error", "poisson"}, default="squared_error"
+        What the net minimizes. "squared_error" predicts means; "absolute_error" medians, which
+        outliers among the targets hardly move; "poisson" the means of counts or other targets from
+        0 up, never less than 0.
+    rbm : RBMTransformer, sequence of RBMTransformer or FrozenEstimator, or None, default=None
+        Template of the machines, cloned for each layer, or one for each layer. Its parameters
+        can be searched as ``rbm__learning_rate`` and so on, in a list as
+        ``rbm__0__learning_rate``; the regressor sets `n_components`, `random_state`, and above the
+        first layer `visible_units`, which are what the hidden units below are. Callbacks belong on
+        the regressor, not here. None stands for ``RBMTransformer()``. A fitted machine in a
+        :class:`sklearn.frozen.FrozenEstimator` is used as it is: so the layers can be pretrained
+        on other data, as when only some rows have targets.
+    pretrain : bool, default=True
+        Whether to pretrain. False starts at Glorot's random weights: the control that shows
+        what pretraining is worth.
+    output_iter : int, default=10
+        Passes that train the top layer with the layers below frozen.
+    finetune_iter : int or "auto", default="auto"
+        Passes of backpropagation through all layers. "auto" is 10, or as many as make 3000
+        minibatches where those are more.
+    solver : {"adam", "sgd"}, default="adam"
+        Optimizer of the output and the fine-tuning phase; "sgd" has momentum 0.9.
+    learning_rate_init : float or "auto", default="auto"
+        Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows it is one over the
+        number of units of the widest layer, but within 2e-3 and 1e-2.
+    learning_rate : {"cosine", "constant"}, default="cosine"
+        How the step size goes on during fine-tuning: down to 0 along half a cosine, or not
+        at all. It is constant during the output phase.
+    alpha : float, default=0.0
+        L2 penalty: ``alpha / 2 * sum(W^2)`` is added to the mean loss.
+    dropout : float, default=0.0
+        Probability in [0, 1) that a hidden unit is silenced during fine-tuning.
+    input_dropout : float, default=0.0
+        Probability in [0, 1) that a feature is silenced during fine-tuning.
+    noise : float or "auto", default="auto"
+        Standard deviation of the nearly normal noise of mean 1 that each hidden activation is
+        multiplied by during fine-tuning ("Gaussian dropout"). "auto" is 0.3 for fewer than 10,000
+        rows, which a net learns by heart without it, and else 0.
+    input_noise : float, default=0.0
+        Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning,
+        where a feature is what the network sees.
+    adversarial : float, default=0.0
+        Length of the step, in the Euclidean norm of what the network sees, that moves each row to
+        where its loss grows the most before fine-tuning trains on it ("adversarial training").
+    batch_size : int or "auto", default="auto"
+        Rows in a minibatch of the output and the fine-tuning phase. "auto" makes a hundred
+        minibatches of a pass, of 2 to 100 rows.
+    early_stopping : bool, default=False
+        Whether to hold rows out and to end fine-tuning when their loss does not fall; the
+        weights of the best pass are kept.
+    validation_fraction : float, default=0.1
+        Share of the rows held out from all phases when `early_stopping` is set and `fit` is
+        given no `X_val`.
+    n_iter_no_change : int, default=10
+        Passes without a fall of the loss by `tol` after which early stopping stops.
+    tol : float, default=1e-4
+        Smallest fall of the loss that counts for early stopping.
+    warm_start : bool, default=False
+        Whether `fit` goes on where an earlier one ended, by Ctrl-C or by itself. Pretraining:
+        a machine makes the passes that it lacks of its template's `n_iter`, so that finished
+        ones stay as they are unless `n_iter` was raised; where a machine was trained further,
+        the network starts from the machines again. Top layer and fine-tuning:
+        `output_iter` and `finetune_iter` more passes.
+    random_state : int, RandomState instance or None, default=None
+        Seed of all phases.
+    verbose : int, default=0
+        Whether to print a line after each pass.
+
+    Attributes
+    ----------
+    target_offset_, target_scale_ : ndarray of shape (n_targets,)
+        Mean and standard deviation of each target, from the rows of `fit` or of the first
+        `partial_fit`: the net is trained on ``(y - target_offset_) / target_scale_``. With
+        "poisson" they are 0 and the mean.
+    visible_units_ : ndarray of str of shape (n_features,)
+        What each column is taken for, "binary" or "gaussian", with or without pretraining: see
+        `visible_units` of the template.
+    offset_, scale_ : ndarray of shape (n_features,)
+        Mean and standard deviation of each column with a gaussian unit, of values without
+        outliers; 0 and 1 for the others. The network sees ``(x - offset_) / scale_``; values of
+        gaussian units beyond 5, and beyond those that are no outliers, are cut off.
+    rbms_ : list of RBMTransformer
+        The machines as pretraining left them, with their reverse intercepts; empty without
+        pretraining.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer after fine-tuning, as in MLPClassifier.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Intercepts of each layer after fine-tuning.
+    output_loss_curve_ : list of float
+        Mean loss over each pass of the output phase. Losses are those of the targets in units of
+        `target_scale_`, summed over several targets: half the squared error, the absolute error,
+        or half the deviance.
+    loss_curve_ : list of float
+        Mean loss over each pass of fine-tuning, of the rows as they are trained on: with noise,
+        dropout and adversarial steps.
+    validation_loss_curve_ : list of float
+        Mean loss of the held-out rows after each pass of fine-tuning, when the last fit had any.
+        The machines in `rbms_` watch the same rows.
+    validation_scores_ : list of float
+        R^2 on the held-out rows after each of these passes.
+    best_validation_loss_ : float
+        The lowest loss of the held-out rows in the last fit, which with `early_stopping` is that of
+        the weights that were kept.
+    n_iter_ : int
+        Passes of fine-tuning made.
+    n_layers_ : int
+        Number of layers, the input and the top layer included.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during fit, when all are strings.
+
+    See Also
+    --------
+    DBNClassifier : The same for classes.
+    sklearn.neural_network.MLPRegressor : A network without pretraining.
+
+    Notes
+    -----
+    The computation happens in the type of X, float32 or float64; float32 is about twice as
+    fast. Beside X, `fit` holds the activations of two neighbouring layers at most; prediction
+    works in blocks of rows, and warns (`DataRangeWarning`) when many values are far from those of
+    the rows that were fitted.
+
+    The same `random_state` gives bit-identical parameters run after run on one machine with the
+    same number of threads. With another number of threads sums are rounded in another order, and
+    predictions agree to float tolerance. In long training such a difference can tip a state
+    that is drawn; the parameters then part in detail, as with another seed.
+
+    References
+    ----------
+    Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
+    Hinton and Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks".
+    Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
+    Goodfellow, Shlens and Szegedy (2015), "Explaining and harnessing adversarial examples".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skdbn import DBNRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> DBNRegressor(random_state=0).fit(X, y).predict(X[:3]).shape
+    (3,)
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100, 100),
+        *,
+        loss="squared_error",
+        rbm=None,
+        pretrain=True,
+        output_iter=10,
+        finetune_iter="auto",
+        solver="adam",
+        learning_rate_init="auto",
+        learning_rate="cosine",
+        alpha=0.0,
+        dropout=0.0,
+        input_dropout=0.0,
+        noise="auto",
+        input_noise=0.0,
+        adversarial=0.0,
+        batch_size="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.loss = loss
+        self.rbm = rbm
+        self.pretrain = pretrain
+        self.output_iter = output_iter
+        self.finetune_iter = finetune_iter
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.alpha = alpha
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.noise = noise
+        self.input_noise = input_noise
+        self.adversarial = adversarial
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- training
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Make one pass of fine-tuning over some of the rows.
+
+        The first call pretrains the layers and trains the top one on its rows, which should be many
+        and mixed, unless `pretrain` is False or the net is fitted; they say what the columns and
+        the targets stand for, too, and what the parameters that are "auto" become. Every call
+        fine-tunes, and goes on with the optimizer and the random numbers of the one before; the
+        step size follows `learning_rate` over `finetune_iter` calls, and stays where it is when
+        that is "auto".
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts beside the others of the call.
+
+        Returns
+        -------
+        DBNRegressor
+            The regressor itself.
+
+        Raises
+        ------
+        ValueError
+            When X, y or a parameter is not what is allowed, or the step size has fallen to 0.
+        DivergenceError
+            When a weight or intercept is not finite after the pass; the regressor is then as it
+            was before the call.
+
+        Warns
+        -----
+        DataRangeWarning
+            When the first X has too few rows to tell the scale of its columns, or many values of a
+            later one are far from those of the first.
+        InterruptedTrainingWarning
+            When training was interrupted from the keyboard.
+        """
+        return self._go_on_with_part(X, y, sample_weight)
+
+    _fitted = (*DeepBeliefNet._fitted, "target_offset_", "target_scale_", "output_loss_curve_")
+    _top, _watches, _may_watch = "output", "loss", ()
+    _rules_of_targets = {"multi_output": True, "y_numeric": True}
+
+    def _check_head(self):
+        """Check the loss."""
+        check_choice(self.loss, "loss", HEADS_OF_LOSSES)
+
+    def _read_targets(self, rows, goes_on, is_part=False):
+        """Return the scale of the targets, how many there are, and what encodes them."""
+        y, head = _as_columns(rows.y), HEADS_OF_LOSSES[self.loss]
+        if goes_on:
+            self._check_same(head, y.shape[1])
+            offset, scale = self.target_offset_, self.target_scale_
+        else:
+            offset, scale = _offset_and_scale(y, rows.weight, self.loss)
+
+        def encode(rows, name):
+            y = _as_columns(rows.y)
+            if y.shape[1] != len(offset):
+                raise ValueError(f"{name} has {y.shape[1]} targets, but y has {len(offset)}.")
+            if self.loss == "poisson" and y.min() < 0.0:
+                raise ValueError(
+                    f"{name} has the value {y.min():.6g}, but loss == 'poisson' is for targets "
+                    "from 0 up. Set loss='squared_error'."
+                )
+            return rows._replace(y=((y - offset) / scale).astype(rows.X.dtype))
+
+        attributes = {"target_offset_": offset, "target_scale_": scale, "_head": head}
+        return attributes, y.shape[1], encode
+
+    def _check_same(self, head, n_targets):
+        """Raise when a net that goes on was fitted to something else."""
+        if (head, n_targets) != (self._head, len(self.target_scale_)):
+            raise ValueError(
+                f"loss == {self.loss!r} with {n_targets} targets is not what the network was "
+                f"fitted to: it has {len(self.target_scale_)} and the head {self._head!r}. Set "
+                "warm_start=False to start anew."
+            )
+
+    def _targets_of(self, y):
+        """Return targets as `fit` was given them."""
+        y = y * self.target_scale_ + self.target_offset_
+        return y.ravel() if y.shape[1] == 1 else y
+
+    # -- inference
+
+    def predict(self, X):
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Targets in float64; a vector where there is one.
+        """
+        return self._targets_of(self._outputs(self._read_new(X)))
+
+
+def _as_columns(y):
+    """Return targets with a column for each."""
+    return y.astype(float).reshape(len(y), -1)
+
+
+def _offset_and_scale(y, weight, loss):
+    """Return what the targets are shifted and divided by before the net sees them."""
+    largest = np.maximum(abs(y).max(axis=0), np.finfo(float).tiny)
+    shares = y / largest  # within [-1, 1], where squares are safe
+    mean = np.average(shares, axis=0, weights=weight)
+    if loss == "poisson":
+        if not (mean > 0.0).all():
+            raise ValueError("y is 0 in every row: loss == 'poisson' needs a target above 0.")
+        return np.zeros(len(mean)), largest * mean
+    deviation = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weight))
+    varies = deviation > len(y) * np.finfo(float).eps
+    return largest * mean, largest * np.where(varies, deviation, 1.0)
