@@ -183,7 +183,7 @@ def passes_of_finetuning(net, n_samples):
         return net.finetune_iter
     batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
     n_minibatches = math.ceil(n_samples / batch_size)
-    return max(FEWEST_PASSES, math.ceil(FEWEST_STEPS / n_minibatches))
+    return max(FEWEST_PASSES, min(net._most_passes, math.ceil(FEWEST_STEPS / n_minibatches)))
 
 
 def finetuning(net, rows, held_out, seed):

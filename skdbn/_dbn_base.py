@@ -3,6 +3,8 @@
 The rule: a subclass has the parameters, what it reads its targets as, and what it predicts.
 """
 
+import math
+
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
@@ -84,6 +86,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
       function of rows and the name of their targets that encodes these;
     * ``_targets_of(y)``: the way back from encoded targets.
     """
+
+    _most_passes = math.inf  # of fine-tuning, where `finetune_iter` is "auto"
 
     def set_params(self, **params):
         """Set parameters, also those of the template or the templates in `rbm`.

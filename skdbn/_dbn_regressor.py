@@ -21,7 +21,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100, 100)
+    hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units of each hidden layer, the first above the data.
     loss : {"squared_error", "absolute_error", "poisson"}, default="squared_error"
         What the net minimizes. "squared_error" predicts means; "absolute_error" medians, which
@@ -42,7 +42,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         Passes that train the top layer with the layers below frozen.
     finetune_iter : int or "auto", default="auto"
         Passes of backpropagation through all layers. "auto" is 10, or as many as make 3000
-        minibatches where those are more.
+        minibatches where those are more, but 100 at most.
     solver : {"adam", "sgd"}, default="adam"
         Optimizer of the output and the fine-tuning phase; "sgd" has momentum 0.9.
     learning_rate_init : float or "auto", default="auto"
@@ -170,7 +170,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100, 100),
+        hidden_layer_sizes=(100,),
         *,
         loss="squared_error",
         rbm=None,
@@ -265,6 +265,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     _fitted = (*DeepBeliefNet._fitted, "target_offset_", "target_scale_", "output_loss_curve_")
     _top, _watches, _may_watch = "output", "loss", ()
+    _most_passes = 100  # of "auto": below 60 rows, 3000 minibatches learn noise by heart
     _rules_of_targets = {"multi_output": True, "y_numeric": True}
 
     def _check_head(self):

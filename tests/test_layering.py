@@ -54,6 +54,7 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_kept": "what the next part of the rows goes on from",
     "_head": "what a fitted network ends in",
     "_top": "the name of the phase that trains the top layer of a net",
+    "_most_passes": "passes of fine-tuning at most, where their number is found",
     "_watches": "what early stopping of a net watches",
     "_new_training": "a layer of a net trains as a machine does",
     "_stopped": "a machine that was stopped makes no further passes by itself",
