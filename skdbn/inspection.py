@@ -1,8 +1,10 @@
 """What a model has learned, in numbers.
 
 Every function takes a fitted `RBMTransformer`, a list of them from the data upwards, a Pipeline
-of them, or a `DBNClassifier`, whose machines `rbms_` are used. Layers count from 1, the machine
-next to the data.
+of them, or a `DBNClassifier` or `DBNRegressor`. Layers count from 1, the machine next to the data.
+
+Of a net its machines `rbms_` are used, as pretraining left them. `finetuned` returns them with the
+weights that fine-tuning left: pass its result to see what the network itself computes.
 
 In a Pipeline the steps in front of the first machine prepare the data: X is what goes into the
 Pipeline, and a reconstruction comes back out through their `inverse_transform`. Probes are in
@@ -15,6 +17,7 @@ draws them.
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
@@ -56,7 +59,7 @@ def machines(model):
 
     Parameters
     ----------
-    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
 
     Returns
@@ -84,6 +87,68 @@ def machines(model):
     return _split(model)[1]
 
 
+def finetuned(model):
+    """Return the machines of a net with the weights that fine-tuning left.
+
+    Every function here, and every Display of `skdbn.plotting`, takes the result as its model. The
+    way up is that of the network: the activations of the top layer are what `transform` of the net
+    returns. The way down uses the same weights, with the reverse intercepts as pretraining left
+    them, since the network has none.
+
+    Parameters
+    ----------
+    model : DBNClassifier, DBNRegressor or Pipeline
+        A fitted net that was pretrained, or a Pipeline with one.
+
+    Returns
+    -------
+    list of RBMTransformer or Pipeline
+        Copies of the machines, the one next to the data first; of a Pipeline, a Pipeline of its
+        other steps, with the machines in the place of the net.
+
+    Raises
+    ------
+    TypeError
+        When there is no net in the model.
+    ValueError
+        When a hidden layer of the net was not pretrained.
+
+    Examples
+    --------
+    >>> from skdbn import DBNClassifier
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import finetuned, hidden_activations
+    >>> X, _, y, _ = load_digits()
+    >>> net = DBNClassifier((20, 10), random_state=0).fit(X, y)
+    >>> bool(abs(hidden_activations(finetuned(net), X) - net.transform(X)).max() < 1e-5)
+    True
+    """
+    if hasattr(model, "_finetuned_machines"):
+        return _finetuned_machines_of(model)
+    steps, has_net = [], False
+    for name, step in getattr(model, "steps", []):
+        if hasattr(step, "_finetuned_machines"):
+            rbms, has_net = _finetuned_machines_of(step), True
+            steps += [(f"{name} layer {layer}", rbm) for layer, rbm in enumerate(rbms, 1)]
+        else:
+            steps.append((name, step))
+    if not has_net:
+        raise TypeError(
+            f"model == {model!r} has no net that was fine-tuned: pass a fitted DBNClassifier or "
+            "DBNRegressor, or a Pipeline with one."
+        )
+    return Pipeline(steps)
+
+
+def _finetuned_machines_of(net):
+    """Return the machines of a net with its weights, which cut nothing off above the first."""
+    check_is_fitted(net)
+    rbms = net._finetuned_machines()
+    for rbm in rbms[1:]:  # a frozen one had limits, which a network does not have between layers
+        rbm._limits = np.repeat([[-np.inf], [np.inf]], rbm.n_features_in_, axis=1)
+    return rbms
+
+
 def _split(model):
     """Return the steps in front of the machines, and the machines."""
     if hasattr(model, "steps"):
@@ -94,7 +159,8 @@ def _split(model):
     if first is None:
         raise TypeError(
             f"model == {model!r} has no restricted Boltzmann machine: pass a fitted "
-            "RBMTransformer, a list or a Pipeline of them, or a DBNClassifier with pretrain=True."
+            "RBMTransformer, a list or a Pipeline of them, or a DBNClassifier or DBNRegressor with "
+            "pretrain=True."
         )
     found = []
     for step in steps[first:]:
@@ -167,7 +233,7 @@ def machine_input(model, X):
 
     Parameters
     ----------
-    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Data; in a Pipeline what goes into it.
@@ -202,7 +268,7 @@ def reconstruct(model, X, n_layers=None):
 
     Parameters
     ----------
-    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Data.
@@ -256,7 +322,7 @@ def bias_probe(model):
 
     Parameters
     ----------
-    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
 
     Returns
@@ -291,7 +357,7 @@ def unit_probe(model, layer=1, subtract_bias=True):
 
     Parameters
     ----------
-    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
     layer : int, default=1
         Which layer, from 1 next to the data.
@@ -329,7 +395,7 @@ def hidden_activations(model, X, layer=None):
 
     Parameters
     ----------
-    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Data.
@@ -339,8 +405,8 @@ def hidden_activations(model, X, layer=None):
     Returns
     -------
     ndarray of shape (n_samples, n_units)
-        Means of the hidden units given the layer below, as pretraining left them: the
-        fine-tuned weights of a DBNClassifier are not used.
+        Means of the hidden units given the layer below. Those of a net are as pretraining left
+        them; of ``finetuned(net)`` they are what the network computes.
 
     Raises
     ------
@@ -367,7 +433,7 @@ def unit_statistics(model, X):
 
     Parameters
     ----------
-    model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Data.

@@ -196,7 +196,7 @@ class ReconstructionDisplay:
 
         Parameters
         ----------
-        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
@@ -296,7 +296,7 @@ class BiasProbeDisplay:
 
         Parameters
         ----------
-        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Data, as the first machine sees them, whose mean is drawn first.
@@ -416,7 +416,7 @@ class UnitProbeDisplay:
 
         Parameters
         ----------
-        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         layer : int, default=1
             Which layer, from 1 next to the data.
@@ -567,7 +567,7 @@ class SampleDisplay:
 
         Parameters
         ----------
-        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         n_samples : int, default=36
             Number of chains.
@@ -655,7 +655,7 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         ax : sequence of Axes, default=None
             Where to draw: one for each quantity; by default a new figure.
@@ -756,7 +756,7 @@ class ActivationDisplay:
 
         Parameters
         ----------
-        model : RBMTransformer, DBNClassifier, Pipeline, or sequence of RBMTransformer
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.

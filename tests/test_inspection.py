@@ -1,21 +1,26 @@
 """Numbers about models against the same numbers put together by hand."""
 
 import warnings
+from copy import copy
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
+from scipy.special import expit
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 from skdbn.datasets import load_digits
 from skdbn.inspection import (
     bias_probe,
+    finetuned,
     hidden_activations,
     machines,
     reconstruct,
@@ -33,6 +38,8 @@ LOWER = RBMTransformer(30, n_iter=5, random_state=0).fit(X)
 UPPER = RBMTransformer(20, n_iter=5, random_state=1).fit(LOWER.transform(X))
 NET = DBNClassifier((30, 20), rbm=RBMTransformer(n_iter=5), softmax_iter=1, finetune_iter=1)
 NET.fit(X, Y)
+REGRESSOR = DBNRegressor((30, 20), rbm=RBMTransformer(n_iter=5), output_iter=1, finetune_iter=1)
+REGRESSOR.fit(X, Y)
 PIPELINE = make_pipeline(
     RBMTransformer(30, n_iter=5, random_state=0), RBMTransformer(20, n_iter=5, random_state=1)
 ).fit(X)
@@ -41,7 +48,11 @@ MODELS = {
     "tuple": (LOWER, UPPER),
     "pipeline": PIPELINE,
     "classifier": NET,
+    "regressor": REGRESSOR,
     "pipeline with a classifier": make_pipeline(MinMaxScaler(), NET).fit(X, Y),
+    "fine-tuned classifier": finetuned(NET),
+    "fine-tuned regressor": finetuned(REGRESSOR),
+    "pipeline with a fine-tuned classifier": finetuned(make_pipeline(MinMaxScaler().fit(X), NET)),
 }
 
 
@@ -97,7 +108,7 @@ def test_reconstruction_through_one_layer_is_up_and_down():
 def test_reconstruction_goes_up_and_down_all_layers(model):
     lower, upper = machines(model)
     scaler = MinMaxScaler().fit(X)
-    scaled = model is MODELS["pipeline with a classifier"]
+    scaled = isinstance(model, Pipeline) and isinstance(model[0], MinMaxScaler)
     H = upper.transform(lower.transform(scaler.transform(X) if scaled else X))
     expected = lower.inverse_transform(upper.inverse_transform(H))
     if scaled:
@@ -162,6 +173,152 @@ def test_statistics_make_a_table(model):
     assert list(table["n_units"]) == [30, 20]
 
 
+# -- the fine-tuned net
+
+
+def activations_of_network(net, X, layer):
+    H = (X - net.offset_) / net.scale_
+    for coef, intercept in zip(net.coefs_[:layer], net.intercepts_[:layer], strict=True):
+        H = expit(H @ coef + intercept)
+    return H
+
+
+@pytest.mark.parametrize("net", [NET, REGRESSOR])
+def test_finetuned_machines_compute_what_the_network_computes(net):
+    model = finetuned(net)
+    for layer in (1, 2):
+        expected = activations_of_network(net, X, layer)
+        np.testing.assert_allclose(hidden_activations(model, X, layer), expected, atol=1e-6)
+        assert abs(hidden_activations(net, X, layer) - expected).max() > 1e-3
+    np.testing.assert_array_equal(hidden_activations(model, X), net.transform(X))
+
+
+def test_finetuned_machines_read_measurements_as_the_network_does():
+    data = 50.0 + 10.0 * np.random.default_rng(0).normal(size=(200, 5))
+    net = DBNRegressor((6, 4), rbm=RBMTransformer(n_iter=2), random_state=0)
+    net.fit(data, data.sum(axis=1))
+    np.testing.assert_allclose(hidden_activations(finetuned(net), data), net.transform(data))
+
+
+def test_finetuned_frozen_machines_cut_nothing_off_between_layers():
+    # After one pass hidden units hardly vary, and the machine above stands for that narrow range.
+    lower = RBMTransformer(30, n_iter=1, random_state=0).fit(X)
+    upper = RBMTransformer(20, visible_units="gaussian", n_iter=2, random_state=0)
+    frozen = [FrozenEstimator(lower), FrozenEstimator(upper.fit(lower.transform(X)))]
+    net = DBNClassifier((30, 20), rbm=frozen, finetune_iter=20, random_state=0).fit(X, Y)
+    H, limits = hidden_activations(finetuned(net), X, 1), upper._limits.copy()
+    assert (np.clip(H, *limits) != H).mean() > 0.1
+    np.testing.assert_allclose(hidden_activations(finetuned(net), X), net.transform(X), atol=1e-4)
+    np.testing.assert_array_equal(net.rbms_[1]._limits, limits)
+
+
+def test_finetuned_leaves_the_net_as_it_is():
+    before = [rbm.components_.copy() for rbm in NET.rbms_]
+    model = finetuned(NET)
+    for rbm, copied, expected in zip(NET.rbms_, model, before, strict=True):
+        assert rbm is not copied
+        np.testing.assert_array_equal(rbm.components_, expected)
+        np.testing.assert_array_equal(rbm.intercept_visible_, copied.intercept_visible_)
+
+
+def test_finetuned_pipeline_takes_what_goes_into_the_pipeline():
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=1, finetune_iter=1)
+    pipeline = make_pipeline(MinMaxScaler(), "passthrough", net).fit(16 * X, Y)
+    expected = pipeline.transform(16 * X)
+    np.testing.assert_allclose(hidden_activations(finetuned(pipeline), 16 * X), expected, atol=1e-6)
+    on_top = make_pipeline(*pipeline, LogisticRegression())
+    np.testing.assert_allclose(hidden_activations(finetuned(on_top), 16 * X), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (LOWER, TypeError, "no net that was fine-tuned: pass a fitted DBNClassifier"),
+        ([LOWER, UPPER], TypeError, "no net that was fine-tuned"),
+        (PIPELINE, TypeError, "no net that was fine-tuned"),
+        (DBNClassifier(), NotFittedError, "not fitted"),
+        (
+            DBNRegressor((5,), pretrain=False, output_iter=1, finetune_iter=1).fit(X, Y),
+            ValueError,
+            "0 of the 1 hidden layers were pretrained.* Set pretrain=True",
+        ),
+    ],
+)
+def test_what_has_no_finetuned_machines_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        finetuned(wrong)
+
+
+# -- nets as transformers
+
+
+NETS = [NET, REGRESSOR]
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_net_transforms_into_its_top_hidden_layer_by_name(net):
+    H = net.transform(X)
+    assert H.shape == (300, 20)
+    names = [f"{type(net).__name__.lower()}{i}" for i in range(20)]
+    assert list(net.get_feature_names_out()) == names
+    frame = clone(net).set_output(transform="pandas").fit(X, Y).transform(X)
+    assert list(frame.columns) == names
+    np.testing.assert_array_equal(copy(net).set_output(transform="pandas").transform(X), H)
+
+
+@pytest.mark.parametrize("net", [DBNClassifier(random_state=0), DBNRegressor(random_state=0)])
+def test_way_back_from_the_top_layer_comes_nearer_to_the_data_than_their_mean(net):
+    digits, digits_test, labels, _ = load_digits()
+    net.fit(digits, labels)
+    error = ((net.inverse_transform(net.transform(digits_test)) - digits_test) ** 2).mean()
+    of_the_mean = ((digits.mean(axis=0) - digits_test) ** 2).mean()
+    of_machines = ((reconstruct(net, digits_test) - digits_test) ** 2).mean()
+    assert of_machines < error < of_the_mean
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_way_back_goes_down_through_the_machines_as_pretraining_left_them(net):
+    H, (lower, upper) = net.transform(X), net.rbms_
+    expected = lower.inverse_transform(upper.inverse_transform(H))
+    np.testing.assert_array_equal(net.inverse_transform(H), expected)
+
+
+@pytest.mark.parametrize("estimator", [DBNClassifier, DBNRegressor])
+def test_net_without_pretraining_has_no_way_back(estimator):
+    net = estimator((5,), pretrain=False, finetune_iter=1).fit(X, Y)
+    assert net.transform(X).shape == (300, 5)
+    assert not hasattr(net, "inverse_transform")
+    assert not hasattr(make_pipeline(MinMaxScaler(), net), "inverse_transform")
+    with pytest.raises(AttributeError, match="has no attribute 'inverse_transform'") as caught:
+        net.inverse_transform(net.transform(X))
+    assert "layers that are not pretrained have no way back" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_way_back_of_a_pipeline_ends_in_the_scale_of_its_data(net):
+    pipeline = make_pipeline(MinMaxScaler(), clone(net)).fit(16 * X, Y)
+    scaler, net = pipeline
+    expected = scaler.inverse_transform(
+        net.inverse_transform(net.transform(scaler.transform(16 * X)))
+    )
+    back = pipeline.inverse_transform(pipeline.transform(16 * X))
+    np.testing.assert_array_equal(back, expected)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_global_pandas_output_does_not_disturb_the_way_back(net):
+    frame = pd.DataFrame(X, columns=[f"pixel {i}" for i in range(64)])
+    with config_context(transform_output="pandas"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        named = clone(net).set_params(random_state=0).fit(frame, Y)
+        H = named.transform(frame)
+        back = named.inverse_transform(H)
+    plain = clone(net).set_params(random_state=0).fit(X, Y)
+    assert isinstance(H, pd.DataFrame)
+    assert type(back) is np.ndarray
+    np.testing.assert_array_equal(back, plain.inverse_transform(plain.transform(X)))
+
+
 # -- types and containers
 
 
@@ -192,10 +349,16 @@ def test_feature_names_and_a_global_pandas_output_make_no_trouble():
         warnings.simplefilter("error")
         pipeline = make_pipeline(MinMaxScaler(), RBMTransformer(5, n_iter=1), LogisticRegression())
         pipeline.fit(frame, Y)
+        net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=1, finetune_iter=1)
+        net = finetuned(make_pipeline(MinMaxScaler(), net).fit(frame, Y))
         results = [
-            reconstruct(pipeline, frame),
-            hidden_activations(pipeline, frame),
-            unit_probe(pipeline),
+            result
+            for model in (pipeline, net)
+            for result in (
+                reconstruct(model, frame),
+                hidden_activations(model, frame),
+                unit_probe(model),
+            )
         ]
     assert all(type(result) is np.ndarray for result in results)
 

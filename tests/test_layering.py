@@ -61,6 +61,8 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_columns_of": "a net takes the columns of its data for what its first machine does",
     "_warn_of_outcome": "a net speaks of its machines as they do",
     "_hidden_mean": "what a layer passes on, whatever the output container",
+    "_finetuned_machines": "machines with the weights of a net are looked at as machines are",
+    "_limits": "a network cuts nothing off between its layers",
 }
 FOREIGN = {  # private names of other packages, that these rooms alone may use
     "_init_callback_context": "_training",
