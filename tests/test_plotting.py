@@ -10,9 +10,23 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdbn import DBNClassifier, NotConvergedWarning, RBMTransformer
+from skdbn import (
+    DBNClassifier,
+    DBNRegressor,
+    NotConvergedWarning,
+    RBMTransformer,
+    load_model,
+    save_model,
+)
 from skdbn.datasets import load_digits
-from skdbn.inspection import bias_probe, hidden_activations, machines, reconstruct, unit_probe
+from skdbn.inspection import (
+    bias_probe,
+    finetuned,
+    hidden_activations,
+    machines,
+    reconstruct,
+    unit_probe,
+)
 from skdbn.plotting import (
     ActivationDisplay,
     BiasProbeDisplay,
@@ -175,6 +189,100 @@ def test_loss_curves_show_every_phase():
         np.testing.assert_array_equal(line.get_xdata(), np.arange(1, len(curve) + 1))
 
 
+WATCHED = {"X_val": X[:50], "y_val": Y[:50]}
+QUICK = {"rbm": RBMTransformer(n_iter=5), "finetune_iter": 3, "random_state": 0}
+
+
+def assert_lines_are(lines, curves, labels=None):
+    for line, curve in zip(lines, curves, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), curve)
+    if labels is not None:
+        assert [line.get_label() for line in lines] == labels
+
+
+@pytest.mark.parametrize(
+    ("net", "top", "loss", "score"),
+    [
+        (DBNClassifier((6, 4), **QUICK), "softmax", "cross-entropy in nats", "accuracy"),
+        (DBNRegressor((6, 4), **QUICK), "output", "half the squared error", "R$^2$"),
+    ],
+)
+def test_curves_of_held_out_rows_lie_beside_those_of_training(net, top, loss, score):
+    display = LossCurveDisplay.from_estimator(net.fit(X, Y, **WATCHED))
+    assert [axis.get_title() for axis in display.axes_] == [
+        "pretrain: reconstruction error",
+        "pretrain: free energy gap in nats",
+        f"{top}: {loss}",
+        f"finetune: {loss}",
+        f"finetune: {score} of held-out rows",
+    ]
+    errors, gaps, of_top, losses, scores = (axis.get_lines() for axis in display.axes_)
+    rbms = net.rbms_
+    expected = [x.loss_curve_ for x in rbms] + [x.validation_loss_curve_ for x in rbms]
+    labels = ["layer 1, training", "layer 2, training", "layer 1, held out", "layer 2, held out"]
+    assert_lines_are(errors, expected, labels)
+    assert_lines_are(gaps, [x.free_energy_gap_curve_ for x in rbms], ["layer 1", "layer 2"])
+    assert_lines_are(of_top, [getattr(net, f"{top}_loss_curve_")])
+    assert_lines_are(
+        losses, [net.loss_curve_, net.validation_loss_curve_], ["training", "held out"]
+    )
+    assert_lines_are(scores, [net.validation_scores_])
+    assert [line.get_linestyle() for line in errors] == ["-", "-", "--", "--"]
+    assert errors[0].get_color() == errors[2].get_color() != errors[1].get_color()
+    assert scores[0].get_linestyle() == "--"
+    legends = [axis.get_legend() is not None for axis in display.axes_]
+    assert legends == [True, True, False, True, False]
+
+
+def test_curves_of_a_machine_have_its_held_out_rows():
+    rbm = RBMTransformer(5, n_iter=3, random_state=0).fit(X, X_val=X[:50])
+    errors, gap = LossCurveDisplay.from_estimator(rbm).axes_
+    expected = [rbm.loss_curve_, rbm.validation_loss_curve_]
+    assert_lines_are(errors.get_lines(), expected, ["training", "held out"])
+    assert_lines_are(gap.get_lines(), [rbm.free_energy_gap_curve_])
+
+
+def test_curves_of_rows_held_out_later_begin_with_their_pass():
+    net = DBNClassifier((5,), pretrain=False, softmax_iter=0, finetune_iter=2, warm_start=True)
+    net.fit(X, Y).fit(X, Y, **WATCHED)
+    _, line = LossCurveDisplay.from_estimator(net).axes_[0].get_lines()
+    np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3, 4])
+    expected = [np.nan, np.nan, *net.validation_loss_curve_]
+    np.testing.assert_array_equal(line.get_ydata(), expected)
+
+
+@pytest.mark.parametrize(
+    ("net", "title"),
+    [
+        (DBNRegressor(loss="absolute_error"), "finetune: absolute error"),
+        (DBNRegressor(loss="poisson"), "finetune: half the deviance"),
+    ],
+)
+def test_losses_are_named(net, title):
+    net.set_params(hidden_layer_sizes=(5,), pretrain=False, output_iter=0, finetune_iter=1)
+    display = LossCurveDisplay.from_estimator(net.fit(X, Y))
+    assert [axis.get_title() for axis in display.axes_] == [title]
+
+
+def test_losses_of_several_labels_are_named():
+    net = DBNClassifier((5,), pretrain=False, softmax_iter=0, finetune_iter=1)
+    net.fit(X, np.column_stack([Y > 4, Y % 2]).astype(int))
+    (axis,) = LossCurveDisplay.from_estimator(net).axes_
+    assert axis.get_title() == "finetune: cross-entropy in nats"
+
+
+def test_curves_of_a_loaded_model_are_drawn(tmp_path):
+    net = DBNClassifier((6, 4), **QUICK).fit(X, Y, **WATCHED)
+    save_model(net, tmp_path / "net.npz")
+    display = LossCurveDisplay.from_estimator(load_model(tmp_path / "net.npz"))
+    assert_lines_are(display.axes_[-1].get_lines(), [net.validation_scores_])
+
+
+def test_machine_without_a_pass_has_no_curves():
+    with pytest.raises(ValueError, match="no curves to draw"):
+        LossCurveDisplay.from_estimator(RBMTransformer(5, n_iter=0).fit(X))
+
+
 def test_loss_curves_of_a_machine_and_of_a_network_without_machines():
     assert len(LossCurveDisplay.from_estimator(RBM).axes_) == 1
     control = DBNClassifier((5,), pretrain=False, softmax_iter=0, finetune_iter=2).fit(X, Y)
@@ -240,14 +348,18 @@ def test_other_data_are_a_heat_map():
 # -- where it is drawn
 
 
-DISPLAYS = {
-    "reconstruction": lambda **ax: ReconstructionDisplay.from_estimator(NET, X, **ax),
-    "bias": lambda **ax: BiasProbeDisplay.from_estimator(NET, X, **ax),
-    "units": lambda **ax: UnitProbeDisplay.from_estimator(NET, **ax),
-    "samples": lambda **ax: SampleDisplay.from_estimator(NET, n_gibbs_steps=1, **ax),
-    "loss": lambda **ax: LossCurveDisplay.from_estimator(NET, **ax),
-    "activations": lambda **ax: ActivationDisplay.from_estimator(NET, X, **ax),
-}
+def displays_of(model, data):
+    return {
+        "reconstruction": lambda **ax: ReconstructionDisplay.from_estimator(model, data, **ax),
+        "bias": lambda **ax: BiasProbeDisplay.from_estimator(model, data, **ax),
+        "units": lambda **ax: UnitProbeDisplay.from_estimator(model, **ax),
+        "samples": lambda **ax: SampleDisplay.from_estimator(model, n_gibbs_steps=1, **ax),
+        "loss": lambda **ax: LossCurveDisplay.from_estimator(model, **ax),
+        "activations": lambda **ax: ActivationDisplay.from_estimator(model, data, **ax),
+    }
+
+
+DISPLAYS = displays_of(NET, X)
 
 
 @pytest.mark.parametrize("name", DISPLAYS)
@@ -286,3 +398,14 @@ def test_displays_take_what_goes_into_a_pipeline(scaler):
     else:
         with pytest.raises(TypeError, match="has no inverse_transform"):
             ReconstructionDisplay.from_estimator(model, frame)
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+@pytest.mark.parametrize("estimator", [DBNClassifier, DBNRegressor])
+def test_displays_take_finetuned_nets_and_pipelines(estimator, name):
+    pipeline = make_pipeline(MinMaxScaler(), estimator((6, 4), **QUICK)).fit(16 * X, Y)
+    display = displays_of(finetuned(pipeline), 16 * X)[name]()
+    if name == "activations":
+        top = pipeline.transform(16 * X)
+        np.testing.assert_allclose(display.activations[-1], top, atol=1e-6)
+    assert displays_of(finetuned(pipeline[-1]), X)[name]().figure_ is not display.figure_
