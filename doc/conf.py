@@ -1,6 +1,17 @@
 """Sphinx configuration: builds offline, and every warning is an error."""
 
+from sphinx_gallery.sorting import FileNameSortKey
+
 import skdbn
+
+
+class NumberSortKey(FileNameSortKey):
+    """Sort examples by the number in their name: plot_10 comes after plot_9."""
+
+    def __call__(self, filename):
+        """Return the number of a file."""
+        return int(filename.split("_")[1])
+
 
 project = "skdbn"
 author = "the skdbn developers"
@@ -32,7 +43,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
     "capture_repr": ("_repr_html_",),
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": NumberSortKey,
     "show_memory": False,
     "download_all_examples": False,
     "remove_config_comments": True,
