@@ -66,4 +66,4 @@ plt.show()
 
 # %%
 # In the end all make the same number of errors. Pretraining shows at the beginning: after the first
-# call, the net that had it makes a quarter of the errors of the other one.
+# call, the net that had it makes less than a quarter of the errors of the other one.
