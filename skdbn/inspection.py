@@ -145,7 +145,8 @@ def _finetuned_machines_of(net):
     check_is_fitted(net)
     rbms = net._finetuned_machines()
     for rbm in rbms[1:]:  # a frozen one had limits, which a network does not have between layers
-        rbm._limits = np.repeat([[-np.inf], [np.inf]], rbm.n_features_in_, axis=1)
+        ends = np.array([[-np.inf], [np.inf]], rbm._limits.dtype)
+        rbm._limits = np.repeat(ends, rbm.n_features_in_, axis=1)
     return rbms
 
 

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
+from skdbn import DBNClassifier, DBNRegressor, RBMTransformer, load_model, save_model
 from skdbn.datasets import load_digits
 from skdbn.inspection import (
     bias_probe,
@@ -200,7 +200,7 @@ def test_finetuned_machines_read_measurements_as_the_network_does():
     np.testing.assert_allclose(hidden_activations(finetuned(net), data), net.transform(data))
 
 
-def test_finetuned_frozen_machines_cut_nothing_off_between_layers():
+def test_finetuned_frozen_machines_cut_nothing_off_between_layers(tmp_path):
     # After one pass hidden units hardly vary, and the machine above stands for that narrow range.
     lower = RBMTransformer(30, n_iter=1, random_state=0).fit(X)
     upper = RBMTransformer(20, visible_units="gaussian", n_iter=2, random_state=0)
@@ -210,6 +210,9 @@ def test_finetuned_frozen_machines_cut_nothing_off_between_layers():
     assert (np.clip(H, *limits) != H).mean() > 0.1
     np.testing.assert_allclose(hidden_activations(finetuned(net), X), net.transform(X), atol=1e-4)
     np.testing.assert_array_equal(net.rbms_[1]._limits, limits)
+    save_model(finetuned(net)[1], tmp_path / "upper.npz")
+    loaded = load_model(tmp_path / "upper.npz").transform(H)
+    np.testing.assert_allclose(loaded, net.transform(X), atol=1e-4)
 
 
 def test_finetuned_leaves_the_net_as_it_is():
