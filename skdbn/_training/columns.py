@@ -18,6 +18,7 @@ RANGE_TOLERANCE = 0.01  # what scaling and resizing may miss [0, 1] by
 SQUEEZED = 0.25  # range below which values in [0, 1] may be measurements
 TAIL = 0.05  # share of the values at each end of a column that may be outliers
 FEWEST_SAMPLED, MOST_SAMPLED = 50, 1000  # rows whose quantiles are taken
+ROUNDING = 1e-6  # of the share of the rows at an end of a column, which weights add up to
 N_VALUES = 1_000_000  # that are looked at together
 LIMIT = 5.0  # standard deviations at which measurements are cut off
 SPAN = 10.0  # standard deviations that the values of a column may span, its rare ones included
@@ -145,7 +146,7 @@ def _standardized(rows, engine, low, high, are_gaussian):
     sample = np.sort(engine.permutation(n_samples)[:n_sampled])
     values = engine.rows(X, sample, engine.zeros(n_sampled, n_features))
     weight_of_sample = np.ones(n_sampled) if weight is None else weight[sample].astype(float)
-    ends = [TAIL, 1.0 - TAIL]
+    ends = [TAIL + ROUNDING, 1.0 - TAIL - ROUNDING]  # the same of -X, and of weights times 3
     first, last = np.quantile(
         values.astype(float), ends, axis=0, weights=weight_of_sample, method="inverted_cdf"
     )
