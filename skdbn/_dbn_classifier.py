@@ -306,20 +306,20 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         """Return what the labels are, how many outputs there are, and what encodes labels."""
         check_classification_targets(rows.y)
         if is_multilabel(rows.y):
-            return self._read_indicator(rows, goes_on, classes)
+            return self._read_indicator(rows, goes_on, is_part, classes)
         given = np.unique(_flat(rows.y) if classes is None else classes)
         if goes_on and is_part and classes is None and self._head == "softmax":
             given = self.classes_
+        self._check_same("softmax", given, goes_on)
         if len(given) < 2:
             raise ValueError(
                 f"y has one class, {given.tolist()[0]!r}; {type(self).__name__} needs at least "
                 "two classes."
             )
-        self._check_same("softmax", given, goes_on)
-        by_class = self._weights_of_classes(given, _flat(rows.y), rows.weight)
+        by_class = self._weights_of_classes(given, _flat(rows.y), rows.weighted().weight)
 
         def encode(rows, name):
-            y = _flat(rows.y)
+            y = _flat(rows.y, name)
             unknown = np.setdiff1d(y, given)
             if len(unknown):
                 raise ValueError(
@@ -336,7 +336,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
         return {"classes_": given, "_head": "softmax"}, len(given), encode
 
-    def _read_indicator(self, rows, goes_on, classes):
+    def _read_indicator(self, rows, goes_on, is_part, classes):
         """Return the same of an indicator matrix of several labels."""
         if self.class_weight is not None:
             raise ValueError(
@@ -344,11 +344,19 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 "Set class_weight=None; sample_weight weighs rows."
             )
         n_labels = rows.y.shape[1]
-        y = _dense(rows.y)
+        y = _of_zeros_and_ones(rows.y, "y")
         if not goes_on and classes is None and (y.sum(axis=1) == 1).all():
+            advice = f" If later rows have several, pass classes=range({n_labels})."
             raise ValueError(
                 "y is one-hot: each row has exactly one label, so it is one class a row. Pass "
                 "y.argmax(axis=1), or np.asarray(names)[y.argmax(axis=1)] where classes have names."
+                + advice
+                * is_part
+            )
+        if classes is not None and len(classes) != n_labels:
+            raise ValueError(
+                f"classes has {len(classes)} entries, but y is an indicator of {n_labels} labels. "
+                f"Pass classes=range({n_labels})."
             )
         self._check_same("logistic", np.arange(n_labels), goes_on)
 
@@ -358,17 +366,17 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                     f"{name} has shape {np.shape(rows.y)}, must be an indicator of {n_labels} "
                     "labels, as y is."
                 )
-            return rows._replace(y=_dense(rows.y).astype(rows.X.dtype))
+            return rows._replace(y=_of_zeros_and_ones(rows.y, name).astype(rows.X.dtype))
 
         return {"classes_": np.arange(n_labels), "_head": "logistic"}, n_labels, encode
 
     def _check_same(self, head, classes, goes_on):
         """Raise when a net that goes on was fitted to other classes."""
         if goes_on and (head != self._head or not np.array_equal(classes, self.classes_)):
-            what = "classes" if self._head == "softmax" else "labels"
+            given, fitted = _described(head, classes), _described(self._head, self.classes_)
             raise ValueError(
-                f"y has the classes {classes}, but the fitted network has the {what} "
-                f"{self.classes_}. Set warm_start=False to start anew."
+                f"y has {given}, but the fitted network has {fitted}. To start anew, call fit with "
+                "warm_start=False."
             )
 
     def _weights_of_classes(self, classes, y, weight):
@@ -448,9 +456,13 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         return tags
 
 
-def _flat(y):
+def _flat(y, name="y"):
     """Return labels of one class a row as a vector."""
     if issparse(y) or (y.ndim == 2 and y.shape[1] > 1):
+        if name != "y":
+            raise ValueError(
+                f"{name} has shape {y.shape}, must be one class for each row, as y is."
+            )
         raise ValueError(
             f"y has shape {y.shape} and values other than 0 and 1: pass one class for each row, or "
             "an indicator matrix of zeros and ones for several labels."
@@ -458,6 +470,20 @@ def _flat(y):
     return column_or_1d(y, warn=True)
 
 
-def _dense(y):
-    """Return an indicator matrix as an array."""
-    return y.toarray() if issparse(y) else y
+def _described(head, classes):
+    """Return in words what a head predicts."""
+    if head == "softmax":
+        return f"the classes {classes}"
+    return f"{len(classes)} labels in an indicator matrix"
+
+
+def _of_zeros_and_ones(y, name):
+    """Return an indicator matrix as an array; raise when it has other values."""
+    y = y.toarray() if issparse(y) else y
+    values = np.unique(y)
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            f"{name} has several columns with the values {values}: an indicator of several labels "
+            f"has zeros and ones. Pass {name} == {values.max()}."
+        )
+    return y
