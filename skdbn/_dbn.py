@@ -79,7 +79,7 @@ def check_that_it_can_go_on(net, templates):
     if sizes != fitted_sizes:
         raise ValueError(
             f"hidden_layer_sizes == {net.hidden_layer_sizes!r}, but the fitted network has "
-            f"{fitted_sizes}. Set warm_start=False to start anew."
+            f"{fitted_sizes}. To start anew, call fit with warm_start=False."
         )
     units = [_kinds_of_units(template) for template in templates]
     fitted_units = [rbm._units for rbm in net.rbms_]
@@ -87,7 +87,7 @@ def check_that_it_can_go_on(net, templates):
     if units != fitted_units:
         raise ValueError(
             f"rbm has the visible and hidden units {units}, but the fitted network has "
-            f"{fitted_units}. Set warm_start=False to start anew."
+            f"{fitted_units}. To start anew, call fit with warm_start=False."
         )
 
 
@@ -209,8 +209,10 @@ def finetuning_of_a_part(net, rows, seed):
     training = _backpropagation(net, network, 0, rows, None, schedule, n_samples)
     if "engine" in kept:
         training.engine.set_state(kept["engine"])
-        training.optimizer.set_state(kept["optimizer"])
+        if kept["solver"] == net.solver:  # another one starts anew
+            training.optimizer.set_state(kept["optimizer"])
     training.learner.keep = lambda: {
+        "solver": net.solver,
         "n_calls": n_calls + 1,
         "n_samples": n_samples,
         "engine": training.engine.get_state(),

@@ -41,6 +41,7 @@ from skdbn._training.checks import (
     check_integer,
     check_real,
     check_schedule_of_passes,
+    check_weight_of_held_out,
     whole_number,
 )
 from skdbn._training.columns import (
@@ -186,7 +187,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             warn_of_other_scale(self, held_out.X, "X_val")
         n_phases = self.pretrain * len(layers) + 2
         with run.callbacks_told(rows, held_out, n_phases, lambda: self._targets_of(rows.y)):
-            self._train_below(run, templates, layers, rows, held_out)
+            n_passes = getattr(self, f"{self._top}_iter")
+            self._train_below(run, templates, layers, rows, held_out, n_passes)
             n_passes = passes_of_finetuning(self, rows.X.shape[0])
             stopped = run.go_through(
                 "finetune",
@@ -198,19 +200,15 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                 guessing = head.loss_of_guessing(rows.y, rows.weight)
                 warn_unless_converged(self.loss_curve_[-n_passes:], guessing)
 
-    def _train_below(self, run, templates, layers, rows, held_out=None):
-        """Pretrain the layers and train the top one."""
+    def _train_below(self, run, templates, layers, rows, held_out, n_passes):
+        """Pretrain the layers and train the top one, which makes so many passes."""
         if self.pretrain and not run.is_past(*layers):
             pretrain(run, self, templates, rows, held_out)
-        run.go_through(
-            self._top,
-            getattr(self, f"{self._top}_iter"),
-            lambda: top_training(self, rows, run.seeds[self._top]),
-        )
+        run.go_through(self._top, n_passes, lambda: top_training(self, rows, run.seeds[self._top]))
 
     def _go_on_with_part(self, X, y, sample_weight, **known):
         """Make one pass of fine-tuning over some of the rows; pretrain on the first ones."""
-        with Run(self, goes_on=True) as run:
+        with Run(self, goes_on=True, method="partial_fit") as run:
             templates, layers = self._begin(run)
             self._check_that_calls_are_left()
             rows, _, start = self._read_rows(
@@ -223,8 +221,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             else:
                 warn_of_few_rows(self, rows.X.shape[0])
             rows = rows._replace(columns=map_of(self))
-            if not run.goes_on:
-                self._train_below(run, templates, layers, rows)
+            if not self.loss_curve_:  # the first call, or one after that was interrupted
+                n_passes = getattr(self, f"{self._top}_iter")
+                n_missing = max(0, n_passes - len(getattr(self, f"{self._top}_loss_curve_")))
+                self._train_below(run, templates, layers, rows, None, n_missing)
             run.go_through(
                 "finetune", 1, lambda: finetuning_of_a_part(self, rows, run.seeds["finetune"])
             )
@@ -301,6 +301,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         """Return the rows to watch that were given, or None."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val belong together: pass both or neither.")
+        check_weight_of_held_out(weight, X_val)
         if X_val is None:
             return None
         X_val, y_val = self._validate(

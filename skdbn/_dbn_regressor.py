@@ -279,7 +279,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
             self._check_same(head, y.shape[1])
             offset, scale = self.target_offset_, self.target_scale_
         else:
-            offset, scale = _offset_and_scale(y, rows.weight, self.loss)
+            offset, scale = _offset_and_scale(y, rows.weighted().weight, self.loss)
 
         def encode(rows, name):
             y = _as_columns(rows.y)
@@ -300,8 +300,8 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         if (head, n_targets) != (self._head, len(self.target_scale_)):
             raise ValueError(
                 f"loss == {self.loss!r} with {n_targets} targets is not what the network was "
-                f"fitted to: it has {len(self.target_scale_)} and the head {self._head!r}. Set "
-                "warm_start=False to start anew."
+                f"fitted to: it has {len(self.target_scale_)} and the head {self._head!r}. To "
+                "start anew, call fit with warm_start=False."
             )
 
     def _targets_of(self, y):

@@ -28,6 +28,7 @@ from skdbn._training.checks import (
     check_real,
     check_schedule_of_passes,
     check_values,
+    check_weight_of_held_out,
     resolve_batch_size,
 )
 from skdbn._training.columns import (
@@ -322,7 +323,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
-        with Run(self, goes_on=True) as run:
+        with Run(self, goes_on=True, method="partial_fit") as run:
             run.draw_seeds(*SEEDS)
             rows = self._read(X, run.goes_on, sample_weight).weighted()
             run.start(self._starting(rows, run.seeds["training"], run.goes_on))
@@ -338,6 +339,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """Hold rows out, make the passes, and say how they ended."""
         run.draw_seeds(*SEEDS)
         rows, held_out = self._read(X, run.goes_on, sample_weight, y), None
+        check_weight_of_held_out(sample_weight_val, X_val)
         if X_val is not None:
             X_val = self._validate(X_val, dtype=rows.X.dtype, name="X_val")
             held_out = that_count(X_val, None, sample_weight_val, "sample_weight_val")
@@ -430,7 +432,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
 
     def _check_that_it_can_go_on(self):
         """Raise when the parameters describe another machine than the fitted one."""
-        advice = "Set warm_start=False to start anew, or clone the estimator."
+        advice = "To start anew, call fit with warm_start=False."
         if self.n_components != len(self.components_):
             raise ValueError(
                 f"n_components == {self.n_components}, but the fitted machine has "

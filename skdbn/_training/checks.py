@@ -146,6 +146,15 @@ def check_weight(weight, n_samples, name="sample_weight"):
     return weight
 
 
+def check_weight_of_held_out(weight, X_val):
+    """Raise when there are weights of held-out rows, but no such rows."""
+    if weight is not None and X_val is None:
+        raise ValueError(
+            "sample_weight_val weighs the rows of X_val, and no X_val is given: pass both or "
+            "neither."
+        )
+
+
 def check_labels(y, name="y"):
     """Raise when a row has no label or no target."""
     y = np.asarray(y)

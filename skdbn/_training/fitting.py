@@ -25,6 +25,11 @@ from skdbn._training.loop import (
 )
 from skdbn._training.threads import threads_for
 
+CONTINUING = {  # what to do after an interruption of a method
+    "fit": "set warm_start=True and call fit again. Layers that are pretrained then make the "
+    "passes they lack; every other phase makes as many as its parameter says.",
+    "partial_fit": "call partial_fit again with the same rows.",
+}
 # What a file that is wrong leads to.
 DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -66,10 +71,12 @@ class Run:
         What `get_state` returned in an earlier run, to go on from there.
     goes_on : bool, default=False
         Whether the fit goes on where an earlier one ended, if there was one.
+    method : {"fit", "partial_fit"}, default="fit"
+        What was called.
     """
 
-    def __init__(self, estimator, state=None, goes_on=False):
-        self.estimator = estimator
+    def __init__(self, estimator, state=None, goes_on=False, method="fit"):
+        self.estimator, self.method = estimator, method
         # A flag that is neither True nor False is refused later, with a sentence.
         is_set = isinstance(goes_on, bool | np.bool_) and bool(goes_on)
         self.goes_on = hasattr(estimator, "n_iter_") and (is_set or state is not None)
@@ -94,9 +101,7 @@ class Run:
             warn(
                 f"Training was interrupted after {self._n_made} of {self._n_planned} passes of the "
                 f"phase {self._phase!r}: the estimator holds what was learned up to the last "
-                "finished pass. To continue, set warm_start=True and call fit again. Layers that "
-                "are pretrained then make the passes they lack; every other phase makes as many "
-                "as its parameter says.",
+                f"finished pass. To continue, {CONTINUING[self.method]}",
                 InterruptedTrainingWarning,
             )
         elif kind is not None:
