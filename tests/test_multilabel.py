@@ -21,7 +21,7 @@ from sklearn.utils import get_tags
 from skdbn import DBNClassifier, RBMTransformer, load_model, save_model
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.heads import HEADS
-from skdbn._maths.network import Network, loss_gradient
+from skdbn._maths.network import Network, adversarial_direction, loss_gradient
 
 # Trainings of a pass or two have learned little.
 pytestmark = [
@@ -125,7 +125,9 @@ def test_loss_is_the_sum_of_the_cross_entropies_of_all_labels(share):
     head = HEADS["logistic"](engine)
     network = Network([weights], [intercepts], [], head, engine)
     out = [np.zeros((4, 3)), np.zeros(3)]
-    loss, gradients = loss_gradient(network, X.copy(), 1.0 * Y, out, label_smoothing=share)
+    y = 1.0 * Y
+    loss, gradients = loss_gradient(network, X.copy(), y, out, label_smoothing=share)
+    np.testing.assert_array_equal(y, Y)
     assert loss == pytest.approx(cross_entropy(weights, Y), rel=1e-12)
     # A share of each label's probability is spread over both of its states.
     target = np.where(Y == 1, 1 - share / 2, share / 2)
@@ -134,6 +136,17 @@ def test_loss_is_the_sum_of_the_cross_entropies_of_all_labels(share):
         step[i, j] = 1e-6
         above, below = (cross_entropy(weights + s, target) for s in (step, -step))
         assert gradients[0][i, j] == pytest.approx((above - below) / 2e-6, rel=1e-5, abs=1e-8)
+
+
+def test_adversarial_direction_is_the_gradient_of_the_sum_over_all_labels():
+    rng, engine = np.random.default_rng(0), ENGINES["numpy"](np.float64, 0)
+    weights, intercepts = rng.normal(size=(4, 3)), rng.normal(size=3)
+    network = Network([weights], [intercepts], [], HEADS["logistic"](engine), engine)
+    p = 1 / (1 + np.exp(-(X @ weights + intercepts)))
+    expected = (p - Y) @ weights.T
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    direction = adversarial_direction(network, X.copy(), 1.0 * Y)
+    np.testing.assert_allclose(direction, expected, rtol=1e-8, atol=1e-10)
 
 
 def test_any_number_of_columns_counts_as_one_problem():

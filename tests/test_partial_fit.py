@@ -258,6 +258,16 @@ def test_call_after_fit_without_finetuning_trains_nothing_below():
         np.testing.assert_array_equal(rbm.components_, components)
 
 
+def test_call_never_resumes_pretraining_of_a_net_that_was_finetuned():
+    y = TARGETS["classes"]
+    model = net("classes").fit(X, y)
+    before = [coef.copy() for coef in model.coefs_]
+    model.set_params(rbm__n_iter=5, learning_rate_init=1e-9).partial_fit(X, y)
+    assert [rbm.n_iter_ for rbm in model.rbms_] == [2, 2]
+    for one, other in zip(model.coefs_, before, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 def test_fit_after_calls_starts_anew_or_goes_on_as_warm_start_says():
     y = TARGETS["classes"]
     model = net("classes").partial_fit(X, y)
