@@ -104,3 +104,13 @@ def bars_and_stripes(size):
     bars = np.repeat(lines[:, :, None], size, axis=2)
     patterns = np.concatenate([bars, bars.transpose(0, 2, 1)]).reshape(-1, size * size)
     return np.unique(patterns, axis=0)
+
+
+def targets(head, rng, n_rows, n_outputs, dtype=float):
+    """What belongs to rows, as a head reads it; numbers for a head that is not known here."""
+    draw = {
+        "softmax": lambda: rng.integers(0, n_outputs, n_rows),
+        "logistic": lambda: rng.integers(0, 2, (n_rows, n_outputs)).astype(dtype),
+        "poisson": lambda: rng.poisson(2.0, (n_rows, n_outputs)).astype(dtype),
+    }.get(head, lambda: rng.normal(size=(n_rows, n_outputs)).astype(dtype))
+    return draw()

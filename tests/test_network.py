@@ -4,41 +4,54 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
+from oracles import targets
 from sklearn.neural_network import MLPClassifier
 
 from skdbn._maths.engines import NumpyEngine
+from skdbn._maths.heads import HEADS
 from skdbn._maths.network import (
     Network,
     adversarial_direction,
-    cross_entropy_gradient,
     forward,
     hidden_layers,
+    loss_gradient,
+    scores,
 )
 from skdbn._maths.units import UNITS
 
 SIZES = (4, 5, 3, 3)
+KINDS = ("binary", "binary")
+WEIGHTS = np.array([0.5, 2.0, 0.0, 1.0, 1.0, 3.0, 0.1])  # of the rows
 
 
-def make_network(kinds=("binary", "binary"), sizes=SIZES, seed=0, dtype=np.float64):
+def make_network(kinds=KINDS, sizes=SIZES, seed=0, dtype=np.float64, head="softmax"):
     rng = np.random.default_rng(0)
     engine = NumpyEngine(dtype, seed)
     weights = [rng.normal(size=shape).astype(dtype) for shape in pairwise(sizes)]
     intercepts = [rng.normal(size=size).astype(dtype) for size in sizes[1:]]
-    return Network(weights, intercepts, [UNITS[kind](engine) for kind in kinds], engine)
+    units = [UNITS[kind](engine) for kind in kinds]
+    return Network(weights, intercepts, units, HEADS[head](engine), engine)
 
 
-def data(n_rows=7):
+def data(n_rows=7, head="softmax"):
     rng = np.random.default_rng(1)
-    return rng.random((n_rows, SIZES[0])), rng.integers(0, SIZES[-1], n_rows)
+    return rng.random((n_rows, SIZES[0])), targets(head, rng, n_rows, SIZES[-1])
 
 
-def loss_and_gradients(network, x, labels, seed, **options):
+def loss_and_gradients(network, x, y, seed, **options):
     """Restart the random numbers, so that the same units are struck by the same numbers."""
     engine = NumpyEngine(np.float64, seed)
     units = [type(units)(engine) for units in network.hidden_units]
-    network = network._replace(engine=engine, hidden_units=units)
+    head = type(network.head)(engine)
+    network = network._replace(engine=engine, hidden_units=units, head=head)
     out = [np.empty_like(array) for array in (*network.weights, *network.intercepts)]
-    return cross_entropy_gradient(network, x.copy(), labels, out, **options)
+    return loss_gradient(network, x.copy(), y, out, **options)
+
+
+def losses_of_rows(network, x, y):
+    """The loss of each row, from the scores."""
+    top = scores(network, x)
+    return network.head.outcome(top, network.head.target(y, top.shape[1]))[1]
 
 
 @pytest.mark.parametrize(
@@ -48,22 +61,40 @@ def loss_and_gradients(network, x, labels, seed, **options):
         {"dropout": 0.4, "input_dropout": 0.3},
         {"noise": 0.7, "input_noise": 0.3},
         {"dropout": 0.2, "noise": 0.5},
+        {"weights": WEIGHTS},
+        {"weights": WEIGHTS, "noise": 0.5},
     ],
 )
 @pytest.mark.parametrize("kinds", list(product(UNITS, UNITS)))
-def test_backpropagation_agrees_with_finite_differences(kinds, perturbations):
-    network, (x, labels), step = make_network(kinds), data(), 1e-6
-    _, gradients = loss_and_gradients(network, x, labels, 0, **perturbations)
+@pytest.mark.parametrize("head", HEADS)
+def test_backpropagation_agrees_with_finite_differences(head, kinds, perturbations):
+    network, (x, y), step = make_network(kinds, head=head), data(head=head), 1e-6
+    loss, gradients = loss_and_gradients(network, x, y, 0, **perturbations)
     parameters = [*network.weights, *network.intercepts]
     for parameter, gradient in zip(parameters, gradients, strict=True):
         for index in np.ndindex(parameter.shape):
             kept = parameter[index]
             parameter[index] = kept + step
-            above, _ = loss_and_gradients(network, x, labels, 0, **perturbations)
+            above, _ = loss_and_gradients(network, x, y, 0, **perturbations)
             parameter[index] = kept - step
-            below, _ = loss_and_gradients(network, x, labels, 0, **perturbations)
+            below, _ = loss_and_gradients(network, x, y, 0, **perturbations)
             parameter[index] = kept
-            assert abs((above - below) / (2 * step) - gradient[index]) < 1e-7
+            difference = (above - below) / (2 * step) - gradient[index]
+            assert abs(difference) < 1e-7 * max(1.0, loss)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("head", HEADS)
+def test_loss_and_gradients_are_the_means_of_those_of_the_rows_times_their_weights(head, weights):
+    network, (x, y) = make_network(head=head), data(head=head)
+    loss, gradients = loss_and_gradients(network, x, y, 0, weights=weights)
+    factors = np.ones(len(x)) if weights is None else weights
+    of_rows = [loss_and_gradients(network, x[[i]], y[[i]], 0) for i in range(len(x))]
+    np.testing.assert_allclose(loss, np.mean(factors * [row[0] for row in of_rows]), rtol=1e-12)
+    np.testing.assert_allclose(loss, np.mean(factors * losses_of_rows(network, x, y)), rtol=1e-12)
+    for i, gradient in enumerate(gradients):
+        expected = np.tensordot(factors, [row[1][i] for row in of_rows], 1) / len(x)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_loss_is_the_mean_negative_log_probability_of_the_labels():
@@ -73,11 +104,15 @@ def test_loss_is_the_mean_negative_log_probability_of_the_labels():
     np.testing.assert_allclose(loss, -np.log(p).mean(), rtol=1e-12)
 
 
-def test_label_smoothing_mixes_the_gradients_of_the_labels_and_of_all_classes():
-    network, (x, labels) = make_network(), data()
+@pytest.mark.parametrize(
+    ("head", "all_classes"),
+    [("softmax", [0, 1, 2]), ("logistic", [0.0, 1.0])],  # of each label: not there, and there
+)
+def test_label_smoothing_mixes_the_gradients_of_the_labels_and_of_all_classes(head, all_classes):
+    network, (x, labels) = make_network(head=head), data(head=head)
     loss, gradients = loss_and_gradients(network, x, labels, 0, label_smoothing=0.3)
     plain_loss, of_labels = loss_and_gradients(network, x, labels, 0)
-    of_classes = [loss_and_gradients(network, x, 0 * labels + i, 0)[1] for i in range(SIZES[-1])]
+    of_classes = [loss_and_gradients(network, x, 0 * labels + i, 0)[1] for i in all_classes]
     for smoothed, of_label, of_class in zip(
         gradients, of_labels, zip(*of_classes, strict=True), strict=True
     ):
@@ -136,39 +171,47 @@ def test_noise_on_the_inputs_is_added_and_has_mean_zero_and_its_deviation():
 
 
 @pytest.mark.parametrize("kinds", list(product(UNITS, UNITS)))
-def test_adversarial_direction_is_the_scaled_gradient_of_the_loss(kinds):
-    network, (x, labels), step = make_network(kinds), data(), 1e-6
-    direction = adversarial_direction(network, x, labels).copy()
+@pytest.mark.parametrize("head", HEADS)
+def test_adversarial_direction_is_the_scaled_gradient_of_the_loss(head, kinds):
+    network, (x, y), step = make_network(kinds, head=head), data(head=head), 1e-6
+    direction = adversarial_direction(network, x, y).copy()
     gradient = np.empty_like(x)
     for row, column in np.ndindex(x.shape):
         moved = np.repeat(x[row : row + 1], 2, axis=0)
         moved[:, column] += [step, -step]
-        p = forward(network, moved)[:, labels[row]]
-        gradient[row, column] = -np.log(p[0] / p[1]) / (2 * step)
+        above, below = losses_of_rows(network, moved, y[[row, row]])
+        gradient[row, column] = (above - below) / (2 * step)
     gradient /= np.linalg.norm(gradient, axis=1, keepdims=True)
     np.testing.assert_allclose(direction, gradient, atol=1e-7)
 
 
-def test_adversarial_direction_of_a_row_that_is_nearly_certain_is_right_in_float32():
+@pytest.mark.parametrize(
+    ("head", "intercepts", "y"),
+    [("softmax", [18, 0, 1], [0] * 7), ("logistic", [18, 18, -18], [[1, 1, 0]] * 7)],
+)
+def test_adversarial_direction_of_a_row_that_is_nearly_certain_is_right_in_float32(
+    head, intercepts, y
+):
     # 1 - p is far below the spacing of float32 numbers near 1.
     directions = []
     for dtype in (np.float32, np.float64):
-        network, (x, _) = make_network(dtype=dtype), data()
-        network.intercepts[-1][:] = [18, 0, 1]
-        labels = np.zeros(len(x), int)
-        directions.append(adversarial_direction(network, x.astype(dtype), labels))
+        network, (x, _) = make_network(dtype=dtype, head=head), data()
+        network.intercepts[-1][:] = intercepts
+        y = np.array(y, int if head == "softmax" else dtype)
+        directions.append(adversarial_direction(network, x.astype(dtype), y))
     np.testing.assert_allclose(*directions, atol=1e-5)
 
 
-def test_adversarial_step_has_its_length_and_raises_the_loss():
-    network, (x, labels) = make_network(), data()
+@pytest.mark.parametrize("head", HEADS)
+def test_adversarial_step_has_its_length_and_raises_the_loss(head):
+    network, (x, y) = make_network(head=head), data(head=head)
     losses = [
-        loss_and_gradients(network, x, labels, 0, adversarial=length)[0]
-        for length in (0.0, 0.01, 0.1)
+        loss_and_gradients(network, x, y, 0, adversarial=length)[0] for length in (0.0, 0.01, 0.1)
     ]
     assert losses == sorted(losses)
-    moved = x + 0.1 * adversarial_direction(network, x, labels)
-    np.testing.assert_allclose(losses[2], loss_and_gradients(network, moved, labels, 0)[0])
+    assert losses[0] < losses[1]
+    moved = x + 0.1 * adversarial_direction(network, x, y)
+    np.testing.assert_allclose(losses[2], loss_and_gradients(network, moved, y, 0)[0])
 
 
 def test_row_that_is_certain_is_not_moved():
@@ -198,14 +241,18 @@ def test_softmax_rows_sum_to_one(dtype):
         np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-6 if dtype == np.float32 else 1e-14)
 
 
-def test_loss_stays_finite_when_the_probability_of_a_label_underflows():
-    network, (x, labels) = make_network(("gaussian", "gaussian")), data()
-    loss, gradients = loss_and_gradients(network, 1e6 * x, labels, 0)
+@pytest.mark.parametrize("head", ["softmax", "logistic"])
+@pytest.mark.filterwarnings("ignore:overflow")  # where exp overflows its reciprocal 0 is right
+def test_loss_stays_finite_when_the_probability_of_a_label_underflows(head):
+    network, (x, y) = make_network(("gaussian", "gaussian"), head=head), data(head=head)
+    loss, gradients = loss_and_gradients(network, 1e6 * x, y, 0)
     assert np.isfinite(loss)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
 def test_top_layer_alone_sees_the_hidden_layers_as_its_input():
     network, (x, _) = make_network(), data()
-    top = Network(network.weights[-1:], network.intercepts[-1:], [], network.engine)
+    top = network._replace(
+        weights=network.weights[-1:], intercepts=network.intercepts[-1:], hidden_units=[]
+    )
     np.testing.assert_allclose(forward(top, hidden_layers(network, x)), forward(network, x))
