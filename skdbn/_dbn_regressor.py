@@ -1,11 +1,13 @@
 """The deep belief net as a scikit-learn regressor."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice
 
+LARGEST = 1e150  # absolute value of a target
 HEADS_OF_LOSSES = {"squared_error": "linear", "absolute_error": "absolute", "poisson": "poisson"}
 
 
@@ -274,7 +276,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     def _read_targets(self, rows, goes_on, is_part=False):
         """Return the scale of the targets, how many there are, and what encodes them."""
-        y, head = _as_columns(rows.y), HEADS_OF_LOSSES[self.loss]
+        y, head = self._as_columns(rows.y, "y"), HEADS_OF_LOSSES[self.loss]
         if goes_on:
             self._check_same(head, y.shape[1])
             offset, scale = self.target_offset_, self.target_scale_
@@ -282,18 +284,30 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
             offset, scale = _offset_and_scale(y, rows.weighted().weight, self.loss)
 
         def encode(rows, name):
-            y = _as_columns(rows.y)
+            y = self._as_columns(rows.y, name)
             if y.shape[1] != len(offset):
                 raise ValueError(f"{name} has {y.shape[1]} targets, but y has {len(offset)}.")
-            if self.loss == "poisson" and y.min() < 0.0:
-                raise ValueError(
-                    f"{name} has the value {y.min():.6g}, but loss == 'poisson' is for targets "
-                    "from 0 up. Set loss='squared_error'."
-                )
             return rows._replace(y=((y - offset) / scale).astype(rows.X.dtype))
 
         attributes = {"target_offset_": offset, "target_scale_": scale, "_head": head}
         return attributes, y.shape[1], encode
+
+    def _as_columns(self, y, name):
+        """Return targets with a column for each; raise when the net cannot learn them."""
+        y = (y.toarray() if issparse(y) else y).astype(float)
+        y = y.reshape(len(y), -1)
+        largest = abs(y).max()
+        if largest > LARGEST:
+            raise ValueError(
+                f"{name} has values as large as {largest:.6g}, whose squares are not finite. "
+                "Divide the targets by a constant."
+            )
+        if self.loss == "poisson" and y.min() < 0.0:
+            raise ValueError(
+                f"{name} has the value {y.min():.6g}, but loss == 'poisson' is for targets "
+                "from 0 up. Set loss='squared_error'."
+            )
+        return y
 
     def _check_same(self, head, n_targets):
         """Raise when a net that goes on was fitted to something else."""
@@ -326,10 +340,10 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         """
         return self._targets_of(self._outputs(self._read_new(X)))
 
-
-def _as_columns(y):
-    """Return targets with a column for each."""
-    return y.astype(float).reshape(len(y), -1)
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
 def _offset_and_scale(y, weight, loss):

@@ -149,7 +149,8 @@ def test_other_data_are_refused(tmp_path):
     net.set_callbacks(Checkpoint(path)).fit(X, Y)
     for data, labels in ((X[::-1], Y), (X, Y[::-1]), (X[:-1], Y[:-1])):
         with pytest.raises(
-            ValueError, match="belongs to a training on other data .* same X, y and held-out"
+            ValueError,
+            match="belongs to a training on other data .* same X, y, weights and held-out",
         ):
             resume(path, data, labels)
 
@@ -166,7 +167,7 @@ def test_other_held_out_rows_are_refused(kind, tmp_path):
         {"X_val": kind(X_TEST[::-1]), "y_val": Y_TEST},
         {"X_val": kind(X_TEST), "y_val": Y_TEST[::-1]},
     ):
-        with pytest.raises(ValueError, match="other data .* same X, y and held-out rows"):
+        with pytest.raises(ValueError, match="other data .* same X, y, weights and held-out rows"):
             resume(file, X, Y, **other)
     assert_same_net(resume(file, X, Y, **held_out), net)
     rbm = RBMTransformer(5, n_iter=2, random_state=0)

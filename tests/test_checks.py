@@ -160,7 +160,8 @@ def test_held_out_data_with_gaps_can_be_filled_by_a_pipeline():
 )
 def test_row_without_a_label_is_named(labels):
     message = (
-        r"has no label \(NaN or None\) in row 0 \(counted from 0\), the first of 20 of its 40 "
+        r"has a missing value \(NaN or None\) in row 0 \(counted from 0\), "
+        "the first of 20 of its 40 "
     )
     with pytest.raises(ValueError, match=f"^y {message}rows. Drop these rows from X and y."):
         make_net().fit(X, labels)

@@ -338,9 +338,9 @@ def test_held_out_rows_are_not_trained_on():
     seen = []
 
     class Recording(RBMTransformer):
-        def _new_training(self, X, held_out, seed):
-            seen.append((len(X), len(held_out.X)))
-            return super()._new_training(X, held_out, seed)
+        def _new_training(self, rows, held_out, seed):
+            seen.append((len(rows.X), len(held_out.X)))
+            return super()._new_training(rows, held_out, seed)
 
     make_net(rbm=Recording(n_iter=1), early_stopping=True, validation_fraction=0.25).fit(
         marked, labels
@@ -470,7 +470,11 @@ def test_sparse_input_with_early_stopping_and_without_pretraining():
         (np.empty((0, 64)), np.empty(0), "0 sample"),
         (X[FEW].astype(str)[:, :1] + "x", Y[FEW], "could not convert string to float"),
         (X[FEW], None, "requires y to be passed"),
-        (X[FEW], np.column_stack([Y[FEW]] * 2), "y should be a 1d array"),
+        (
+            X[FEW],
+            np.column_stack([Y[FEW]] * 2),
+            r"y has shape \(300, 2\) and values other than 0 and 1",
+        ),
     ],
 )
 def test_wrong_data_are_refused(data, labels, message):
@@ -604,7 +608,7 @@ def test_verbose_prints_a_line_for_each_pass_of_each_phase(capsys):
     assert capsys.readouterr().out.count("pass") == 4
     make_net(early_stopping=True, verbose=1).fit(X, Y)
     out = capsys.readouterr().out
-    assert out.count("validation loss") == 4
+    assert out.count("validation loss") == 6  # of both machines and of fine-tuning
     assert out.count("validation score") == 2
 
 

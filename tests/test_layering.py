@@ -213,13 +213,27 @@ def test_protocol_has_no_name_that_nobody_uses():
     assert set(PROTOCOL) <= used
 
 
-def test_estimators_share_no_private_method_but_those_of_the_protocol():
-    methods = [
-        {node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)}
-        for source in ((PACKAGE / f"{name}.py").read_text() for name in sorted(ESTIMATORS))
-    ]
-    shared = {name for name in set.intersection(*methods) if not name.startswith("__")}
-    assert shared == {"fit", "_fit", "_check_parameters"}
+def methods_of(module):
+    """Private names of the methods that a module defines, and the functions in them."""
+    nodes = ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text()))
+    names = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    return {name for name in names if name.startswith("_") and not name.startswith("__")}
+
+
+def test_machine_and_net_share_no_private_method_but_those_of_the_protocol():
+    shared = methods_of("_rbm") & methods_of("_dbn_base")
+    own = {"_read_new", "_in_blocks"}  # each reads and computes with what it is itself
+    assert shared - own == {"_fit", "_check_parameters", "_restored", "_n_features_out"}
+
+
+def test_estimators_of_nets_share_what_the_base_asks_for_and_repeat_nothing_of_it():
+    base, classifier, regressor = map(
+        methods_of, ("_dbn_base", "_dbn_classifier", "_dbn_regressor")
+    )
+    asked = {"_check_head", "_read_targets", "_targets_of"}
+    assert classifier & regressor == {*asked, "_check_same"}
+    assert not base & (classifier | regressor)
+    assert not methods_of("_rbm") & (classifier | regressor)
 
 
 def test_private_reach_is_seen():

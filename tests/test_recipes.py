@@ -59,8 +59,8 @@ class Lion:
 
 def mean_field_persistence(rbm, phases, chain, n_gibbs_steps=1):
     """Chains that go on, of which every other one moves by its means."""
-    _, _, _, v_pos, v_neg, h_pos, h_neg = phases
-    hidden_mean(rbm, v_pos, out=h_pos)
+    v_neg, h_neg = phases.v_neg, phases.h_neg
+    hidden_mean(rbm, phases.v_pos, out=phases.h_pos)
     for _ in range(n_gibbs_steps):
         visible_mean(rbm, chain, out=v_neg)
         rbm.visible_units.sample(v_neg[::2].copy(), out=v_neg[::2])

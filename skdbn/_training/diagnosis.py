@@ -22,6 +22,7 @@ SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as sat
 CONSTANT = 0.05  # range of activations below which a unit counts as dead
 MANY = 0.75  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
+NOTHING = 1e-9  # loss of guessing that is one of rounding
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
 MANY_DEVIATIONS = 3.0  # of passes whose loss scatters, within which it may change
 LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
@@ -128,6 +129,8 @@ def warn_unless_converged(losses, guessing):
     # The variance of one pass, from differences of neighbours, in which a trend hardly shows.
     variance = (np.diff(parts, axis=1) ** 2).sum() / max(1, 4 * (n - 1))
     scatter = np.sqrt(2.0 * variance / n)
+    if guessing < NOTHING:  # all targets are the same: there is nothing to learn
+        return
     if last > GUESSING * guessing:
         finding = (
             f"Fine-tuning ended with a loss of {last:.4g}, hardly better than that of guessing, "
