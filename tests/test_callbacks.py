@@ -6,7 +6,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 from skdbn.datasets import load_digits
 
 callback = pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")
@@ -22,6 +22,23 @@ def make_net(**parameters):
     rbm = RBMTransformer(n_iter=3)
     quick = {"rbm": rbm, "softmax_iter": 1, "finetune_iter": 2, "random_state": 0}
     return DBNClassifier(**{"hidden_layer_sizes": (12, 8), **quick, **parameters})
+
+
+def make_regressor(**parameters):
+    rbm = RBMTransformer(n_iter=3)
+    quick = {"rbm": rbm, "output_iter": 1, "finetune_iter": 2, "random_state": 0}
+    return DBNRegressor(**{"hidden_layer_sizes": (12, 8), **quick, **parameters})
+
+
+LABELS = np.column_stack([Y > 4, Y % 2 == 0]).astype(int)
+TARGETS = np.column_stack([1e3 * Y + 0.1, -0.01 * Y])
+NETS = {  # what is made, the name of the phase of its top layer, and what it learns
+    "classes": (make_net, "softmax", Y),
+    "labels": (make_net, "softmax", LABELS),
+    "target": (make_regressor, "output", 1e3 * Y + 0.1),
+    "targets": (make_regressor, "output", TARGETS),
+}
+every_net = pytest.mark.parametrize(("make", "top", "y"), NETS.values(), ids=NETS)
 
 
 class Recorder:
@@ -54,13 +71,14 @@ class Recorder:
         return tuple(path[::-1])
 
 
-def test_tasks_of_the_classifier_are_its_phases_and_their_passes():
+@every_net
+def test_tasks_of_a_net_are_its_phases_and_their_passes(make, top, y):
     recorder = Recorder()
-    make_net().set_callbacks(recorder).fit(X, Y)
+    make().set_callbacks(recorder).fit(X, y)
     root = ("fit", 0)
     expected = [
         *((root, (f"pretrain layer {k + 1}", k), ("pass", i)) for k in (0, 1) for i in range(3)),
-        (root, ("softmax", 2), ("pass", 0)),
+        (root, (top, 2), ("pass", 0)),
         *((root, ("finetune", 3), ("pass", i)) for i in range(2)),
     ]
     assert [path for path in recorder.ended if path[-1][0] == "pass"] == expected
@@ -100,6 +118,16 @@ def test_callback_gets_the_model_as_if_training_had_ended_there():
     np.testing.assert_array_equal(recorder.fitted[-1][1], Y)
 
 
+@every_net
+def test_callback_gets_what_fit_was_given_but_for_rows_of_weight_zero(make, top, y):
+    recorder, weight = Recorder(), np.arange(len(X)) % 3
+    make().set_callbacks(recorder).fit(X, y, sample_weight=weight)
+    for rows, given, _ in recorder.fitted:
+        np.testing.assert_array_equal(rows, X[weight > 0])
+        np.testing.assert_allclose(given, y[weight > 0], rtol=1e-6, atol=1e-6 * abs(y).max())
+        assert given.ndim == y.ndim
+
+
 @pytest.mark.parametrize(
     ("phase", "n_passes"), [("pretrain layer 2", [3, 1, 1, 2]), ("finetune", [3, 3, 1, 1])]
 )
@@ -121,9 +149,11 @@ def test_callbacks_are_torn_down_and_nothing_is_left_after_an_error():
     assert set(vars(net)) == before
 
 
-def test_training_is_the_same_with_and_without_callbacks():
-    one, other = make_net().fit(X, Y), make_net().set_callbacks(Recorder()).fit(X, Y)
-    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+@every_net
+def test_training_is_the_same_with_and_without_callbacks(make, top, y):
+    one, other = make().fit(X, y), make().set_callbacks(Recorder()).fit(X, y)
+    np.testing.assert_array_equal(one.transform(X), other.transform(X))
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
 
 
 def score_of_net(estimator, X, y):
@@ -140,6 +170,11 @@ def test_scoring_monitor_scores_every_pass_of_an_estimator_alone():
     rows = [row for row in monitor.get_logs().data if row["task_name"] == "pass"]
     assert len(rows) == 9
     assert rows[-1]["accuracy"] == net.score(X, Y)
+    monitor = callback.ScoringMonitor(scoring="r2")
+    net = make_regressor().set_callbacks(monitor).fit(X, Y)
+    rows = [row for row in monitor.get_logs().data if row["task_name"] == "pass"]
+    assert len(rows) == 9
+    assert rows[-1]["r2"] == pytest.approx(net.score(X, Y))
     monitor = callback.ScoringMonitor(scoring=score_of_rbm)
     rbm = RBMTransformer(8, n_iter=2, random_state=0).set_callbacks(monitor).fit(X, Y)
     rows = [row for row in monitor.get_logs().data if row["task_name"] == "pass"]

@@ -9,7 +9,8 @@ from scipy.sparse import csr_matrix
 from sklearn.frozen import FrozenEstimator
 from test_models import WRONG, places, replaced
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
+from skdbn._dbn_base import OF_HELD_OUT_ROWS
 from skdbn._files.storage import read, write
 from skdbn.datasets import load_digits
 
@@ -22,7 +23,10 @@ pytestmark = pytest.mark.filterwarnings(
 
 X, X_TEST, Y, Y_TEST = load_digits()
 X, Y = X[:300], Y[:300]
-N_KILLS = 20
+LABELS = np.column_stack([Y > 4, Y % 2 == 0, Y == 3]).astype(int)
+TARGETS = np.column_stack([1e3 * Y + 0.1, -0.01 * Y])
+WEIGHT = np.arange(len(Y)) % 5 / 2.0
+N_KILLS = 10  # of each kind of net
 MACHINE = ("components_", "intercept_visible_", "intercept_hidden_", "h_samples_")
 CURVES = ("loss_curve_", "validation_loss_curve_", "free_energy_gap_curve_", "dead_units_curve_")
 
@@ -68,9 +72,12 @@ def assert_same_net(one, other):
         np.testing.assert_array_equal(a, b, strict=True)
     for a, b in zip(one.rbms_, other.rbms_, strict=True):
         assert_same_machine(a, b)
-    for name in ("softmax_loss_curve_", "loss_curve_", "n_iter_", "n_layers_"):
+    top = "output" if isinstance(one, DBNRegressor) else "softmax"
+    for name in (f"{top}_loss_curve_", "loss_curve_", "n_iter_", "n_layers_"):
         assert getattr(one, name) == getattr(other, name)
-    assert getattr(one, "validation_scores_", None) == getattr(other, "validation_scores_", None)
+    for name in OF_HELD_OUT_ROWS:
+        assert getattr(one, name, None) == getattr(other, name, None)
+    np.testing.assert_array_equal(one.predict(X_TEST), other.predict(X_TEST))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +121,62 @@ def test_classifier_goes_on_with_the_same_bits_from_any_pass_of_any_phase(option
     assert len(files) == sum(rbm.n_iter_ for rbm in net.rbms_) + 2 + net.n_iter_
     for file in files:
         assert_same_net(resume(file, data, labels), net)
+
+
+@pytest.mark.parametrize(
+    ("kind", "y", "options"),
+    [
+        (DBNRegressor, TARGETS, {}),
+        (DBNRegressor, TARGETS[:, 0], {"loss": "absolute_error", "adversarial": 0.5}),
+        (DBNRegressor, Y, {"loss": "poisson", "early_stopping": True, "n_iter_no_change": 1}),
+        (DBNClassifier, LABELS, {"label_smoothing": 0.1, "noise": 0.5}),
+        (DBNClassifier, LABELS, {"early_stopping": True}),
+        (DBNClassifier, Y, {"early_stopping": "loss", "class_weight": {3: 2.5, 4: 0.5}}),
+    ],
+)
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+def test_net_of_every_head_goes_on_with_the_same_bits(kind, y, options, weight, tmp_path):
+    net = kind((9, 7), rbm=RBMTransformer(n_iter=2), finetune_iter=3, random_state=0, **options)
+    net.set_params(**{f"{'output' if kind is DBNRegressor else 'softmax'}_iter": 2})
+    files = fit_with_copies(net, tmp_path, X, y, weight)
+    assert len(files) == 4 + 2 + net.n_iter_
+    for file in files:
+        assert_same_net(resume(file, X, y, weight), net)
+
+
+def test_weighted_machine_goes_on_with_the_same_bits(tmp_path):
+    rbm = RBMTransformer(5, n_iter=3, early_stopping=True, random_state=0)
+    for file in fit_with_copies(rbm, tmp_path, X, None, WEIGHT):
+        assert_same_machine(resume(file, X, sample_weight=WEIGHT), rbm)
+
+
+@pytest.mark.parametrize("kind", [RBMTransformer, DBNClassifier, DBNRegressor])
+def test_other_weights_are_refused(kind, tmp_path):
+    quick = {"random_state": 0} if kind is RBMTransformer else {"pretrain": False}
+    n_iter = "n_iter" if kind is RBMTransformer else "finetune_iter"
+    given = {} if kind is RBMTransformer else {"y_val": Y_TEST}
+    given = {"X_val": X_TEST, **given, "sample_weight_val": np.arange(len(X_TEST)) % 3}
+    estimator = kind(5, **{n_iter: 2}, **quick)
+    file = fit_with_copies(estimator, tmp_path, X, Y, sample_weight=WEIGHT, **given)[0]
+    same = {"sample_weight": 2.0 * WEIGHT, **given}  # weights that say the same
+    resume(file, X, Y, **same)
+    for other in (
+        {"sample_weight": None},
+        {"sample_weight": WEIGHT[::-1]},
+        {"sample_weight": WEIGHT + 1.0},
+        {"sample_weight_val": None},
+        {"sample_weight_val": same["sample_weight_val"][::-1]},
+    ):
+        with pytest.raises(ValueError, match="other data .* same X, y, weights and held-out rows"):
+            resume(file, X, Y, **{**same, **other})
+
+
+@pytest.mark.parametrize("y", [TARGETS[::-1], TARGETS[:, ::-1], TARGETS[:, 0]])
+def test_other_targets_are_refused(y, tmp_path):
+    net = DBNRegressor(5, pretrain=False, output_iter=0, finetune_iter=1, random_state=0)
+    file = fit_with_copies(net, tmp_path, X, TARGETS)[0]
+    with pytest.raises(ValueError, match="other data|with 1 targets is not"):
+        resume(file, X, y)
 
 
 def test_given_held_out_rows_go_on_too(tmp_path):
@@ -253,20 +316,21 @@ KILLS = """
 import os, random, signal, sys, time
 from pathlib import Path
 
-from skdbn import Checkpoint, DBNClassifier, RBMTransformer, load_checkpoint, resume, save_model
+import skdbn
+from skdbn import Checkpoint, RBMTransformer, load_checkpoint, resume, save_model
 from skdbn.datasets import load_digits
 
-folder, n_kills = Path(sys.argv[1]), int(sys.argv[2])
+folder, n_kills, kind = Path(sys.argv[1]), int(sys.argv[2]), getattr(skdbn, sys.argv[3])
 X, _, y, _ = load_digits()
+weight = 1.0 + y % 3
 
 
 def train(path, out):
     if path.exists():
-        net = resume(path, X, y)
+        net = resume(path, X, y, weight)
     else:
-        net = DBNClassifier((64, 32), rbm=RBMTransformer(n_iter=12), early_stopping=True,
-                            random_state=0)
-        net.set_callbacks(Checkpoint(path)).fit(X, y)
+        net = kind((64, 32), rbm=RBMTransformer(n_iter=12), early_stopping=True, random_state=0)
+        net.set_callbacks(Checkpoint(path)).fit(X, y, weight)
     save_model(net, out)
 
 
@@ -300,9 +364,10 @@ print(made)
 """
 
 
-def test_training_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path):
+@pytest.mark.parametrize("kind", ["DBNClassifier", "DBNRegressor"])
+def test_training_that_is_killed_again_and_again_ends_with_the_same_bits(kind, tmp_path):
     # SIGKILL at random moments, in processes that are forked so that each starts at once.
-    command = [sys.executable, "-W", "ignore", "-c", KILLS, tmp_path, str(N_KILLS)]
+    command = [sys.executable, "-W", "ignore", "-c", KILLS, tmp_path, str(N_KILLS), kind]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     assert int(result.stdout) >= N_KILLS
     expected = load_model(tmp_path / "expected")
@@ -322,11 +387,13 @@ def test_checkpoint_can_be_looked_at(tmp_path):
 
 
 @pytest.mark.parametrize("pass_number", [0, 2, 4])  # of the first machine, softmax, fine-tuning
-@pytest.mark.parametrize("kind", [np.asarray, csr_matrix])
+@pytest.mark.parametrize("kind", [np.asarray, csr_matrix, DBNRegressor])
 def test_checkpoint_with_a_wrong_part_is_refused_or_goes_on(pass_number, kind, tmp_path):
-    quick = {"rbm": RBMTransformer(n_iter=2), "softmax_iter": 2, "finetune_iter": 2}
-    net = DBNClassifier((5,), random_state=0, **quick)
-    data = kind(X[:60])
+    quick = {"rbm": RBMTransformer(n_iter=2), "finetune_iter": 2, "random_state": 0}
+    if kind is DBNRegressor:
+        net, data = DBNRegressor((5,), output_iter=2, **quick), X[:60]
+    else:
+        net, data = DBNClassifier((5,), softmax_iter=2, **quick), kind(X[:60])
     file = fit_with_copies(net, tmp_path, data, Y[:60])[pass_number]
     whole, n_refused = read(file, "checkpoint"), 0
     parts = {name: whole[name] for name in ("every", "data", "state")}
@@ -338,5 +405,6 @@ def test_checkpoint_with_a_wrong_part_is_refused_or_goes_on(pass_number, kind, t
             except ValueError:
                 n_refused += 1
             else:
-                assert np.isfinite(resumed.predict_proba(X_TEST[:2])).all()
+                assert np.isfinite(resumed.predict(X_TEST[:2])).all()
+                assert np.isfinite(resumed.transform(X_TEST[:2])).all()
     assert n_refused > 50

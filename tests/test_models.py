@@ -1,6 +1,8 @@
 """Saved models."""
 
+import contextlib
 import io
+import warnings
 
 import joblib
 import numpy as np
@@ -9,7 +11,14 @@ import skops.io
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from skdbn import DBNClassifier, RBMTransformer, VersionWarning, load_model, save_model
+from skdbn import (
+    DBNClassifier,
+    DBNRegressor,
+    RBMTransformer,
+    VersionWarning,
+    load_model,
+    save_model,
+)
 from skdbn._files.storage import read, write
 from skdbn.datasets import load_digits
 
@@ -25,6 +34,22 @@ RBM = RBMTransformer(8, n_iter=2, random_state=0)
 def make_net(**parameters):
     quick = {"rbm": RBM, "softmax_iter": 1, "finetune_iter": 1, "random_state": 0}
     return DBNClassifier(**{"hidden_layer_sizes": (12, 8), **quick, **parameters})
+
+
+def make_regressor(**parameters):
+    quick = {"rbm": RBM, "output_iter": 1, "finetune_iter": 1, "random_state": 0}
+    return DBNRegressor(**{"hidden_layer_sizes": (12, 8), **quick, **parameters})
+
+
+NETS = {  # and what they learn
+    "classes": (make_net, Y),
+    "labels": (make_net, np.column_stack([Y > 4, Y % 2 == 0, Y == 3]).astype(int)),
+    "target": (make_regressor, 1e3 * Y + 0.1),
+    "targets": (make_regressor, np.column_stack([Y, -0.01 * Y])),
+    "medians": (lambda **parameters: make_regressor(loss="absolute_error", **parameters), Y),
+    "counts": (lambda **parameters: make_regressor(loss="poisson", **parameters), Y),
+}
+every_net = pytest.mark.parametrize(("make", "y"), NETS.values(), ids=NETS)
 
 
 def through_own_file(model, tmp_path):
@@ -49,15 +74,43 @@ WAYS = [through_own_file, through_joblib, through_skops]
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_loaded_classifier_predicts_the_same_bits(way, dtype, tmp_path):
-    net = make_net().fit(X.astype(dtype), Y)
+@every_net
+def test_loaded_net_predicts_the_same_bits(make, y, way, dtype, tmp_path):
+    net = make().fit(X.astype(dtype), y)
     loaded = way(net, tmp_path)
-    for method in ("predict", "predict_proba", "predict_log_proba"):
+    for method in ("predict", "predict_proba", "predict_log_proba", "transform"):
+        if not hasattr(net, method):
+            continue
         expected = getattr(net, method)(X_TEST.astype(dtype))
         result = getattr(loaded, method)(X_TEST.astype(dtype))
         np.testing.assert_array_equal(result, expected, strict=True)
     assert loaded.loss_curve_ == net.loss_curve_
     assert [rbm.n_iter_ for rbm in loaded.rbms_] == [2, 2]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@every_net
+def test_loaded_net_goes_on_as_the_saved_one(make, y, way, tmp_path):
+    net = make(warm_start=True).fit(X, y, X_val=X, y_val=y)
+    loaded = way(net, tmp_path)
+    assert loaded.validation_loss_curve_ == net.validation_loss_curve_
+    assert loaded.validation_scores_ == net.validation_scores_
+    np.testing.assert_array_equal(loaded.fit(X, y).predict(X), net.fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@every_net
+def test_loaded_net_takes_further_parts_of_the_rows_as_the_saved_one(make, y, way, tmp_path):
+    net = make(finetune_iter=9)
+    for part in (slice(0, 150), slice(150, 300)):
+        net.partial_fit(X[part], y[part])
+    loaded = way(net, tmp_path)
+    for part in (slice(0, 150), slice(150, 300)):
+        net.partial_fit(X[part], y[part])
+        loaded.partial_fit(X[part], y[part])
+    np.testing.assert_array_equal(loaded.predict(X_TEST), net.predict(X_TEST), strict=True)
+    for one, other in zip(loaded.coefs_, net.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -94,6 +147,24 @@ def test_labels_of_every_kind_come_back(labels, tmp_path):
     net = make_net().fit(X, labels)
     loaded = through_own_file(net, tmp_path)
     np.testing.assert_array_equal(loaded.predict(X), net.predict(X), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("labels", "weights"),
+    [
+        (Y, {3: 2.5, 4: 1}),
+        (Y, {np.int64(3): np.float64(2.5)}),
+        (Y.astype(float), {3.0: 2.0}),
+        (Y > 4, {True: 3.0, False: 1.0}),
+        (Y.astype(str), {"3": 2.0}),
+        (Y, "balanced"),
+    ],
+)
+def test_weights_of_classes_of_every_kind_come_back(labels, weights, tmp_path):
+    net = make_net(class_weight=weights).fit(X, labels)
+    loaded = through_own_file(net, tmp_path)
+    assert loaded.class_weight == weights
+    np.testing.assert_array_equal(clone(loaded).fit(X, labels).coefs_[0], net.coefs_[0])
 
 
 TWO = RBM, clone(RBM).set_params(gradient="pcd")
@@ -215,13 +286,30 @@ def replaced(tree, path, value):
     return new if isinstance(tree, dict) else type(tree)(new.values())
 
 
+def goes_on_or_says_why(net, X, y):
+    """Take a further part of the rows: parameters that are read are those of any user."""
+    with warnings.catch_warnings(), contextlib.suppress(TypeError, ValueError):
+        warnings.simplefilter("ignore")
+        net.partial_fit(X, y)
+    assert np.isfinite(net.predict(X[:2])).all()
+
+
 WRONG = [None, -1, 10**30, "x", [], {}, float("nan"), np.zeros(0), np.zeros((3, 3)), np.array("a")]
 
 
-@pytest.mark.parametrize("model", [RBM, make_net(hidden_layer_sizes=(5, 4))])
-def test_model_with_a_wrong_part_is_refused_or_works(model, tmp_path):
+@pytest.mark.parametrize(
+    ("model", "y", "fit"),
+    [
+        (RBM, Y, "fit"),
+        (make_net(hidden_layer_sizes=(5, 4)), Y, "fit"),
+        (make_net(hidden_layer_sizes=5, pretrain=False), NETS["labels"][1], "partial_fit"),
+        (make_regressor(hidden_layer_sizes=5, pretrain=False), NETS["targets"][1], "fit"),
+        (make_regressor(hidden_layer_sizes=5, pretrain=False), Y, "partial_fit"),
+    ],
+)
+def test_model_with_a_wrong_part_is_refused_or_works(model, y, fit, tmp_path):
     path = tmp_path / "model"
-    save_model(clone(model).fit(X[:60], Y[:60]), path)
+    save_model(getattr(clone(model), fit)(X[:60], y[:60]), path)
     whole = read(path, "model")
     n_refused = 0
     for place in places(whole["model"]):
@@ -233,8 +321,10 @@ def test_model_with_a_wrong_part_is_refused_or_works(model, tmp_path):
             except ValueError:
                 n_refused += 1
             else:
-                predict = getattr(loaded, "predict_proba", None) or loaded.transform
+                predict = getattr(loaded, "predict", None) or loaded.transform
                 assert np.isfinite(predict(X_TEST[:2])).all()
+                if fit == "partial_fit":
+                    goes_on_or_says_why(loaded, X[:60], y[:60])
     assert n_refused > 300
 
 
@@ -267,6 +357,41 @@ def test_classes_that_are_not_sorted_are_refused(tmp_path):
     whole["model"]["attributes"]["classes_"] = np.arange(10)[::-1]
     write(path, "model", whole)
     with pytest.raises(ValueError, match="are not sorted"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("target_scale_", np.zeros(2), "a target has no scale"),
+        ("target_scale_", np.array([1.0, np.nan]), "values that are not finite"),
+        ("target_offset_", np.zeros(3), r"no array of shape \(2,\)"),
+        ("target_offset_", np.zeros(2, np.float32), "type float64"),
+        ("_head", "softmax", "'softmax' is no head of a regressor"),
+        ("output_loss_curve_", [1], "not a list of numbers"),
+        ("_kept", {"n_calls": 0, "n_samples": 60}, "0 is out of range"),
+        ("_kept", {"n_calls": 1, "n_samples": 1.5}, "1.5 is not an integer"),
+        ("_kept", {}, "KeyError"),
+    ],
+)
+def test_part_of_a_regressor_that_would_fail_later_is_refused(name, value, message, tmp_path):
+    path = tmp_path / "model"
+    save_model(make_regressor().partial_fit(X, NETS["targets"][1]), path)
+    whole = read(path, "model")
+    whole["model"]["attributes"][name] = value
+    write(path, "model", whole)
+    with pytest.raises(ValueError, match=f"is damaged.*{message}"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("head", ["linear", "other", None, ["softmax"]])
+def test_classifier_with_the_head_of_another_estimator_is_refused(head, tmp_path):
+    path = tmp_path / "model"
+    save_model(make_net().fit(X, Y), path)
+    whole = read(path, "model")
+    whole["model"]["attributes"]["_head"] = head
+    write(path, "model", whole)
+    with pytest.raises(ValueError, match="is damaged.* is no head of a classifier"):
         load_model(path)
 
 

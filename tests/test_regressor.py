@@ -191,6 +191,15 @@ def test_target_that_is_the_same_in_all_rows_is_predicted_and_warns_of_nothing(l
     np.testing.assert_allclose(net.predict(X_TEST), value, rtol=0.05)
 
 
+def test_target_that_varies_by_rounding_alone_does_not_vary():
+    y = np.where(np.arange(300) % 3, 0.3, 0.1 + 0.2)
+    assert y.std() > 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NotConvergedWarning)
+        net = make_learner(loss="absolute_error").fit(X, y)
+    np.testing.assert_allclose(net.target_scale_, 0.3)
+
+
 def test_one_target_that_does_not_vary_leaves_the_other_one_as_learnable():
     net = make_learner().fit(X, np.column_stack([Y, np.full(300, 7.0)]))
     assert r2_score(Y_TEST, net.predict(X_TEST)[:, 0]) > 0.7

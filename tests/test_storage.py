@@ -19,6 +19,7 @@ TREE = {
     "infinite": float("inf"),
     "scalar": np.float32(0.5),
     "list": [1, (2, [3.0])],
+    "numbers as keys": {3: 0.5, -1.5: [2], True: None, "text": {7: np.arange(2)}},
     "nested": {
         "float32": np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3),
         "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
@@ -145,6 +146,14 @@ def test_random_bytes_are_refused(path):
         path.write_bytes(rng.bytes(n_bytes))
         with pytest.raises(ValueError, match=r"damaged|no file of skdbn"):
             read(path, "model")
+
+
+@pytest.mark.parametrize("pairs", [3, [3], [[1, 2, 3]], [[[], 1]], None])
+def test_dict_made_to_deceive_is_refused(path, pairs, monkeypatch):
+    monkeypatch.setattr("skdbn._files.storage._encode", lambda *_: {"__pairs__": pairs})
+    write(path, "model", {})
+    with pytest.raises(ValueError, match="is damaged: its header does not fit"):
+        read(path, "model")
 
 
 def test_compressed_archive_is_refused_before_it_takes_memory(path):

@@ -108,7 +108,7 @@ def read(path, kind):
         raise ValueError(f"{path} holds a {given[2]}, not a {kind}.")
     try:
         return _decode(header["tree"], arrays)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its header does not fit its arrays.") from error
 
 
@@ -158,8 +158,10 @@ def read_array(file, size):
 
 def _encode(value, arrays):
     """Return a value as JSON knows it; put its arrays into a dict."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
         return {name: _encode(item, arrays) for name, item in value.items()}
+    if isinstance(value, dict):  # such as the weights of classes: JSON has no keys but texts
+        return {"__pairs__": _encode([list(pair) for pair in value.items()], arrays)}
     if isinstance(value, list):
         return [_encode(item, arrays) for item in value]
     if isinstance(value, tuple):
@@ -190,6 +192,8 @@ def _decode(value, arrays):
         return value
     if set(value) == {"__tuple__"}:
         return tuple(_decode(value["__tuple__"], arrays))
+    if set(value) == {"__pairs__"}:
+        return dict(_decode(value["__pairs__"], arrays))
     if set(value) == {"__objects__"}:
         return _decode(value["__objects__"], arrays).astype(object)
     if set(value) == {"__array__"}:
