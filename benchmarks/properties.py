@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parent.parent / "tests" / "test_properties.py"
-N_PROPERTIES = 3
+N_PROPERTIES = 4
 
 
 def main(n_examples=50_000):

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from scipy import sparse
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 
 LONG_RUN = "SKDBN_EXAMPLES" in os.environ  # of benchmarks/properties.py
-N_EXAMPLES = int(os.environ.get("SKDBN_EXAMPLES", 700))  # of each of three properties
+N_EXAMPLES = int(os.environ.get("SKDBN_EXAMPLES", 500))  # of each of four properties
 PROFILE = settings(
     max_examples=N_EXAMPLES,
     deadline=None,
@@ -69,7 +69,7 @@ def labels(draw, n_rows):
         st.sampled_from(
             ["int"] * 8
             + ["negative", "float", "bool", "str", "object", "continuous", "column"]
-            + ["nan", "none", "short", "mixed"]
+            + ["nan", "none", "short", "mixed", "indicator", "one-hot", "sparse indicator"]
         )
     )
     return {
@@ -85,6 +85,70 @@ def labels(draw, n_rows):
         "none": lambda: None,
         "short": lambda: y[:-1],
         "mixed": lambda: np.array([int(v) if v else "none" for v in y], object),
+        "indicator": lambda: rng.integers(0, 2, (n_rows, 3)),
+        "one-hot": lambda: np.eye(3)[y],
+        "sparse indicator": lambda: sparse.csr_matrix(rng.integers(0, 2, (n_rows, 3))),
+    }[kind]()
+
+
+@st.composite
+def targets(draw, n_rows):
+    """Targets of every kind."""
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    y = rng.normal(size=n_rows)
+    kind = draw(
+        st.sampled_from(
+            ["numbers"] * 4
+            + ["two", "column", "counts", "constant", "extreme", "broken", "sparse", "object"]
+            + ["text", "none", "short", "empty", "complex"]
+        )
+    )
+    extreme = np.where(rng.random(n_rows) < 0.2, draw(st.sampled_from(EXTREMES)), y)
+    return {
+        "numbers": lambda: y * draw(st.sampled_from([1.0, 1e-6, 1e6, 1e-300, 1e100])),
+        "two": lambda: np.column_stack([y, 1e6 + y]),
+        "column": lambda: y[:, None],
+        "counts": lambda: rng.poisson(1.0, n_rows),
+        "constant": lambda: np.full(n_rows, draw(st.sampled_from(EXTREMES))),
+        "extreme": lambda: extreme,
+        "broken": lambda: np.where(rng.random(n_rows) < 0.2, draw(st.sampled_from(BROKEN)), y),
+        "sparse": lambda: sparse.csr_matrix(rng.poisson(0.5, (n_rows, 2))),
+        "object": lambda: y.astype(object),
+        "text": lambda: np.where(y > 0, "high", "low"),
+        "none": lambda: None,
+        "short": lambda: y[:-1],
+        "empty": lambda: np.zeros((n_rows, 0)),
+        "complex": lambda: y + 1j,
+    }[kind]()
+
+
+@st.composite
+def row_weights(draw, n_rows):
+    """Weights of rows of every kind; mostly none."""
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    weight = rng.integers(0, 3, n_rows)
+    kind = draw(
+        st.sampled_from(
+            ["none"] * 6
+            + ["whole", "real", "bool", "number", "huge", "tiny", "list"]
+            + ["zero", "negative", "nan", "short", "matrix", "text"]
+        )
+    )
+    return {
+        "none": lambda: None,
+        "whole": lambda: weight,
+        "real": lambda: rng.random(n_rows),
+        "bool": lambda: weight > 0,
+        "number": lambda: 2.0,
+        "huge": lambda: 8e307 * weight,
+        "tiny": lambda: 5e-324 * weight,
+        "list": lambda: weight.tolist(),
+        "zero": lambda: 0 * weight,
+        "negative": lambda: weight - 1,
+        "nan": lambda: np.where(weight, np.nan, 1.0),
+        "short": lambda: weight[:-1],
+        "matrix": lambda: weight[:, None],
+        "text": lambda: np.where(weight, "a", "b"),
     }[kind]()
 
 
@@ -161,6 +225,7 @@ NETS = options(
         {"validation_fraction": 1.0},
     ],
 )
+LOSSES = st.sampled_from(["squared_error", "squared_error", "absolute_error", "poisson", "hinge"])
 
 
 def fingerprint(X):
@@ -168,6 +233,11 @@ def fingerprint(X):
     if sparse.issparse(X):
         return X.tocoo().toarray().tobytes(), X.dtype, X.format
     return np.asarray(X).tobytes() if not isinstance(X, list) else repr(X)
+
+
+def n_rows_of(X):
+    """Rows of a table of any kind."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
 
 
 def outcome(function, *arguments):
@@ -188,10 +258,10 @@ def assert_finite(*arrays):
         assert np.isfinite(array).all()
 
 
-def check_machine(options, X):
+def check_machine(options, X, weight=None):
     """Fit a machine and ask it everything; return whether it could be fitted."""
     rbm, before = RBMTransformer(**options), fingerprint(X)
-    fitted = outcome(rbm.fit, X)
+    fitted = outcome(rbm.fit, X, None, weight)
     assert fingerprint(X) == before
     if fitted is None:
         assert not hasattr(rbm, "components_")
@@ -223,11 +293,11 @@ def assert_in_support(values, units):
         assert (values <= 1.0).all()
 
 
-def check_classifier(options, rbm, X, y):
+def check_classifier(options, rbm, X, y, weight=None):
     """Fit a classifier and predict; return whether it could be fitted."""
     template = outcome(lambda: RBMTransformer(**{**rbm, "early_stopping": False}))
     net, before = DBNClassifier(rbm=template, **options), fingerprint(X)
-    fitted = outcome(net.fit, X, y)
+    fitted = outcome(net.fit, X, y, weight)
     assert fingerprint(X) == before
     if fitted is None:
         assert not hasattr(net, "coefs_")
@@ -237,22 +307,55 @@ def check_classifier(options, rbm, X, y):
     if p is not None:
         assert_finite(p)
         assert (p >= 0.0).all()
-        np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-4)
-        assert set(net.predict(X)) <= set(net.classes_)
+        assert (p <= 1.0).all()
+        if p.ndim == np.ndim(net.predict(X)):
+            assert set(np.unique(net.predict(X))) <= {0, 1}
+        else:
+            np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-4)
+            assert set(net.predict(X)) <= set(net.classes_)
     return True
 
 
+def check_regressor(options, rbm, loss, X, y, weight):
+    """Fit a regressor and predict; return whether it could be fitted."""
+    template = outcome(lambda: RBMTransformer(**{**rbm, "early_stopping": False}))
+    options = {name: value for name, value in options.items() if name in REGRESSOR}
+    net, before = DBNRegressor(rbm=template, loss=loss, **options), fingerprint(X)
+    fitted = outcome(net.fit, X, y, weight)
+    assert fingerprint(X) == before
+    if fitted is None:
+        assert not hasattr(net, "coefs_")
+        return False
+    assert_finite(*net.coefs_, *net.intercepts_, net.target_offset_, net.target_scale_)
+    assert (net.target_scale_ > 0.0).all()
+    predicted = outcome(net.predict, X)
+    if predicted is not None:
+        assert_finite(predicted)
+        assert loss != "poisson" or (predicted >= 0.0).all()
+    return True
+
+
+REGRESSOR = set(DBNRegressor().get_params(deep=False))
+
+
 @PROFILE
-@given(RBMS, tables())
-def test_machine_raises_a_documented_error_or_is_valid(options, X):
-    check_machine(options, X)
+@given(RBMS, tables(), st.data())
+def test_machine_raises_a_documented_error_or_is_valid(options, X, data):
+    check_machine(options, X, data.draw(row_weights(n_rows_of(X))))
 
 
 @PROFILE
 @given(NETS, RBMS, tables(), st.data())
 def test_classifier_raises_a_documented_error_or_is_valid(options, rbm, X, data):
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    check_classifier(options, rbm, X, data.draw(labels(n_rows)))
+    y, weight = data.draw(labels(n_rows_of(X))), data.draw(row_weights(n_rows_of(X)))
+    check_classifier(options, rbm, X, y, weight)
+
+
+@PROFILE
+@given(NETS, RBMS, LOSSES, tables(), st.data())
+def test_regressor_raises_a_documented_error_or_is_valid(options, rbm, loss, X, data):
+    y, weight = data.draw(targets(n_rows_of(X))), data.draw(row_weights(n_rows_of(X)))
+    check_regressor(options, rbm, loss, X, y, weight)
 
 
 GOOD = np.random.default_rng(0).random((12, 6))
@@ -266,7 +369,7 @@ def test_failing_fit_leaves_a_fitted_estimator_as_it_was(options, rbm_options, X
     net = DBNClassifier((3,), rbm=RBMTransformer(n_iter=1), finetune_iter=2, random_state=0)
     outcome(rbm.fit, GOOD)
     outcome(net.fit, GOOD, GOOD_LABELS)
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    n_rows = n_rows_of(X)
     warm = data.draw(st.booleans())
     for estimator, parameters, arguments in (
         (rbm, rbm_options, (X,)),
@@ -293,22 +396,25 @@ def test_profile_tries_as_many_examples_as_it_says():
 
     example()
     assert len(tried) == N_EXAMPLES
-    assert 3 * N_EXAMPLES >= 2000
+    assert 4 * N_EXAMPLES >= 2000
 
 
 def test_many_examples_can_be_fitted_and_many_can_not():
-    machines, nets = [], []
+    machines, nets, regressors = [], [], []
 
     @settings(PROFILE, max_examples=200)
     @given(NETS, RBMS, tables(), st.data())
     def fit(options, rbm, X, data):
-        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        n_rows = n_rows_of(X)
         machines.append(check_machine(rbm, X))
         nets.append(check_classifier(options, rbm, X, data.draw(labels(n_rows))))
+        y, loss = data.draw(targets(n_rows)), data.draw(LOSSES)
+        regressors.append(check_regressor(options, rbm, loss, X, y, None))
 
     fit()
     assert 0.15 < np.mean(machines) < 0.85
     assert 0.05 < np.mean(nets) < 0.85
+    assert 0.05 < np.mean(regressors) < 0.85
 
 
 def test_outcome_lets_other_errors_pass():

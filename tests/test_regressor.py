@@ -160,6 +160,14 @@ def test_target_scale_is_that_of_the_weighted_rows():
     np.testing.assert_allclose(net.target_scale_, [repeated.std()])
 
 
+@pytest.mark.parametrize("factor", [8e307, 1e-300])
+def test_weights_of_any_size_are_those_of_the_rows(factor):
+    weight = RNG.integers(0, 3, 300)
+    nets = [make_net().fit(X, Y, sample_weight=w) for w in (weight, factor * weight)]
+    np.testing.assert_allclose(nets[0].target_scale_, nets[1].target_scale_, rtol=1e-12)
+    np.testing.assert_allclose(nets[0].predict(X), nets[1].predict(X), rtol=1e-6)
+
+
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
 def test_several_targets_are_learned_side_by_side(loss):
     net = make_learner(loss=loss).fit(X, BOTH)

@@ -49,7 +49,7 @@ class Rows(NamedTuple):
         weight = self.weight
         if weight is None or weight.min() == weight.max():
             return self._replace(weight=None)
-        weight = weight / weight.max()  # the sum of huge weights would overflow
+        weight = weight / weight.max()  # that of tiny ones would not be exact
         return self._replace(weight=(weight / weight.mean()).astype(self.X.dtype))
 
     def read(self, engine, indices, out):
@@ -60,10 +60,11 @@ class Rows(NamedTuple):
 
 def that_count(X, y=None, weight=None, name="sample_weight"):
     """Return rows with their weights; those of weight 0 are left out."""
-    rows = Rows(X, y, check_weight(weight, X.shape[0], name))
-    if weight is None or rows.weight.all():
-        return rows
-    return rows.take(np.flatnonzero(rows.weight))
+    weight = check_weight(weight, X.shape[0], name)
+    if weight is None:
+        return Rows(X, y)
+    rows = Rows(X, y, weight / weight.max())  # the sum of huge weights would overflow
+    return rows if rows.weight.all() else rows.take(np.flatnonzero(rows.weight))
 
 
 def one_for_each_row(y, n_samples):
