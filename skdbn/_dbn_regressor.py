@@ -7,7 +7,7 @@ from sklearn.base import RegressorMixin
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice
 
-LARGEST = 1e150  # absolute value of a target
+LARGEST = np.sqrt(np.finfo(float).max)  # absolute value of a target
 HEADS_OF_LOSSES = {"squared_error": "linear", "absolute_error": "absolute", "poisson": "poisson"}
 
 

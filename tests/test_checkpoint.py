@@ -155,15 +155,16 @@ def test_other_weights_are_refused(kind, tmp_path):
     quick = {"random_state": 0} if kind is RBMTransformer else {"pretrain": False}
     n_iter = "n_iter" if kind is RBMTransformer else "finetune_iter"
     given = {} if kind is RBMTransformer else {"y_val": Y_TEST}
-    given = {"X_val": X_TEST, **given, "sample_weight_val": np.arange(len(X_TEST)) % 3}
+    weight = 1.0 + WEIGHT  # with a weight of 0 the rows that are left would differ, too
+    given = {"X_val": X_TEST, **given, "sample_weight_val": 1 + np.arange(len(X_TEST)) % 3}
     estimator = kind(5, **{n_iter: 2}, **quick)
-    file = fit_with_copies(estimator, tmp_path, X, Y, sample_weight=WEIGHT, **given)[0]
-    same = {"sample_weight": 2.0 * WEIGHT, **given}  # weights that say the same
+    file = fit_with_copies(estimator, tmp_path, X, Y, sample_weight=weight, **given)[0]
+    same = {"sample_weight": 2.0 * weight, **given}  # weights that say the same
     resume(file, X, Y, **same)
     for other in (
         {"sample_weight": None},
-        {"sample_weight": WEIGHT[::-1]},
-        {"sample_weight": WEIGHT + 1.0},
+        {"sample_weight": weight[::-1]},
+        {"sample_weight": weight + 1.0},
         {"sample_weight_val": None},
         {"sample_weight_val": same["sample_weight_val"][::-1]},
     ):

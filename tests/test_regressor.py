@@ -223,7 +223,7 @@ def test_one_target_that_does_not_vary_leaves_the_other_one_as_learnable():
         ({}, Y[:299], r"inconsistent numbers of samples: \[300, 299\]"),
         ({}, np.where(Y > 2, "high", "low"), "could not convert string to float"),
         ({}, None, "requires y to be passed"),
-        ({}, 1e151 * Y, r"^y has values as large as \d.*e\+151, whose squares .* Divide"),
+        ({}, 1e155 * Y, r"^y has values as large as \d.*e\+155, whose squares .* Divide"),
         ({"loss": "poisson"}, Y, r"^y has the value -\d.*, but loss == 'poisson' is for targets"),
         ({"loss": "poisson"}, -COUNTS, r"^y has the value -\d.* Set loss='squared_error'"),
         ({"loss": "poisson"}, 0.0 * Y, r"^y is 0 in every row: loss == 'poisson' needs a target"),
