@@ -22,7 +22,7 @@ from skdbn._training.loop import Training
 from skdbn._training.rows import Rows, hold_out, in_blocks
 
 SMALLEST_BATCH = 2  # of "auto"
-FEWEST_PASSES, FEWEST_STEPS = 10, 3000  # of fine-tuning, of "auto"
+FEWEST_PASSES = 10  # of fine-tuning, of "auto"
 FEW_ROWS = 10_000  # below which "auto" takes higher rates, the highest for narrow layers
 HIGHEST_RATE, HIGH_RATE, LOW_RATE = 1e-2, 2e-3, 1e-3
 NOISE_OF_FEW_ROWS = 0.3
@@ -183,7 +183,7 @@ def passes_of_finetuning(net, n_samples):
         return net.finetune_iter
     batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
     n_minibatches = math.ceil(n_samples / batch_size)
-    return max(FEWEST_PASSES, min(net._most_passes, math.ceil(FEWEST_STEPS / n_minibatches)))
+    return max(FEWEST_PASSES, min(net._most_passes, math.ceil(net._fewest_steps / n_minibatches)))
 
 
 def finetuning(net, rows, held_out, seed):
@@ -197,8 +197,10 @@ def finetuning_of_a_part(net, rows, seed):
 
     It is one of `finetune_iter` passes, along which the rate falls; "auto" keeps the rate.
     """
-    kept = net._kept or {"n_calls": 0, "n_samples": rows.X.shape[0]}
+    first = {"n_calls": 0, "n_samples": rows.X.shape[0], "mean_weight": rows.mean_weight()}
+    kept = net._kept or first
     n_calls, n_samples = kept["n_calls"], kept["n_samples"]
+    rows = rows.weighted(kept["mean_weight"])
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
     schedule = SCHEDULES["constant"]
     if net.finetune_iter != "auto":
@@ -215,6 +217,7 @@ def finetuning_of_a_part(net, rows, seed):
         "solver": net.solver,
         "n_calls": n_calls + 1,
         "n_samples": n_samples,
+        "mean_weight": kept["mean_weight"],
         "engine": training.engine.get_state(),
         "optimizer": training.optimizer.get_state(),
     }

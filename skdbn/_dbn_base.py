@@ -88,7 +88,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     * ``_targets_of(y)``: the way back from encoded targets.
     """
 
-    _most_passes = math.inf  # of fine-tuning, where `finetune_iter` is "auto"
+    _fewest_steps, _most_passes = 3000, math.inf  # of fine-tuning, where `finetune_iter` is "auto"
 
     def set_params(self, **params):
         """Set parameters, also those of the template or the templates in `rbm`.
@@ -185,26 +185,28 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         if held_out is not None:
             held_out = held_out._replace(columns=map_of(self))
             warn_of_other_scale(self, held_out.X, "X_val")
+        weighed, watched = self._weigh_classes(rows, held_out)
+        weighed, watched = weighed.weighted(), watched and watched.weighted()
         n_phases = self.pretrain * len(layers) + 2
         with run.callbacks_told(rows, held_out, n_phases, lambda: self._targets_of(rows.y)):
+            if self.pretrain and not run.is_past(*layers):
+                pretrain(run, self, templates, rows, held_out)
             n_passes = getattr(self, f"{self._top}_iter")
-            self._train_below(run, templates, layers, rows, held_out, n_passes)
+            run.go_through(
+                self._top,
+                n_passes,
+                lambda: top_training(self, weighed, run.seeds[self._top]),
+            )
             n_passes = passes_of_finetuning(self, rows.X.shape[0])
             stopped = run.go_through(
                 "finetune",
                 n_passes,
-                lambda: finetuning(self, rows, held_out, run.seeds["finetune"]),
+                lambda: finetuning(self, weighed, watched, run.seeds["finetune"]),
             )
             if min(n_passes, len(self.loss_curve_)) > 1 and not stopped:
                 head = HEADS[self._head](ENGINES["numpy"](rows.X.dtype, 0))
-                guessing = head.loss_of_guessing(rows.y, rows.weight)
+                guessing = head.loss_of_guessing(weighed.y, weighed.weight)
                 warn_unless_converged(self.loss_curve_[-n_passes:], guessing)
-
-    def _train_below(self, run, templates, layers, rows, held_out, n_passes):
-        """Pretrain the layers and train the top one, which makes so many passes."""
-        if self.pretrain and not run.is_past(*layers):
-            pretrain(run, self, templates, rows, held_out)
-        run.go_through(self._top, n_passes, lambda: top_training(self, rows, run.seeds[self._top]))
 
     def _go_on_with_part(self, X, y, sample_weight, **known):
         """Make one pass of fine-tuning over some of the rows; pretrain on the first ones."""
@@ -214,21 +216,31 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             rows, _, start = self._read_rows(
                 X, y, sample_weight, run.goes_on, templates, is_part=True, **known
             )
-            rows = rows.weighted()
-            run.start(self._before_training(run, templates, rows, None, start, is_part=True))
+            weighted = rows.weighted()
+            run.start(self._before_training(run, templates, weighted, None, start, is_part=True))
             if run.goes_on or is_frozen(templates[0]):
                 warn_of_other_scale(self, rows.X)
             else:
                 warn_of_few_rows(self, rows.X.shape[0])
-            rows = rows._replace(columns=map_of(self))
+            columns = map_of(self)
+            weighed, _ = self._weigh_classes(rows._replace(columns=columns))
             if not self.loss_curve_:  # the first call, or one after that was interrupted
+                if self.pretrain:
+                    pretrain(run, self, templates, weighted._replace(columns=columns), None)
                 n_passes = getattr(self, f"{self._top}_iter")
-                n_missing = max(0, n_passes - len(getattr(self, f"{self._top}_loss_curve_")))
-                self._train_below(run, templates, layers, rows, None, n_missing)
+                run.go_through(
+                    self._top,
+                    max(0, n_passes - len(getattr(self, f"{self._top}_loss_curve_"))),
+                    lambda: top_training(self, weighed.weighted(), run.seeds[self._top]),
+                )
             run.go_through(
-                "finetune", 1, lambda: finetuning_of_a_part(self, rows, run.seeds["finetune"])
+                "finetune", 1, lambda: finetuning_of_a_part(self, weighed, run.seeds["finetune"])
             )
         return self
+
+    def _weigh_classes(self, rows, held_out=None):
+        """Return the rows with the weights that they have where targets are learned."""
+        return rows, held_out
 
     def _check_that_calls_are_left(self):
         """Raise when the rate of partial_fit has fallen to 0."""
@@ -328,6 +340,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             return None
         for name in ("n_calls", "n_samples"):
             whole_number(self._kept[name], 1)
+        check_real(self._kept["mean_weight"], "mean_weight", boundaries="neither")
         row = np.zeros((1, self.n_features_in_), self.coefs_[0].dtype)
         return finetuning_of_a_part(self, Rows(row), 0)
 

@@ -8,7 +8,6 @@ from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice, check_real
-from skdbn._training.rows import that_count
 
 
 class DBNClassifier(ClassifierMixin, DeepBeliefNet):
@@ -70,8 +69,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error; the probabilities become less certain than they should.
     class_weight : dict, "balanced" or None, default=None
-        How much the rows of each class count, in all phases, multiplied by `sample_weight`.
-        "balanced" lets all classes count the same; a class that a dict lacks counts 1.
+        How much the rows of each class count, multiplied by `sample_weight`, where labels are
+        learned: pretraining, which knows none, and the scale of the columns take the rows as they
+        are. "balanced" lets all classes count the same; a class that a dict lacks counts 1.
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the softmax and the fine-tuning phase. "auto" makes a hundred
         minibatches of a pass, of 2 to 100 rows.
@@ -249,7 +249,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             All classes that there will be. They must be given in the first call when its rows do
             not have them all.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts beside the others of the call.
+            How much each row counts, beside the others of the call and those of other calls.
 
         Returns
         -------
@@ -316,7 +316,6 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 f"y has one class, {given.tolist()[0]!r}; {type(self).__name__} needs at least "
                 "two classes."
             )
-        by_class = self._weights_of_classes(given, _flat(rows.y), rows.weighted().weight)
 
         def encode(rows, name):
             y = _flat(rows.y, name)
@@ -328,12 +327,15 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                     if is_part
                     else f"{name} has {unknown[0]}, which is not among the classes in y: {given}."
                 )
-            labels = np.searchsorted(given, y)
-            if by_class is None:
-                return rows._replace(y=labels)
-            weight = by_class[labels] * (1.0 if rows.weight is None else rows.weight)
-            return that_count(rows.X, labels, weight, "sample_weight times class_weight")
+            return rows._replace(y=np.searchsorted(given, y))
 
+        if isinstance(self.class_weight, dict):
+            unknown = [label for label in self.class_weight if label not in given.tolist()]
+            if unknown:
+                raise ValueError(
+                    f"class_weight has a weight for {unknown[0]!r}, which is not among the classes "
+                    f"in y: {given}."
+                )
         return {"classes_": given, "_head": "softmax"}, len(given), encode
 
     def _read_indicator(self, rows, goes_on, is_part, classes):
@@ -379,20 +381,17 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 "warm_start=False."
             )
 
-    def _weights_of_classes(self, classes, y, weight):
-        """Return the weight of each class, or None."""
+    def _weigh_classes(self, rows, held_out=None):
+        """Return rows with weights times those of their classes, which the first ones balance."""
         if self.class_weight is None:
-            return None
+            return rows, held_out
+        labels, n_classes = self.classes_.tolist(), len(self.classes_)
         if isinstance(self.class_weight, dict):
-            unknown = [label for label in self.class_weight if label not in classes.tolist()]
-            if unknown:
-                raise ValueError(
-                    f"class_weight has a weight for {unknown[0]!r}, which is not among the classes "
-                    f"in y: {classes}."
-                )
-            return np.array([self.class_weight.get(label, 1.0) for label in classes.tolist()])
-        counts = np.bincount(np.searchsorted(classes, y), weights=weight, minlength=len(classes))
-        return counts.sum() / (len(classes) * counts)
+            by_class = np.array([self.class_weight.get(label, 1.0) for label in labels])
+        else:
+            counts = np.bincount(rows.y, weights=rows.weight, minlength=n_classes)
+            by_class = counts.sum() / (n_classes * np.where(counts > 0.0, counts, np.inf))
+        return tuple(_times(by_class, part) for part in (rows, held_out))
 
     def _targets_of(self, y):
         """Return labels, or indicators, as `fit` was given them."""
@@ -454,6 +453,18 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _times(by_class, rows):
+    """Return rows with weights times those of their classes."""
+    if rows is None:
+        return None
+    weight = by_class[rows.y] * (1.0 if rows.weight is None else rows.weight)
+    if not weight.any():
+        raise ValueError(
+            "class_weight is zero for the class of every row: nothing is to be learned."
+        )
+    return rows._replace(weight=weight)
 
 
 def _flat(y, name="y"):

@@ -43,7 +43,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     output_iter : int, default=10
         Passes that train the top layer with the layers below frozen.
     finetune_iter : int or "auto", default="auto"
-        Passes of backpropagation through all layers. "auto" is 10, or as many as make 3000
+        Passes of backpropagation through all layers. "auto" is 10, or as many as make 4500
         minibatches where those are more, but 100 at most.
     solver : {"adam", "sgd"}, default="adam"
         Optimizer of the output and the fine-tuning phase; "sgd" has momentum 0.9.
@@ -240,7 +240,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts beside the others of the call.
+            How much each row counts, beside the others of the call and those of other calls.
 
         Returns
         -------
@@ -267,7 +267,8 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     _fitted = (*DeepBeliefNet._fitted, "target_offset_", "target_scale_", "output_loss_curve_")
     _top, _watches, _may_watch = "output", "loss", ()
-    _most_passes = 100  # of "auto": below 60 rows, 3000 minibatches learn noise by heart
+    _fewest_steps = 4500  # of "auto"; 3000 leave curves half learned
+    _most_passes = 100  # below 90 rows, more of them learn noise by heart
     _rules_of_targets = {"multi_output": True, "y_numeric": True}
 
     def _check_head(self):

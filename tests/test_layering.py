@@ -54,6 +54,7 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_kept": "what the next part of the rows goes on from",
     "_head": "what a fitted network ends in",
     "_top": "the name of the phase that trains the top layer of a net",
+    "_fewest_steps": "minibatches of fine-tuning at least, where its passes are found",
     "_most_passes": "passes of fine-tuning at most, where their number is found",
     "_watches": "what early stopping of a net watches",
     "_new_training": "a layer of a net trains as a machine does",
@@ -232,7 +233,7 @@ def test_estimators_of_nets_share_what_the_base_asks_for_and_repeat_nothing_of_i
     )
     asked = {"_check_head", "_read_targets", "_targets_of"}
     assert classifier & regressor == {*asked, "_check_same"}
-    assert not base & (classifier | regressor)
+    assert base & (classifier | regressor) == {"_weigh_classes"}  # of a classifier alone
     assert not methods_of("_rbm") & (classifier | regressor)
 
 

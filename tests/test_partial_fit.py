@@ -117,11 +117,24 @@ def test_first_call_on_frozen_machines_is_a_fit():
 def test_dict_of_class_weights_counts_in_each_call():
     y, given = TARGETS["classes"], {0: 4.0, 2: 0.5}
     weight = compute_sample_weight(given, y)
-    model, weighted = net("classes", class_weight=given), net("classes")
+    model = net("classes", class_weight=given, pretrain=False)
+    weighted = net("classes", pretrain=False)
+    binary = X[:, 3:]  # columns without a scale, in which sample weights would count too
     for part in (slice(None), slice(20)):
-        model.partial_fit(X[part], y[part])
-        weighted.partial_fit(X[part], y[part], sample_weight=weight[part])
+        model.partial_fit(binary[part], y[part])
+        weighted.partial_fit(binary[part], y[part], sample_weight=weight[part])
     assert_same(model, weighted)
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_rows_count_beside_those_of_other_calls(kind):
+    y, models = TARGETS[kind], []
+    for weight, rate in ((3.0, 0.01), (1.0, 0.03)):  # what a weight of 3 is to plain descent
+        model = net(kind, solver="sgd", learning_rate_init=0.01).partial_fit(X, y)
+        model.set_params(learning_rate_init=rate)
+        models.append(model.partial_fit(X, y, sample_weight=np.full(N, weight)))
+    for one, other in zip(models[0].coefs_, models[1].coefs_, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", TARGETS)

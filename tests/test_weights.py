@@ -514,8 +514,9 @@ def test_early_stopping_holds_rows_out_with_their_weights():
     told = []
 
     class Spy(DBNClassifier):
-        def _train_below(self, run, templates, layers, rows, held_out, n_passes):
+        def _weigh_classes(self, rows, held_out):
             told.append((rows, held_out))
+            return rows, held_out
 
     weight = np.arange(1.0, N + 1)
     Spy((4,), early_stopping=True, validation_fraction=0.3, random_state=0).fit(X, y, weight)
@@ -530,9 +531,14 @@ def test_early_stopping_holds_rows_out_with_their_weights():
 # -- weights of classes
 
 
-def fit_classes(y, weight=None, method="fit", **parameters):
+def fit_classes(y, weight=None, method="fit", table="mixed", **parameters):
     model = clone(MODELS["softmax"]).set_params(**parameters)
-    return getattr(model, method)(TABLES["mixed"], y, sample_weight=weight)
+    return getattr(model, method)(TABLES[table], y, sample_weight=weight)
+
+
+# Sample weights say how often rows are drawn, and count in pretraining and in the scale of columns
+# too: binary columns, which have none, and no pretraining leave what class weights count in.
+LABELS_ALONE = {"table": "binary", "pretrain": False}
 
 
 NAMES = np.array(["kestrel", "heron", "owl"])
@@ -545,30 +551,42 @@ def test_dict_of_class_weights_gives_the_bits_of_the_same_sample_weights(names, 
     given = {names[0]: 3.0, names[2]: 0.25}  # the other one counts 1
     weight = np.select([y == names[0], y == names[2]], [3.0, 0.25], 1.0)
     assert_same(
-        fit_classes(y, method=method, class_weight=given), fit_classes(y, weight, method=method)
+        fit_classes(y, method=method, class_weight=given, **LABELS_ALONE),
+        fit_classes(y, weight, method=method, **LABELS_ALONE),
     )
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_pretraining_does_not_see_class_weights(method):
+    y = TARGETS["softmax"]
+    plain = fit_classes(y, method=method)
+    weighted = fit_classes(y, method=method, class_weight={0: 9.0})
+    for one, other in zip(plain.rbms_, weighted.rbms_, strict=True):
+        np.testing.assert_array_equal(one.components_, other.components_)
+    assert (plain.coefs_[-1] != weighted.coefs_[-1]).any()
 
 
 def test_class_weights_multiply_sample_weights():
     y = TARGETS["softmax"]
     weight = WEIGHT * np.array([3.0, 1.0, 0.25])[y]
-    model = fit_classes(y, WEIGHT, class_weight={0: 3.0, 2: 0.25})
-    assert_same(model, fit_classes(y, weight))
+    model = fit_classes(y, WEIGHT, class_weight={0: 3.0, 2: 0.25}, **LABELS_ALONE)
+    assert_agree(model, fit_classes(y, weight, **LABELS_ALONE))
 
 
 def test_balanced_class_weights_are_those_of_scikit_learn():
     y = np.where(np.arange(N) < 5, 2, TARGETS["softmax"])
     weight = compute_sample_weight("balanced", y)
-    assert_agree(fit_classes(y, class_weight="balanced"), fit_classes(y, weight))
+    balanced = fit_classes(y, class_weight="balanced", **LABELS_ALONE)
+    assert_agree(balanced, fit_classes(y, weight, **LABELS_ALONE))
 
 
 def test_balanced_classes_count_the_same_also_where_rows_have_weights():
     y, sample_weight = TARGETS["softmax"], WEIGHT * 1.0
     model, told = clone(MODELS["softmax"]).set_params(class_weight="balanced"), []
-    original = model._train_below
-    model._train_below = lambda run, *rest: told.append(rest[2]) or original(run, *rest)
+    original = model._weigh_classes
+    model._weigh_classes = lambda *parts: told.append(original(*parts)) or told[0]
     model.fit(TABLES["mixed"], y, sample_weight)
-    (rows,) = told
+    ((rows, _),) = told
     totals = np.bincount(rows.y, weights=rows.weight)
     np.testing.assert_allclose(totals, totals.mean())
     kept = sample_weight > 0
@@ -593,8 +611,9 @@ def test_warm_start_goes_on_with_class_weights():
     models = []
     for class_weight, sample_weight in (({0: 4.0}, None), (None, weight)):
         model = clone(MODELS["softmax"]).set_params(warm_start=True, class_weight=class_weight)
+        model.set_params(pretrain=False)
         for _ in range(2):
-            model.fit(TABLES["mixed"], y, sample_weight)
+            model.fit(TABLES["binary"], y, sample_weight)
         models.append(model)
     assert_same(*models)
     assert models[0].n_iter_ == 6
@@ -608,7 +627,7 @@ def test_warm_start_goes_on_with_class_weights():
         ({0: -1.0}, ValueError, r"class_weight\[0\] == -1.0, must be >= 0"),
         ({0: np.nan}, ValueError, r"class_weight\[0\] == nan, must be finite"),
         ({0: "1"}, TypeError, r"class_weight\[0\] must be an instance of"),
-        ({0: 0, 1: 0, 2: 0}, ValueError, "sample_weight times class_weight is zero in every row"),
+        ({0: 0, 1: 0, 2: 0}, ValueError, "class_weight is zero for the class of every row"),
         ("even", ValueError, "class_weight == 'even', must be one of: 'balanced'"),
         ([1.0, 2.0, 3.0], TypeError, "must be 'balanced', None, or a dict"),
     ],
@@ -625,8 +644,9 @@ def test_partial_fit_refuses_balanced_weights_with_advice_that_works():
         fit_classes(y, method="partial_fit", class_weight="balanced")
     (advice,) = [word for word in str(caught.value).split() if "compute_sample_weight" in word]
     assert advice == "sklearn.utils.class_weight.compute_sample_weight('balanced',"
-    followed = fit_classes(y, compute_sample_weight("balanced", y), "partial_fit", finetune_iter=1)
-    assert_agree(followed, fit_classes(y, class_weight="balanced", finetune_iter=1))
+    options = {"finetune_iter": 1, **LABELS_ALONE}
+    followed = fit_classes(y, compute_sample_weight("balanced", y), "partial_fit", **options)
+    assert_agree(followed, fit_classes(y, class_weight="balanced", **options))
 
 
 def test_class_weights_are_refused_for_several_labels():

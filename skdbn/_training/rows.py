@@ -44,13 +44,23 @@ class Rows(NamedTuple):
         """Return the weights of some of the rows, or None."""
         return None if self.weight is None else self.weight[indices]
 
-    def weighted(self):
-        """Return the rows with weights of the type of X whose mean is 1, or without any."""
-        weight = self.weight
-        if weight is None or weight.min() == weight.max():
+    def mean_weight(self):
+        """Return the mean of the weights."""
+        if self.weight is None:
+            return 1.0
+        largest = self.weight.max()  # the sum of huge weights would overflow
+        return float(largest * (self.weight / largest).mean())
+
+    def weighted(self, mean=None):
+        """Return the rows with weights of the type of X, divided by a mean, by default their own.
+
+        Rows that all count 1 then have no weights.
+        """
+        if mean is None and (self.weight is None or self.weight.min() == self.weight.max()):
             return self._replace(weight=None)
-        weight = weight / weight.max()  # that of tiny ones would not be exact
-        return self._replace(weight=(weight / weight.mean()).astype(self.X.dtype))
+        weight = np.ones(self.X.shape[0]) if self.weight is None else self.weight
+        weight = (weight / (self.mean_weight() if mean is None else mean)).astype(self.X.dtype)
+        return self._replace(weight=None if (weight == 1.0).all() else weight)
 
     def read(self, engine, indices, out):
         """Copy some of the rows, dense and mapped, into memory."""
@@ -60,11 +70,10 @@ class Rows(NamedTuple):
 
 def that_count(X, y=None, weight=None, name="sample_weight"):
     """Return rows with their weights; those of weight 0 are left out."""
-    weight = check_weight(weight, X.shape[0], name)
-    if weight is None:
-        return Rows(X, y)
-    rows = Rows(X, y, weight / weight.max())  # the sum of huge weights would overflow
-    return rows if rows.weight.all() else rows.take(np.flatnonzero(rows.weight))
+    rows = Rows(X, y, check_weight(weight, X.shape[0], name))
+    if weight is None or rows.weight.all():
+        return rows
+    return rows.take(np.flatnonzero(rows.weight))
 
 
 def one_for_each_row(y, n_samples):
