@@ -34,6 +34,7 @@ CURVES = (
     "best_validation_score_",
     "n_iter_",
 )
+LATER = {"validation_loss_curve_"}  # that nets did not have at first
 STOPPING = {"early_stopping": True, "n_iter_no_change": 2, "tol": 1e-3}
 
 X, Y = load_digits(return_X_y=True)
@@ -47,7 +48,8 @@ def digest(estimator):
     arrays = [getattr(estimator, name) for name in ARRAYS if hasattr(estimator, name)]
     for name in LISTS:
         arrays += getattr(estimator, name, [])
-    arrays += [np.array(getattr(estimator, name, []), float) for name in CURVES]
+    names = [name for name in CURVES if name not in LATER or not hasattr(estimator, "coefs_")]
+    arrays += [np.array(getattr(estimator, name, []), float) for name in names]
     if estimator.n_features_in_ == X.shape[1]:
         predict = getattr(estimator, "predict_proba", getattr(estimator, "transform", None))
         arrays.append(predict(X_VAL))

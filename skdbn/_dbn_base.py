@@ -55,12 +55,8 @@ from skdbn._training.fitting import Run, TrainedEstimator
 from skdbn._training.loop import fitted_attributes
 from skdbn._training.rows import Rows, hold_out, in_blocks, that_count
 
-OF_HELD_OUT_ROWS = (
-    "validation_scores_",
-    "validation_loss_curve_",
-    "best_validation_score_",
-    "best_validation_loss_",
-)
+BEST_OF_A_FIT = ("best_validation_score_", "best_validation_loss_")
+OF_HELD_OUT_ROWS = ("validation_scores_", "validation_loss_curve_", *BEST_OF_A_FIT)
 
 
 def _is_pretrained(net):
@@ -329,10 +325,9 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             begun = random_start(templates, rows, n_outputs, run.seeds["start"])
             return {**attributes, f"{self._top}_loss_curve_": [], **begun, "_kept": kept}
         check_that_it_can_go_on(self, templates)
-        attributes = {**fitted_attributes(self), "_kept": kept}
-        if held_out is None:
-            attributes = {k: v for k, v in attributes.items() if k not in OF_HELD_OUT_ROWS}
-        return attributes
+        outdated = OF_HELD_OUT_ROWS if held_out is None else BEST_OF_A_FIT
+        attributes = {k: v for k, v in fitted_attributes(self).items() if k not in outdated}
+        return {**attributes, "_kept": kept}
 
     def _restored(self):
         """Return what partial_fit goes on with: a file may hold what does not fit."""
@@ -408,6 +403,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
     def _finetuned_machines(self):
         """Return the machines with the weights that fine-tuning left."""
+        check_is_fitted(self)
         self._check_that_it_has_machines()
         return finetuned_machines(self.rbms_, self.coefs_, self.intercepts_)
 

@@ -25,7 +25,7 @@ def sizes_of_layers(hidden_layer_sizes):
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int
-        Parameter of the classifier.
+        Parameter of the net.
 
     Returns
     -------
@@ -51,12 +51,12 @@ def sizes_of_layers(hidden_layer_sizes):
 
 
 def with_parameters(rbm, parameters):
-    """Return the templates of a classifier with other parameters.
+    """Return the templates of a net with other parameters.
 
     Parameters
     ----------
     rbm : RBMTransformer, FrozenEstimator, sequence of them or None
-        Parameter of the classifier. Templates are changed in place, as scikit-learn does.
+        Parameter of the net. Templates are changed in place, as scikit-learn does.
     parameters : dict
         Values by name, such as ``rbm__learning_rate``, or ``rbm__0__learning_rate`` in a sequence.
 
@@ -68,7 +68,7 @@ def with_parameters(rbm, parameters):
     Raises
     ------
     ValueError
-        When a name is not that of a parameter that the classifier leaves to its templates.
+        When a name is not that of a parameter that the net leaves to its templates.
     """
     rbm = RBMTransformer() if rbm is None else rbm
     for name, value in parameters.items():
@@ -112,7 +112,7 @@ def machines_of_layers(rbm, sizes):
     Parameters
     ----------
     rbm : RBMTransformer, FrozenEstimator, sequence of them or None
-        Parameter of the classifier.
+        Parameter of the net.
     sizes : list of int
         Units of each hidden layer.
 
@@ -170,7 +170,7 @@ def _template(given, size):
     """Return an unfitted clone of a template, with its parameters checked."""
     if callbacks_of(given):
         raise ValueError(
-            "rbm has callbacks, which would not be told of its passes. Set them on the classifier "
+            "rbm has callbacks, which would not be told of its passes. Set them on the net "
             "itself: it tells them of each pass of each layer, in tasks named 'pretrain layer 1' "
             "and so on."
         )
@@ -290,8 +290,10 @@ def finetuned_machines(machines, weights, intercepts):
     machines = [copy.copy(machine) for machine in machines]
     for i, machine in enumerate(machines):
         coef, intercept = weights[i], intercepts[i]
-        if i > 0:  # see `starting_arrays`
+        if i > 0:  # see `starting_arrays`; the network cuts nothing off between layers
             intercept = intercept + machine.offset_ @ coef
             coef = coef * machine.scale_[:, None]
+            machine._limits = np.empty_like(machine._limits)
+            machine._limits[:] = [[-np.inf], [np.inf]]
         machine.components_, machine.intercept_hidden_ = coef.T, intercept
     return machines

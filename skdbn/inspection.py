@@ -124,11 +124,11 @@ def finetuned(model):
     True
     """
     if hasattr(model, "_finetuned_machines"):
-        return _finetuned_machines_of(model)
+        return model._finetuned_machines()
     steps, has_net = [], False
     for name, step in getattr(model, "steps", []):
         if hasattr(step, "_finetuned_machines"):
-            rbms, has_net = _finetuned_machines_of(step), True
+            rbms, has_net = step._finetuned_machines(), True
             steps += [(f"{name} layer {layer}", rbm) for layer, rbm in enumerate(rbms, 1)]
         else:
             steps.append((name, step))
@@ -138,16 +138,6 @@ def finetuned(model):
             "DBNRegressor, or a Pipeline with one."
         )
     return Pipeline(steps)
-
-
-def _finetuned_machines_of(net):
-    """Return the machines of a net with its weights, which cut nothing off above the first."""
-    check_is_fitted(net)
-    rbms = net._finetuned_machines()
-    for rbm in rbms[1:]:  # a frozen one had limits, which a network does not have between layers
-        ends = np.array([[-np.inf], [np.inf]], rbm._limits.dtype)
-        rbm._limits = np.repeat(ends, rbm.n_features_in_, axis=1)
-    return rbms
 
 
 def _split(model):
