@@ -55,8 +55,13 @@ from skdbn._training.fitting import Run, TrainedEstimator
 from skdbn._training.loop import fitted_attributes
 from skdbn._training.rows import Rows, hold_out, in_blocks, that_count
 
-BEST_OF_A_FIT = ("best_validation_score_", "best_validation_loss_")
-OF_HELD_OUT_ROWS = ("validation_scores_", "validation_loss_curve_", *BEST_OF_A_FIT)
+OF_HELD_OUT_ROWS = (
+    "validation_scores_",
+    "validation_loss_curve_",
+    "best_validation_score_",
+    "best_validation_loss_",
+)
+NOT_WATCHED = {"score": ("best_validation_loss_",), "loss": ("best_validation_score_",)}
 
 
 def _is_pretrained(net):
@@ -325,7 +330,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             begun = random_start(templates, rows, n_outputs, run.seeds["start"])
             return {**attributes, f"{self._top}_loss_curve_": [], **begun, "_kept": kept}
         check_that_it_can_go_on(self, templates)
-        outdated = OF_HELD_OUT_ROWS if held_out is None else BEST_OF_A_FIT
+        # What was watched in an earlier fit, and is no more.
+        outdated = OF_HELD_OUT_ROWS if held_out is None else NOT_WATCHED[self._watches]
         attributes = {k: v for k, v in fitted_attributes(self).items() if k not in outdated}
         return {**attributes, "_kept": kept}
 

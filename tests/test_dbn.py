@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_blobs
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -323,6 +324,49 @@ def test_early_stopping_keeps_the_weights_of_the_best_pass():
     longer = clone(shorter).set_params(finetune_iter=best + 3).fit(X, Y)
     if longer.best_validation_score_ == shorter.best_validation_score_:
         assert_same_network(shorter, longer)
+
+
+def loss_of(net):
+    """Cross-entropy of the test digits."""
+    p = net.predict_proba(X_TEST).astype(float)
+    return log_loss(Y_TEST, p / p.sum(axis=1, keepdims=True))  # float32 sums to nearly 1
+
+
+def test_losses_of_held_out_rows_are_those_of_the_probabilities():
+    net = make_net(finetune_iter=3).fit(X[FEW], Y[FEW], X_val=X_TEST, y_val=Y_TEST)
+    assert len(net.validation_loss_curve_) == len(net.validation_scores_) == 3
+    assert net.validation_loss_curve_[-1] == pytest.approx(loss_of(net), rel=1e-5)
+    assert net.validation_scores_[-1] == net.score(X_TEST, Y_TEST)
+
+
+def test_early_stopping_that_watches_the_loss_keeps_the_pass_with_the_lowest_one():
+    # At this rate the net grows too sure of itself: its loss rises while its accuracy still does.
+    options = {"finetune_iter": 40, "learning_rate": "constant", "n_iter_no_change": 40}
+    stopping = {**options, "learning_rate_init": 0.03, "noise": 0.0, "pretrain": False}
+    held_out = {"X_val": X_TEST, "y_val": Y_TEST}
+    net = make_net(early_stopping="loss", **stopping).fit(X[FEW], Y[FEW], **held_out)
+    other = make_net(early_stopping=True, **stopping).fit(X[FEW], Y[FEW], **held_out)
+    losses, scores = net.validation_loss_curve_, net.validation_scores_
+    assert losses == other.validation_loss_curve_
+    assert np.argmin(losses) != np.argmax(scores)
+    assert net.best_validation_loss_ == min(losses)
+    assert other.best_validation_score_ == max(scores)
+    assert loss_of(net) == pytest.approx(min(losses), rel=1e-5)
+    assert not hasattr(net, "best_validation_score_")
+    assert not hasattr(other, "best_validation_loss_")
+
+
+def test_warm_start_forgets_what_an_earlier_fit_watched():
+    net = make_net(early_stopping=True, warm_start=True).fit(X[FEW], Y[FEW])
+    assert net.best_validation_score_ == max(net.validation_scores_)
+    net.set_params(early_stopping="loss").fit(X[FEW], Y[FEW])
+    assert net.best_validation_loss_ == min(net.validation_loss_curve_[2:])
+    assert not hasattr(net, "best_validation_score_")
+
+
+def test_early_stopping_watches_nothing_else():
+    with pytest.raises(TypeError, match="early_stopping == 'accuracy', must be True or False or"):
+        make_net(early_stopping="accuracy").fit(X[FEW], Y[FEW])
 
 
 def test_early_stopping_stops_when_nothing_rises():

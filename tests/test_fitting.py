@@ -475,7 +475,7 @@ def test_y_counts_only_with_an_entry_for_each_row():
 def test_callbacks_on_a_template_are_refused_with_what_to_do_instead():
     template = RBMTransformer(n_iter=2).set_callbacks(Hooks())
     for rbm in (template, [RBMTransformer(n_iter=1), template]):
-        with pytest.raises(ValueError, match="rbm has callbacks, .* Set them on the classifier"):
+        with pytest.raises(ValueError, match="rbm has callbacks, .* Set them on the net"):
             make_net(rbm=rbm).fit(X, Y)
     told = []
     net = make_net().set_callbacks(Hooks(lambda _, context: told.append(context.task_name)))
