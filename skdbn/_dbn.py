@@ -25,6 +25,7 @@ SMALLEST_BATCH = 2  # of "auto"
 FEWEST_PASSES = 10  # of fine-tuning, of "auto"
 FEW_ROWS = 10_000  # below which "auto" takes higher rates, the highest for narrow layers
 HIGHEST_RATE, HIGH_RATE, LOW_RATE = 1e-2, 2e-3, 1e-3
+SHARE_AFTER_FIT = 0.1  # of the rate of "auto", for parts that come after
 NOISE_OF_FEW_ROWS = 0.3
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
     "dropout": 1.0,
@@ -197,9 +198,8 @@ def finetuning_of_a_part(net, rows, seed):
 
     It is one of `finetune_iter` passes, along which the rate falls; "auto" keeps the rate.
     """
-    first = {"n_calls": 0, "n_samples": rows.X.shape[0], "mean_weight": rows.mean_weight()}
-    kept = net._kept or first
-    n_calls, n_samples = kept["n_calls"], kept["n_samples"]
+    kept = {"mean_weight": rows.mean_weight(), **net._kept}
+    n_calls = kept["n_calls"]
     rows = rows.weighted(kept["mean_weight"])
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
     schedule = SCHEDULES["constant"]
@@ -208,33 +208,38 @@ def finetuning_of_a_part(net, rows, seed):
         def schedule(progress):
             return SCHEDULES[net.learning_rate]((n_calls + progress) / net.finetune_iter)
 
-    training = _backpropagation(net, network, 0, rows, None, schedule, n_samples)
+    training = _backpropagation(net, network, 0, rows, None, schedule, kept)
     if "engine" in kept:
         training.engine.set_state(kept["engine"])
         if kept["solver"] == net.solver:  # another one starts anew
             training.optimizer.set_state(kept["optimizer"])
     training.learner.keep = lambda: {
+        **kept,
         "solver": net.solver,
         "n_calls": n_calls + 1,
-        "n_samples": n_samples,
-        "mean_weight": kept["mean_weight"],
         "engine": training.engine.get_state(),
         "optimizer": training.optimizer.get_state(),
     }
     return training
 
 
-def _backpropagation(net, network, lowest, rows, held_out, schedule, n_samples=None):
-    """Return the training of the layers of a network from some layer up.
+def beginning_of_parts(n_samples, share=1.0):
+    """Return what the first part of a net goes on from.
 
-    Numbers that are "auto" are those for so many rows, or for those that there are.
+    Numbers that are "auto" are those for so many rows, and of the rate its share: a net that was
+    fitted goes on with less.
     """
-    n_samples = rows.X.shape[0] if n_samples is None else n_samples
-    rate = net.learning_rate_init
+    return {"n_calls": 0, "n_samples": n_samples, "share": share}
+
+
+def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None):
+    """Return the training of the layers of a network from some layer up."""
+    kept = kept or beginning_of_parts(rows.X.shape[0])
+    n_samples, rate = kept["n_samples"], net.learning_rate_init
     if rate == "auto":
         widest = max(len(intercept) for intercept in net.intercepts_[:-1])
         high_rate = min(HIGHEST_RATE, max(HIGH_RATE, 1.0 / widest))
-        rate = high_rate if n_samples < FEW_ROWS else LOW_RATE
+        rate = kept["share"] * (high_rate if n_samples < FEW_ROWS else LOW_RATE)
     batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
     learner = NetworkLearner(
         network,

@@ -1,6 +1,6 @@
 """What the estimators of deep belief nets have in common.
 
-The rule: a subclass has the parameters, what it reads its targets as, and what it predicts.
+The rule: a subclass adds parameters, the encoding of its targets, and prediction.
 """
 
 import math
@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdbn._dbn import (
     PERTURBATIONS,
+    SHARE_AFTER_FIT,
+    beginning_of_parts,
     check_that_it_can_go_on,
     finetuning,
     finetuning_of_a_part,
@@ -85,8 +87,11 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     * ``_check_head()``: checks of the parameters that it has alone;
     * ``_rules_of_targets``: how scikit-learn is to validate them;
     * ``_read_targets(rows, goes_on)``: fitted attributes of the head, the number of outputs, and a
-      function of rows and the name of their targets that encodes these;
+      function of rows and the name of their targets that encodes these. For ``partial_fit`` it is
+      told ``is_part=True``, and ``classes`` where there are any;
     * ``_targets_of(y)``: the way back from encoded targets.
+
+    It may replace ``_weigh_classes``, and the limits of ``finetune_iter="auto"``.
     """
 
     _fewest_steps, _most_passes = 3000, math.inf  # of fine-tuning, where `finetune_iter` is "auto"
@@ -245,14 +250,15 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
     def _check_that_calls_are_left(self):
         """Raise when the rate of partial_fit has fallen to 0."""
-        n_calls = (getattr(self, "_kept", None) or {"n_calls": 0})["n_calls"]
+        n_calls = getattr(self, "_kept", {"n_calls": 0})["n_calls"]
         ends = self.finetune_iter != "auto" and self.learning_rate != "constant"
         if ends and n_calls >= self.finetune_iter:
             raise ValueError(
                 f"partial_fit was called {n_calls} times, and learning_rate == "
                 f"{self.learning_rate!r} has let the rate fall to 0 in finetune_iter == "
-                f"{self.finetune_iter} calls. Raise finetune_iter to the number of calls that you "
-                "plan, or set finetune_iter='auto', which keeps the rate."
+                f"{self.finetune_iter} calls. Start with a finetune_iter of all calls that you "
+                "plan; to go on now, set learning_rate='constant' and a small learning_rate_init, "
+                "such as 1e-4."
             )
 
     _fitted = (
@@ -266,7 +272,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         *COLUMN_ATTRIBUTES,
         "_hidden_units",
         "_head",
-        "_kept",  # what the next call of partial_fit goes on from, or None
+        "_kept",  # what the next call of partial_fit goes on from
     )
 
     def _begin(self, run):
@@ -325,7 +331,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     def _before_training(self, run, templates, rows, held_out, start, is_part=False):
         """Return the fitted attributes before the first pass."""
         attributes, n_outputs = start
-        kept = self._kept if run.goes_on and is_part else None
+        kept = beginning_of_parts(rows.X.shape[0], 1.0 if is_part else SHARE_AFTER_FIT)
         if not run.goes_on:
             begun = random_start(templates, rows, n_outputs, run.seeds["start"])
             return {**attributes, f"{self._top}_loss_curve_": [], **begun, "_kept": kept}
@@ -333,15 +339,14 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         # What was watched in an earlier fit, and is no more.
         outdated = OF_HELD_OUT_ROWS if held_out is None else NOT_WATCHED[self._watches]
         attributes = {k: v for k, v in fitted_attributes(self).items() if k not in outdated}
-        return {**attributes, "_kept": kept}
+        return {**attributes, "_kept": self._kept if is_part else kept}
 
     def _restored(self):
         """Return what partial_fit goes on with: a file may hold what does not fit."""
-        if self._kept is None:
-            return None
-        for name in ("n_calls", "n_samples"):
-            whole_number(self._kept[name], 1)
-        check_real(self._kept["mean_weight"], "mean_weight", boundaries="neither")
+        whole_number(self._kept["n_calls"])
+        whole_number(self._kept["n_samples"], 1)
+        for name in {"share", "mean_weight"} & {"share", *self._kept}:
+            check_real(self._kept[name], name, boundaries="neither")
         row = np.zeros((1, self.n_features_in_), self.coefs_[0].dtype)
         return finetuning_of_a_part(self, Rows(row), 0)
 
@@ -383,8 +388,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         """Return what values of the top hidden layer stand for in the data.
 
         The way down is that of the machines, as pretraining left them: fine-tuning trains the way
-        up alone. So the longer it was, the less the result of `transform` is what the machines
-        know; `skdbn.inspection.reconstruct` goes up and down through the machines.
+        up alone. The longer it was, the less the machines fit what `transform` returns;
+        `skdbn.inspection.reconstruct` goes up and down through the machines.
 
         Parameters
         ----------

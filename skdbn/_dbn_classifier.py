@@ -69,9 +69,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error; the probabilities become less certain than they should.
     class_weight : dict, "balanced" or None, default=None
-        How much the rows of each class count, multiplied by `sample_weight`, where labels are
-        learned: pretraining, which knows none, and the scale of the columns take the rows as they
-        are. "balanced" lets all classes count the same; a class that a dict lacks counts 1.
+        How much the rows of each class count, multiplied by `sample_weight`. "balanced" gives all
+        classes the same total weight; classes missing from a dict have weight 1. Class weights do
+        not affect pretraining or the scaling of columns. Not for several labels.
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the softmax and the fine-tuning phase. "auto" makes a hundred
         minibatches of a pass, of 2 to 100 rows.
@@ -122,8 +122,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         on: with noise, dropout and adversarial steps. Labels count in full, smoothed or not.
     validation_scores_ : list of float
         Accuracy on the held-out rows after each pass of fine-tuning, when the last fit had any: the
-        share of rows whose label, or all of whose labels, are right. The machines in `rbms_` watch
-        the same rows.
+        share of rows whose label, or all of whose labels, are right, where rows count by their
+        weights and those of their classes. The machines in `rbms_` watch the same rows.
     validation_loss_curve_ : list of float
         Mean cross-entropy of the held-out rows after each of these passes, in nats.
     best_validation_score_ : float
@@ -233,11 +233,14 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Make one pass of fine-tuning over some of the rows.
 
-        The first call pretrains the layers and trains the top one on its rows, which should be many
-        and mixed, unless `pretrain` is False or the net is fitted; they say what the columns stand
-        for, too, and what the parameters that are "auto" become. Every call fine-tunes, and goes on
-        with the optimizer and the random numbers of the one before; the step size follows
-        `learning_rate` over `finetune_iter` calls, and stays where it is when that is "auto".
+        The first call pretrains the layers, unless `pretrain` is False, and trains the top one on
+        its rows, which should be many and mixed: they also say what the columns stand for, and what
+        "auto" means from then on. Every call fine-tunes, and goes on with the optimizer and the
+        random numbers of the one before; the step size follows `learning_rate` over `finetune_iter`
+        calls, and stays where it is when that is "auto".
+
+        After `fit` the calls fine-tune alone, and a step size of "auto" is a tenth of what it was.
+        Nothing is held out: `early_stopping` has no effect here.
 
         Parameters
         ----------
@@ -249,7 +252,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             All classes that there will be. They must be given in the first call when its rows do
             not have them all.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, beside the others of the call and those of other calls.
+            How much each row counts, relative to the rows of all calls.
 
         Returns
         -------
@@ -313,8 +316,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         self._check_same("softmax", given, goes_on)
         if len(given) < 2:
             raise ValueError(
-                f"y has one class, {given.tolist()[0]!r}; {type(self).__name__} needs at least "
-                "two classes."
+                f"y has one class, {given.tolist()[0]!r}, in the rows of positive weight; "
+                f"{type(self).__name__} needs at least two classes."
+                + is_part
+                * " Pass all that there will be in the first call, as classes."
             )
 
         def encode(rows, name):
@@ -331,7 +336,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
         if isinstance(self.class_weight, dict):
             unknown = [label for label in self.class_weight if label not in given.tolist()]
-            if unknown:
+            if unknown and len(unknown) == len(self.class_weight):
                 raise ValueError(
                     f"class_weight has a weight for {unknown[0]!r}, which is not among the classes "
                     f"in y: {given}."
@@ -350,10 +355,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         if not goes_on and classes is None and (y.sum(axis=1) == 1).all():
             advice = f" If later rows have several, pass classes=range({n_labels})."
             raise ValueError(
-                "y is one-hot: each row has exactly one label, so it is one class a row. Pass "
-                "y.argmax(axis=1), or np.asarray(names)[y.argmax(axis=1)] where classes have names."
-                + advice
-                * is_part
+                "y is one-hot: each row has exactly one label, its class. Pass y.argmax(axis=1) of "
+                "an array (y.toarray().argmax(axis=1) of a sparse one), or y.idxmax(axis=1) of a "
+                "DataFrame, which keeps the names." + advice * is_part
             )
         if classes is not None and len(classes) != n_labels:
             raise ValueError(
@@ -410,8 +414,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Rows that sum to 1, in the order of `classes_`; of several labels, the probability of
-            each.
+            In the order of `classes_`. Rows sum to 1, but for several labels, each of which has a
+            probability of its own.
         """
         return self._outputs(self._read_new(X))
 

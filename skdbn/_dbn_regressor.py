@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice
 
+ROUNDING = 16.0  # units in the last place that targets which are all the same may differ by
 LARGEST = np.sqrt(np.finfo(float).max)  # absolute value of a target
 HEADS_OF_LOSSES = {"squared_error": "linear", "absolute_error": "absolute", "poisson": "poisson"}
 
@@ -19,7 +20,9 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     below are frozen; then backpropagation trains all layers.
 
     The columns of the data may be probabilities, zeros and ones, or measurements of any scale, side
-    by side, and there may be one target or several, of any scale. No scaler is needed.
+    by side, and there may be one target or several, of any scale. No scaler is needed. Columns
+    within [0, 1] have binary units; measurements that lie there, or that a scaler put there, are
+    learned better with ``rbm=RBMTransformer(visible_units="gaussian")``.
 
     Parameters
     ----------
@@ -72,9 +75,9 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the output and the fine-tuning phase. "auto" makes a hundred
         minibatches of a pass, of 2 to 100 rows.
-    early_stopping : bool, default=False
-        Whether to hold rows out and to end fine-tuning when their loss does not fall; the
-        weights of the best pass are kept.
+    early_stopping : bool or "loss", default=False
+        Whether to hold rows out and to end fine-tuning when their loss does not fall,
+        which is what True and "loss" both mean here; the weights of the best pass are kept.
     validation_fraction : float, default=0.1
         Share of the rows held out from all phases when `early_stopping` is set and `fit` is
         given no `X_val`.
@@ -226,12 +229,14 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     def partial_fit(self, X, y, sample_weight=None):
         """Make one pass of fine-tuning over some of the rows.
 
-        The first call pretrains the layers and trains the top one on its rows, which should be many
-        and mixed, unless `pretrain` is False or the net is fitted; they say what the columns and
-        the targets stand for, too, and what the parameters that are "auto" become. Every call
-        fine-tunes, and goes on with the optimizer and the random numbers of the one before; the
-        step size follows `learning_rate` over `finetune_iter` calls, and stays where it is when
-        that is "auto".
+        The first call pretrains the layers, unless `pretrain` is False, and trains the top one on
+        its rows, which should be many and mixed: they also give the scale of the columns and the
+        targets, and say what "auto" means from then on. Every call fine-tunes, and goes on with the
+        optimizer and the random numbers of the one before; the step size follows `learning_rate`
+        over `finetune_iter` calls, and stays where it is when that is "auto".
+
+        After `fit` the calls fine-tune alone, and a step size of "auto" is a tenth of what it was.
+        Nothing is held out: `early_stopping` has no effect here.
 
         Parameters
         ----------
@@ -240,7 +245,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, beside the others of the call and those of other calls.
+            How much each row counts, relative to the rows of all calls.
 
         Returns
         -------
@@ -266,7 +271,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         return self._go_on_with_part(X, y, sample_weight)
 
     _fitted = (*DeepBeliefNet._fitted, "target_offset_", "target_scale_", "output_loss_curve_")
-    _top, _watches, _may_watch = "output", "loss", ()
+    _top, _watches, _may_watch = "output", "loss", ("loss",)
     _fewest_steps = 4500  # of "auto"; 3000 leave curves half learned
     _most_passes = 100  # below 90 rows, more of them learn noise by heart
     _rules_of_targets = {"multi_output": True, "y_numeric": True}
@@ -313,10 +318,11 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     def _check_same(self, head, n_targets):
         """Raise when a net that goes on was fitted to something else."""
         if (head, n_targets) != (self._head, len(self.target_scale_)):
+            losses = {head: loss for loss, head in HEADS_OF_LOSSES.items()}
             raise ValueError(
-                f"loss == {self.loss!r} with {n_targets} targets is not what the network was "
-                f"fitted to: it has {len(self.target_scale_)} and the head {self._head!r}. To "
-                "start anew, call fit with warm_start=False."
+                f"The fitted network has loss == {losses[self._head]!r} and "
+                f"{len(self.target_scale_)} targets, not {self.loss!r} and {n_targets}. To start "
+                "anew, call fit with warm_start=False."
             )
 
     def _targets_of(self, y):
@@ -349,13 +355,23 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
 def _offset_and_scale(y, weight, loss):
     """Return what the targets are shifted and divided by before the net sees them."""
-    largest = np.maximum(abs(y).max(axis=0), np.finfo(float).tiny)
+    largest = abs(y).max(axis=0)
+    largest = np.where(largest > 0.0, largest, 1.0)
     shares = y / largest  # within [-1, 1], where squares are safe
     mean = np.average(shares, axis=0, weights=weight)
     if loss == "poisson":
         if not (mean > 0.0).all():
-            raise ValueError("y is 0 in every row: loss == 'poisson' needs a target above 0.")
+            raise ValueError(
+                f"y is 0 in every row{'' if len(mean) == 1 else ' of a column'}: loss == 'poisson' "
+                "needs a target above 0."
+            )
         return np.zeros(len(mean)), largest * mean
+    if loss == "absolute_error":  # outliers are to move nothing: medians, and what is cut off
+        weight = np.ones(len(y)) if weight is None else weight.astype(float)
+        first, mean, last = np.quantile(
+            shares, [0.05, 0.5, 0.95], axis=0, weights=weight, method="inverted_cdf"
+        )
+        shares = np.clip(shares, 2.0 * first - last, 2.0 * last - first)
     deviation = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weight))
-    varies = deviation > len(y) * np.finfo(float).eps
+    varies = deviation > ROUNDING * np.finfo(float).eps
     return largest * mean, largest * np.where(varies, deviation, 1.0)

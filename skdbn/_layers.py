@@ -295,5 +295,5 @@ def finetuned_machines(machines, weights, intercepts):
             coef = coef * machine.scale_[:, None]
             machine._limits = np.empty_like(machine._limits)
             machine._limits[:] = [[-np.inf], [np.inf]]
-        machine.components_, machine.intercept_hidden_ = coef.T, intercept
+        machine.components_, machine.intercept_hidden_ = coef.T.copy(), intercept.copy()
     return machines

@@ -16,6 +16,7 @@ from skdbn._training.rows import Rows, blocks, in_blocks
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
 MOMENTUM = 0.9  # of "auto"
 SMALLEST_BATCH = 10  # of "auto"
+HEAVIEST = 2.0  # mean weight of a minibatch, beside the 1 of all rows
 N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 
 
@@ -72,7 +73,10 @@ class MachineLearner:
             self.reserved[n] = reserve_phases(self.rbm, n, n, self.rows.weight is not None)
         phases = self.reserved[n]
         if self.rows.weight is not None:
-            phases.row_weights[:n] = self.rows.weight_of(indices)
+            # Few rows of great weight would throw the machine off: plain descent takes longer
+            # steps the more a minibatch weighs.
+            weight = self.rows.weight_of(indices)
+            phases.row_weights[:n] = weight / max(1.0, float(weight.mean()) / HEAVIEST)
         self.rows.read(self.engine, indices, phases.v_pos)
         self.complete(self.rbm, phases, self.chains[:n], self.n_gibbs_steps)
         likelihood_gradient(self.rbm, phases, self.gradient_views, scale)
@@ -131,8 +135,8 @@ class NetworkLearner:
     """The layers of a network from some layer up, as the training loop sees them.
 
     It trains a copy of the weights, and returns them with those of the layers below. `watches` is
-    what early stopping watches of the held-out rows, "score" or "loss". A learner that `is_kept`
-    leaves what later steps go on from.
+    what early stopping watches of the held-out rows, "score" or "loss". What `keep` returns is left
+    in the net, for a later call.
     """
 
     def __init__(

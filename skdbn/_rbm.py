@@ -299,7 +299,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts beside the others of the call.
+            How much each row counts, relative to the others of the call.
 
         Returns
         -------

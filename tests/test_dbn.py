@@ -364,6 +364,15 @@ def test_warm_start_forgets_what_an_earlier_fit_watched():
     assert not hasattr(net, "best_validation_score_")
 
 
+def test_parts_after_a_fit_do_not_spoil_what_it_learned():
+    net = DBNClassifier((50,), random_state=0).fit(X[:700], Y[:700])
+    score = net.score(X_TEST, Y_TEST)
+    for start in range(700, 1400, 100):
+        part = slice(start, start + 100)
+        net.partial_fit(X[part], Y[part])
+        assert net.score(X_TEST, Y_TEST) > score - 0.01
+
+
 def test_early_stopping_watches_nothing_else():
     with pytest.raises(TypeError, match="early_stopping == 'accuracy', must be True or False or"):
         make_net(early_stopping="accuracy").fit(X[FEW], Y[FEW])

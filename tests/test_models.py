@@ -369,8 +369,9 @@ def test_classes_that_are_not_sorted_are_refused(tmp_path):
         ("target_offset_", np.zeros(2, np.float32), "type float64"),
         ("_head", "softmax", "'softmax' is no head of a regressor"),
         ("output_loss_curve_", [1], "not a list of numbers"),
-        ("_kept", {"n_calls": 0, "n_samples": 60}, "0 is out of range"),
-        ("_kept", {"n_calls": 1, "n_samples": 1.5}, "1.5 is not an integer"),
+        ("_kept", {"n_calls": -1, "n_samples": 60, "share": 1.0}, "-1 is out of range"),
+        ("_kept", {"n_calls": 1, "n_samples": 1.5, "share": 1.0}, "1.5 is not an integer"),
+        ("_kept", {"n_calls": 1, "n_samples": 60, "share": 0.0}, "share == 0.0, must be > 0"),
         ("_kept", {}, "KeyError"),
     ],
 )

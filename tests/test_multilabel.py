@@ -206,15 +206,18 @@ def test_labels_of_the_caller_stay_as_they_are():
 
 def test_one_hot_rows_are_refused_with_advice_that_works():
     labels = RNG.integers(3, size=N)
-    message = r"y is one-hot: .*Pass y\.argmax\(axis=1\), or np\.asarray\(names\)\[y\.argmax"
+    message = (
+        r"y is one-hot: .*Pass y\.argmax\(axis=1\) of an array .* or y\.idxmax\(axis=1\) of a Da"
+    )
     for y in (np.eye(3)[labels], csr_matrix(np.eye(3, dtype=int)[labels])):
         with pytest.raises(ValueError, match=message):
             net().fit(X, y)
     y = np.eye(3)[labels]
     assert_same(net().fit(X, y.argmax(axis=1)), net().fit(X, labels))
     names = ["heron", "kestrel", "owl"]
-    named = net().fit(X, np.asarray(names)[y.argmax(axis=1)])
+    named = net().fit(X, pd.DataFrame(y, columns=names).idxmax(axis=1))
     np.testing.assert_array_equal(named.classes_, names)
+    assert_same(net().fit(X, csr_matrix(y).toarray().argmax(axis=1)), net().fit(X, labels))
 
 
 def test_several_classes_in_a_row_are_refused():

@@ -255,7 +255,10 @@ def test_held_out_targets_that_cannot_be_compared_are_refused(options, y_val, me
     ("parameters", "message"),
     [
         ({"loss": "huber"}, r"loss == 'huber', must be one of: 'squared_error', 'absolute_error'"),
-        ({"early_stopping": "loss"}, r"early_stopping == 'loss', must be True or False\."),
+        (
+            {"early_stopping": "score"},
+            r"early_stopping == 'score', must be True or False or 'loss'",
+        ),
         ({"output_iter": -1}, r"output_iter == -1, must be >= 0"),
         ({"alpha": -0.1}, r"alpha == -0.1, must be >= 0"),
         ({"noise": "much"}, r"noise == 'much', must be one of: 'auto'"),
@@ -315,9 +318,13 @@ def test_warm_start_goes_on_with_the_network_and_the_scale_of_its_targets():
 
 def test_warm_start_refuses_other_targets_losses_and_layers():
     net = make_net(warm_start=True).fit(X, Y)
-    with pytest.raises(ValueError, match=r"with 2 targets is not .* it has 1 and .* call fit"):
+    with pytest.raises(
+        ValueError, match=r"'squared_error' and 1 targets, not .* and 2\. .* call fit"
+    ):
         net.fit(X, BOTH)
-    with pytest.raises(ValueError, match=r"loss == 'poisson' .* the head 'linear'. To start anew"):
+    with pytest.raises(
+        ValueError, match=r"has loss == 'squared_error' .* not 'poisson' and 1\. To"
+    ):
         net.set_params(loss="poisson").fit(X, COUNTS)
     with pytest.raises(ValueError, match=r"hidden_layer_sizes == \(5,\), but .* \(9, 7\)"):
         net.set_params(loss="squared_error", hidden_layer_sizes=(5,)).fit(X, Y)
@@ -385,3 +392,30 @@ def test_verbose_prints_a_line_for_each_pass_of_each_phase(capsys):
     assert "[DBNRegressor] output: pass 2 of 2: loss " in out
     assert out.count("[DBNRegressor] finetune: pass ") == 3
     assert out.count("validation score") == 3
+
+
+# -- targets of every kind
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+def test_targets_that_begin_with_zeros_alone_are_learned_later(loss):
+    net = DBNRegressor((9,), loss=loss, pretrain=False, finetune_iter="auto", random_state=0)
+    net.partial_fit(X, 0.0 * Y)
+    np.testing.assert_array_equal(net.target_scale_, [1.0])
+    for _ in range(30):
+        net.partial_fit(X, Y)
+    assert net.score(X, Y) > 0.2
+
+
+def test_small_differences_between_large_targets_are_learned():
+    shifted = 1e9 + 0.01 * Y
+    net, plain = (make_learner().fit(X, y) for y in (shifted, Y))
+    assert net.score(X, shifted) == pytest.approx(plain.score(X, Y), abs=0.01)
+
+
+@pytest.mark.parametrize("outlier", [1e4, 1e8])
+def test_absolute_error_ignores_how_far_outliers_are(outlier):
+    spoilt = np.where(np.arange(len(Y)) % 50 == 0, outlier, Y)
+    clean = np.arange(len(Y)) % 50 != 0
+    net = make_learner(loss="absolute_error").fit(X, spoilt)
+    assert net.score(X[clean], Y[clean]) > 0.8

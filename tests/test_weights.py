@@ -35,6 +35,7 @@ from skdbn._maths.network import Network
 from skdbn._maths.optimizers import OPTIMIZERS
 from skdbn._maths.units import UNITS
 from skdbn._training.rows import that_count
+from skdbn.datasets import load_digits
 
 # Trainings of a pass or two have learned little.
 pytestmark = [
@@ -762,3 +763,13 @@ def test_weights_say_nothing_by_themselves():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DBNClassifier((16,), random_state=0).fit(X, y, sample_weight=IRIS_WEIGHT)
+
+
+def test_few_heavy_rows_do_not_throw_a_machine_off():
+    X = (load_digits()[0] > 0.5).astype(float)
+    weight = np.where(np.arange(len(X)) < 15, 100.0, 1.0)
+    errors = [
+        RBMTransformer(64, n_iter=10, random_state=0).fit(X, sample_weight=given).loss_curve_[-1]
+        for given in (None, weight)
+    ]
+    assert errors[1] < 2.0 * errors[0]

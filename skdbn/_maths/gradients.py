@@ -25,7 +25,7 @@ class Phases(NamedTuple):
     weights : ndarray of shape (n_positive + n_negative,)
         Weight of each row in the gradient: its phase is averaged, the data count negative.
     row_weights : ndarray of shape (n_positive + n_negative,) or None
-        Further factors of these weights, whose mean over all data is 1. Those of the data come
+        Further factors of these weights, whose mean over the data is 1. Those of the data come
         with them.
     v_pos, v_neg, h_pos, h_neg : ndarray
         The rows of `visible` and `hidden` that belong to the data and to the model.

@@ -36,7 +36,7 @@ def check_choice(value, name, choices):
 
 
 def check_flag(value, name, others=()):
-    """Raise unless a parameter is True or False; `others` are allowed, too, and were no match."""
+    """Raise unless a parameter is True or False, or one of the other strings."""
     if not isinstance(value, bool | np.bool_):
         allowed = "".join(f" or {other!r}" for other in others)
         raise TypeError(f"{name} == {value!r}, must be True or False{allowed}.")
