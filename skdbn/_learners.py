@@ -16,7 +16,7 @@ from skdbn._training.rows import Rows, blocks, in_blocks
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
 MOMENTUM = 0.9  # of "auto"
 SMALLEST_BATCH = 10  # of "auto"
-HEAVIEST = 2.0  # mean weight of a minibatch, beside the 1 of all rows
+HEAVIEST = 1.5  # mean weight of a minibatch, beside the 1 of all rows
 N_MONITORED = 1000  # rows at most whose reconstruction error is watched
 
 

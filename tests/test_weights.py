@@ -768,8 +768,6 @@ def test_weights_say_nothing_by_themselves():
 def test_few_heavy_rows_do_not_throw_a_machine_off():
     X = (load_digits()[0] > 0.5).astype(float)
     weight = np.where(np.arange(len(X)) < 15, 100.0, 1.0)
-    errors = [
-        RBMTransformer(64, n_iter=10, random_state=0).fit(X, sample_weight=given).loss_curve_[-1]
-        for given in (None, weight)
-    ]
-    assert errors[1] < 2.0 * errors[0]
+    rbm = RBMTransformer(64, n_iter=10, random_state=0).fit(X, sample_weight=weight)
+    assert rbm.loss_curve_[-1] < 0.3 * X.var(axis=0).mean()
+    assert rbm.saturated_units_curve_[-1] < 0.5
