@@ -363,11 +363,11 @@ def test_classes_that_are_not_sorted_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("target_scale_", np.zeros(2), "a target has no scale"),
+        ("target_scale_", np.zeros(2), "target_scale_ is not positive"),
         ("target_scale_", np.array([1.0, np.nan]), "values that are not finite"),
         ("target_offset_", np.zeros(3), r"no array of shape \(2,\)"),
         ("target_offset_", np.zeros(2, np.float32), "type float64"),
-        ("_head", "softmax", "'softmax' is no head of a regressor"),
+        ("_head", "softmax", "the head of a regressor == 'softmax'"),
         ("output_loss_curve_", [1], "not a list of numbers"),
         ("_kept", {"n_calls": -1, "n_samples": 60, "share": 1.0}, "-1 is out of range"),
         ("_kept", {"n_calls": 1, "n_samples": 1.5, "share": 1.0}, "1.5 is not an integer"),

@@ -17,6 +17,7 @@ from skdbn._dbn_classifier import DBNClassifier
 from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.storage import read, write
 from skdbn._rbm import RBMTransformer
+from skdbn._training.checks import check_choice
 from skdbn._training.columns import columns_of
 from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import damages_told
@@ -220,8 +221,7 @@ def _check_classes(model, n_outputs):
     _check_arrays([(model.classes_, (n_outputs,))], model.classes_.dtype, "biufUO")
     if not np.array_equal(np.unique(model.classes_), model.classes_):
         raise ValueError("the classes are not sorted, or one of them stands twice")
-    if model._head not in ("softmax", "logistic"):
-        raise ValueError(f"{model._head!r} is no head of a classifier")
+    check_choice(model._head, "the head of a classifier", ["softmax", "logistic"])
 
 
 def _check_targets(model, n_outputs):
@@ -229,9 +229,8 @@ def _check_targets(model, n_outputs):
     arrays = [(model.target_offset_, (n_outputs,)), (model.target_scale_, (n_outputs,))]
     _check_arrays(arrays, np.dtype(float))
     if not (model.target_scale_ > 0.0).all():
-        raise ValueError("a target has no scale")
-    if model._head not in ("linear", "absolute", "poisson"):
-        raise ValueError(f"{model._head!r} is no head of a regressor")
+        raise ValueError("target_scale_ is not positive")
+    check_choice(model._head, "the head of a regressor", ["linear", "absolute", "poisson"])
 
 
 def _check_columns(model, n_features):
