@@ -347,6 +347,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         whole_number(self._kept["n_samples"], 1)
         for name in {"share", "mean_weight"} & {"share", *self._kept}:
             check_real(self._kept[name], name, boundaries="neither")
+        if "engine" in self._kept:
+            check_choice(self._kept["solver"], "solver", OPTIMIZERS)
         row = np.zeros((1, self.n_features_in_), self.coefs_[0].dtype)
         return finetuning_of_a_part(self, Rows(row), 0)
 
