@@ -101,7 +101,8 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     target_offset_, target_scale_ : ndarray of shape (n_targets,)
         Mean and standard deviation of each target, from the rows of `fit` or of the first
         `partial_fit`: the net is trained on ``(y - target_offset_) / target_scale_``. With
-        "poisson" they are 0 and the mean.
+        "absolute_error" they are the median and a deviation from it without outliers, with
+        "poisson" 0 and the mean.
     visible_units_ : ndarray of str of shape (n_features,)
         What each column is taken for, "binary" or "gaussian", with or without pretraining: see
         `visible_units` of the template.
