@@ -526,13 +526,6 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         """
         return self._hidden_mean(self._read_new(X))
 
-    def _read_new(self, X):
-        """Return new rows as they are computed with."""
-        check_is_fitted(self)
-        X = self._validate(X)
-        warn_of_other_scale(self, X)
-        return X
-
     def _hidden_mean(self, X):
         """Return `transform` of validated X as a plain array, whatever the output container."""
         return self._in_blocks(hidden_mean, self._rows(X), len(self.components_))

@@ -223,7 +223,7 @@ def methods_of(module):
 
 def test_machine_and_net_share_no_private_method_but_those_of_the_protocol():
     shared = methods_of("_rbm") & methods_of("_dbn_base")
-    own = {"_read_new", "_in_blocks"}  # each reads and computes with what it is itself
+    own = {"_in_blocks"}  # each computes with what it is itself
     assert shared - own == {"_fit", "_check_parameters", "_restored", "_n_features_out"}
 
 

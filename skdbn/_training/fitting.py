@@ -11,11 +11,12 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdbn import _version
 from skdbn._training.callbacks import CallbackSupportMixin, InertTask, forget_context
 from skdbn._training.checks import FLOATS, MAX_SEED, check_labels, check_values, whole_number
+from skdbn._training.columns import warn_of_other_scale
 from skdbn._training.diagnosis import warn, warn_of_other_version
 from skdbn._training.loop import (
     DivergenceError,
@@ -296,6 +297,13 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         columns = getattr(self, "feature_names_in_", None)
         check_values(checked[0] if y else checked, name, columns)
         return checked
+
+    def _read_new(self, X):
+        """Return new rows as they are computed with."""
+        check_is_fitted(self)
+        X = self._validate(X)
+        warn_of_other_scale(self, X)
+        return X
 
     def __getstate__(self):
         state = {**super().__getstate__(), "_skdbn_version": _version.__version__}
