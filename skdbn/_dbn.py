@@ -203,7 +203,7 @@ def finetuning_of_a_part(net, rows, seed):
     rows = rows.weighted(kept["mean_weight"])
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
     schedule = SCHEDULES["constant"]
-    if net.finetune_iter != "auto":
+    if rate_falls_from_part_to_part(net):
 
         def schedule(progress):
             return SCHEDULES[net.learning_rate]((n_calls + progress) / net.finetune_iter)
@@ -221,6 +221,11 @@ def finetuning_of_a_part(net, rows, seed):
         "optimizer": training.optimizer.get_state(),
     }
     return training
+
+
+def rate_falls_from_part_to_part(net):
+    """Tell whether the rate falls along the parts, which `finetune_iter` then counts."""
+    return net.finetune_iter != "auto" and net.learning_rate != "constant"
 
 
 def beginning_of_parts(n_samples, share=1.0):

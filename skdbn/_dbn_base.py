@@ -21,6 +21,7 @@ from skdbn._dbn import (
     passes_of_finetuning,
     pretrain,
     random_start,
+    rate_falls_from_part_to_part,
     top_training,
 )
 from skdbn._layers import (
@@ -251,8 +252,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     def _check_that_calls_are_left(self):
         """Raise when the rate of partial_fit has fallen to 0."""
         n_calls = getattr(self, "_kept", {"n_calls": 0})["n_calls"]
-        ends = self.finetune_iter != "auto" and self.learning_rate != "constant"
-        if ends and n_calls >= self.finetune_iter:
+        if rate_falls_from_part_to_part(self) and n_calls >= self.finetune_iter:
             raise ValueError(
                 f"partial_fit was called {n_calls} times, and learning_rate == "
                 f"{self.learning_rate!r} has let the rate fall to 0 in finetune_iter == "
@@ -362,13 +362,6 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         """Return a function of the network and each row of new data."""
         rows = Rows(X, columns=map_of(self))
         return in_blocks(function, network_of(self, ENGINES["numpy"](X.dtype, 0)), rows, n_columns)
-
-    def _read_new(self, X):
-        """Return new rows as they are computed with."""
-        check_is_fitted(self)
-        X = self._validate(X)
-        warn_of_other_scale(self, X)
-        return X
 
     def transform(self, X):
         """Return the top hidden layer of the fine-tuned network.

@@ -335,7 +335,12 @@ def test_call_after_the_schedule_has_ended_gets_advice_that_works(kind):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"finetune_iter": "auto"}, {"finetune_iter": 1, "learning_rate": "constant"}]
+    "parameters",
+    [
+        {"finetune_iter": "auto"},
+        {"finetune_iter": 1, "learning_rate": "constant"},
+        {"finetune_iter": 0, "learning_rate": "constant"},
+    ],
 )
 def test_constant_rate_never_ends(parameters):
     model, y = net("classes", pretrain=False, solver="sgd", **parameters), TARGETS["classes"]

@@ -1,10 +1,10 @@
 """What a network ends in: how scores become outputs, what an output costs, how a target is read.
 
-A head works on minibatches. The targets of a loss are rows of numbers, one for each output. What
-the members take and return is said of the first one.
+A head works on minibatches. The targets of a loss are rows of numbers, one for each output. The
+first member documents what all take and return.
 
-The rule: ``output - target`` is the gradient of a row's loss with respect to its scores, but where
-a head says otherwise, so that backpropagation needs to know nothing else of it.
+The rule: ``output - target`` is the gradient of a row's loss with respect to its scores, unless a
+head says otherwise, so that backpropagation needs to know nothing else of it.
 
 References
 ----------
