@@ -7,6 +7,9 @@ changed at once. The frame of the fit makes the passes.
 import copy
 import math
 
+import numpy as np
+from sklearn.metrics import pairwise_distances_argmin_min
+
 from skdbn._layers import is_frozen, random_arrays, starting_arrays
 from skdbn._learners import NetworkLearner
 from skdbn._maths.engines import ENGINES
@@ -27,12 +30,15 @@ FEW_ROWS = 10_000  # below which "auto" takes higher rates, the highest for narr
 HIGHEST_RATE, HIGH_RATE, LOW_RATE = 1e-2, 2e-3, 1e-3
 SHARE_AFTER_FIT = 0.1  # of the rate of "auto", for parts that come after
 NOISE_OF_FEW_ROWS = 0.3
+SHARE_OF_DISTANCE = 0.3  # between neighbours, that a virtual adversarial step of "auto" is long
+MOST_NEIGHBOURS, MOST_VALUES = 2000, 10_000_000  # rows, and their values, that tell the distance
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
     "dropout": 1.0,
     "input_dropout": 1.0,
     "noise": None,
     "input_noise": None,
     "adversarial": None,
+    "virtual_adversarial": None,
     "label_smoothing": 1.0,
 }
 
@@ -187,13 +193,37 @@ def passes_of_finetuning(net, n_samples):
     return max(FEWEST_PASSES, min(net._most_passes, math.ceil(net._fewest_steps / n_minibatches)))
 
 
-def finetuning(net, rows, held_out, seed):
-    """Return the training of all layers; with early stopping it keeps the best weights."""
+def length_of_step(net, rows, n_labelled, known=0.0):
+    """Return the length of a virtual adversarial step on rows, of which so many have labels.
+
+    "auto" is `known` where that is not 0, else a share of the median distance of a row from the
+    nearest among as many others; 0 where all have labels.
+    """
+    n_samples, n_features = rows.X.shape
+    if net.virtual_adversarial != "auto":
+        return float(net.virtual_adversarial)
+    if known > 0.0 or n_labelled == n_samples:
+        return known
+    n_pairs = min(MOST_NEIGHBOURS, n_samples, max(2, MOST_VALUES // n_features)) // 2
+    engine = ENGINES["numpy"](rows.X.dtype, 0)
+    drawn = engine.permutation(n_samples)[: 2 * n_pairs]
+    x = rows.read(engine, drawn, engine.zeros(len(drawn), n_features))
+    _, distances = pairwise_distances_argmin_min(x[:n_pairs], x[n_pairs:])
+    apart = distances[distances > 0.0]
+    return SHARE_OF_DISTANCE * float(np.median(apart)) if len(apart) else 0.0
+
+
+def finetuning(net, rows, held_out, seed, all_rows=None):
+    """Return the training of all layers; with early stopping it keeps the best weights.
+
+    `all_rows` are those of the virtual adversarial loss, where there is one.
+    """
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
-    return _backpropagation(net, network, 0, rows, held_out, SCHEDULES[net.learning_rate])
+    schedule = SCHEDULES[net.learning_rate]
+    return _backpropagation(net, network, 0, rows, held_out, schedule, all_rows=all_rows)
 
 
-def finetuning_of_a_part(net, rows, seed):
+def finetuning_of_a_part(net, rows, seed, all_rows=None):
     """Return the training of all layers on some of the rows, which goes on from the last part.
 
     It is one of `finetune_iter` passes, along which the rate falls; "auto" keeps the rate.
@@ -208,7 +238,7 @@ def finetuning_of_a_part(net, rows, seed):
         def schedule(progress):
             return SCHEDULES[net.learning_rate]((n_calls + progress) / net.finetune_iter)
 
-    training = _backpropagation(net, network, 0, rows, None, schedule, kept)
+    training = _backpropagation(net, network, 0, rows, None, schedule, kept, all_rows)
     if "engine" in kept:
         training.engine.set_state(kept["engine"])
         if kept["solver"] == net.solver:  # another one starts anew
@@ -228,33 +258,35 @@ def rate_falls_from_part_to_part(net):
     return net.finetune_iter != "auto" and net.learning_rate != "constant"
 
 
-def beginning_of_parts(n_samples, share=1.0):
+def beginning_of_parts(n_samples, n_labelled, share=1.0):
     """Return what the first part of a net goes on from.
 
-    Numbers that are "auto" are those for so many rows, and of the rate its share: a net that was
-    fitted goes on with less.
+    Numbers that are "auto" are those for so many rows in a pass, so many of them with labels, and
+    of the rate its share: a net that was fitted goes on with less.
     """
-    return {"n_calls": 0, "n_samples": n_samples, "share": share}
+    return {"n_calls": 0, "n_samples": n_samples, "n_labelled": n_labelled, "share": share}
 
 
-def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None):
+def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, all_rows=None):
     """Return the training of the layers of a network from some layer up."""
-    kept = kept or beginning_of_parts(rows.X.shape[0])
-    n_samples, rate = kept["n_samples"], net.learning_rate_init
+    in_a_pass = rows if all_rows is None else all_rows
+    kept = kept or beginning_of_parts(in_a_pass.X.shape[0], rows.X.shape[0])
+    n_labelled, rate = kept.get("n_labelled", kept["n_samples"]), net.learning_rate_init
     if rate == "auto":
         widest = max(len(intercept) for intercept in net.intercepts_[:-1])
         high_rate = min(HIGHEST_RATE, max(HIGH_RATE, 1.0 / widest))
-        rate = kept["share"] * (high_rate if n_samples < FEW_ROWS else LOW_RATE)
-    batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
+        rate = kept["share"] * (high_rate if n_labelled < FEW_ROWS else LOW_RATE)
+    batch_size = resolve_batch_size(net.batch_size, kept["n_samples"], SMALLEST_BATCH)
     learner = NetworkLearner(
         network,
         lowest,
         rows,
         held_out,
-        min(batch_size, rows.X.shape[0]),
+        min(batch_size, in_a_pass.X.shape[0]),
         f"{net._top}_loss_curve_" if lowest > 0 else "loss_curve_",
         net._watches,
-        _perturbations(net, n_samples) if lowest == 0 else {},
+        _perturbations(net, n_labelled) if lowest == 0 else {},
+        all_rows,
     )
     n_weights = sum(weights.size for weights in learner.network.weights)
     optimizer = OPTIMIZERS[net.solver](
@@ -270,9 +302,11 @@ def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None):
     return Training(learner, optimizer, net, remedy, stops_early)
 
 
-def _perturbations(net, n_samples):
-    """Return what perturbs rows and labels in fine-tuning on so many rows."""
-    noise = NOISE_OF_FEW_ROWS if n_samples < FEW_ROWS else 0.0
+def _perturbations(net, n_labelled):
+    """Return what perturbs rows and labels in fine-tuning on so many rows with labels."""
+    noise = NOISE_OF_FEW_ROWS if n_labelled < FEW_ROWS else 0.0
     given = {name: getattr(net, name) for name in PERTURBATIONS if hasattr(net, name)}
+    if "virtual_adversarial" in given:
+        given["virtual_adversarial"] = net.virtual_adversarial_
     # A NumPy scalar would make the arithmetic its own type.
     return {name: noise if x == "auto" else float(x) for name, x in given.items()}

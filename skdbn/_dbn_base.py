@@ -17,6 +17,7 @@ from skdbn._dbn import (
     check_that_it_can_go_on,
     finetuning,
     finetuning_of_a_part,
+    length_of_step,
     network_of,
     passes_of_finetuning,
     pretrain,
@@ -49,6 +50,7 @@ from skdbn._training.checks import (
 )
 from skdbn._training.columns import (
     COLUMN_ATTRIBUTES,
+    Columns,
     map_of,
     warn_of_few_rows,
     warn_of_other_scale,
@@ -64,6 +66,7 @@ OF_HELD_OUT_ROWS = (
     "best_validation_score_",
     "best_validation_loss_",
 )
+MAY_BE_AUTO = ("noise", "virtual_adversarial")
 NOT_WATCHED = {"score": ("best_validation_loss_",), "loss": ("best_validation_score_",)}
 
 
@@ -92,7 +95,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
       told ``is_part=True``, and ``classes`` where there are any;
     * ``_targets_of(y)``: the way back from encoded targets.
 
-    It may replace ``_weigh_classes``, and the limits of ``finetune_iter="auto"``.
+    It may replace ``_validate_targets`` and ``_with_targets``, and the limits of
+    ``finetune_iter="auto"``.
     """
 
     _fewest_steps, _most_passes = 3000, math.inf  # of fine-tuning, where `finetune_iter` is "auto"
@@ -192,8 +196,9 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         if held_out is not None:
             held_out = held_out._replace(columns=map_of(self))
             warn_of_other_scale(self, held_out.X, "X_val")
-        weighed, watched = self._weigh_classes(rows, held_out)
+        weighed, watched = self._with_targets(rows, held_out)
         weighed, watched = weighed.weighted(), watched and watched.weighted()
+        all_rows = self._moved(rows)
         n_phases = self.pretrain * len(layers) + 2
         with run.callbacks_told(rows, held_out, n_phases, lambda: self._targets_of(rows.y)):
             if self.pretrain and not run.is_past(*layers):
@@ -204,11 +209,11 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                 n_passes,
                 lambda: top_training(self, weighed, run.seeds[self._top]),
             )
-            n_passes = passes_of_finetuning(self, rows.X.shape[0])
+            n_passes = passes_of_finetuning(self, (all_rows or weighed).X.shape[0])
             stopped = run.go_through(
                 "finetune",
                 n_passes,
-                lambda: finetuning(self, weighed, watched, run.seeds["finetune"]),
+                lambda: finetuning(self, weighed, watched, run.seeds["finetune"], all_rows),
             )
             if min(n_passes, len(self.loss_curve_)) > 1 and not stopped:
                 head = HEADS[self._head](ENGINES["numpy"](rows.X.dtype, 0))
@@ -230,10 +235,12 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             else:
                 warn_of_few_rows(self, rows.X.shape[0])
             columns = map_of(self)
-            weighed, _ = self._weigh_classes(rows._replace(columns=columns))
+            weighed, _ = self._with_targets(rows._replace(columns=columns))
+            weighted = weighted._replace(columns=columns)
+            all_rows = self._moved(weighted)
             if not self.loss_curve_:  # the first call, or one after that was interrupted
                 if self.pretrain:
-                    pretrain(run, self, templates, weighted._replace(columns=columns), None)
+                    pretrain(run, self, templates, weighted, None)
                 n_passes = getattr(self, f"{self._top}_iter")
                 run.go_through(
                     self._top,
@@ -241,13 +248,19 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                     lambda: top_training(self, weighed.weighted(), run.seeds[self._top]),
                 )
             run.go_through(
-                "finetune", 1, lambda: finetuning_of_a_part(self, weighed, run.seeds["finetune"])
+                "finetune",
+                1,
+                lambda: finetuning_of_a_part(self, weighed, run.seeds["finetune"], all_rows),
             )
         return self
 
-    def _weigh_classes(self, rows, held_out=None):
-        """Return the rows with the weights that they have where targets are learned."""
+    def _with_targets(self, rows, held_out=None):
+        """Return the rows that have targets, weighed as these are learned."""
         return rows, held_out
+
+    def _moved(self, rows):
+        """Return the rows of the virtual adversarial loss, or None where there is none."""
+        return rows if getattr(self, "virtual_adversarial_", 0.0) > 0.0 else None
 
     def _check_that_calls_are_left(self):
         """Raise when the rate of partial_fit has fallen to 0."""
@@ -299,10 +312,11 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         check_choice(self.learning_rate, "learning_rate", SCHEDULES)
         check_real(self.alpha, "alpha")
         for name, maximum in PERTURBATIONS.items():
-            if name == "noise" and isinstance(self.noise, str):
-                check_choice(self.noise, name, ["auto"])
-            elif hasattr(self, name):
-                check_real(getattr(self, name), name, maximum=maximum, boundaries="left")
+            value = getattr(self, name, 0.0)
+            if name in MAY_BE_AUTO and isinstance(value, str):
+                check_choice(value, name, ["auto"])
+            else:
+                check_real(value, name, maximum=maximum, boundaries="left")
         self._check_head()
         check_schedule_of_passes(self, self._may_watch)
         return machines_of_layers(self.rbm, sizes)
@@ -310,11 +324,15 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     def _read_rows(self, X, y, weight, goes_on, templates, **known):
         """Return rows with encoded targets, what encodes them, and what training starts at."""
         dtype = self.coefs_[0].dtype if goes_on else FLOATS
-        X, y = self._validate(X, y, dtype=dtype, reset=not goes_on, **self._rules_of_targets)
+        X, y = self._validate_targets(X, y, dtype=dtype, reset=not goes_on)
         check_fit_together(templates, X.shape[1])
         rows = that_count(X, y, weight)
         attributes, n_outputs, encode = self._read_targets(rows, goes_on, **known)
         return encode(rows, "y"), encode, (attributes, n_outputs)
+
+    def _validate_targets(self, X, y, **rules):
+        """Return rows and what belongs to them as arrays, X also as a CSR matrix."""
+        return self._validate(X, y, **rules, **self._rules_of_targets)
 
     def _read_held_out(self, X_val, y_val, weight, dtype, encode):
         """Return the rows to watch that were given, or None."""
@@ -323,28 +341,37 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         check_weight_of_held_out(weight, X_val)
         if X_val is None:
             return None
-        X_val, y_val = self._validate(
-            X_val, y_val, dtype=dtype, name="X_val", **self._rules_of_targets
-        )
+        X_val, y_val = self._validate_targets(X_val, y_val, dtype=dtype, name="X_val")
         return encode(that_count(X_val, y_val, weight, "sample_weight_val"), "y_val")
 
     def _before_training(self, run, templates, rows, held_out, start, is_part=False):
         """Return the fitted attributes before the first pass."""
         attributes, n_outputs = start
-        kept = beginning_of_parts(rows.X.shape[0], 1.0 if is_part else SHARE_AFTER_FIT)
-        if not run.goes_on:
+        if run.goes_on:
+            check_that_it_can_go_on(self, templates)
+            # What was watched in an earlier fit, and is no more.
+            outdated = OF_HELD_OUT_ROWS if held_out is None else NOT_WATCHED[self._watches]
+            attributes = {k: v for k, v in fitted_attributes(self).items() if k not in outdated}
+        else:
             begun = random_start(templates, rows, n_outputs, run.seeds["start"])
-            return {**attributes, f"{self._top}_loss_curve_": [], **begun, "_kept": kept}
-        check_that_it_can_go_on(self, templates)
-        # What was watched in an earlier fit, and is no more.
-        outdated = OF_HELD_OUT_ROWS if held_out is None else NOT_WATCHED[self._watches]
-        attributes = {k: v for k, v in fitted_attributes(self).items() if k not in outdated}
-        return {**attributes, "_kept": self._kept if is_part else kept}
+            attributes = {**attributes, f"{self._top}_loss_curve_": [], **begun}
+        n_samples, n_labelled = rows.X.shape[0], self._with_targets(rows)[0].X.shape[0]
+        if hasattr(self, "virtual_adversarial"):
+            known = attributes.get("virtual_adversarial_", 0.0) if is_part else 0.0
+            columns = Columns(*(attributes[name] for name in COLUMN_ATTRIBUTES)).if_any()
+            length = length_of_step(self, rows._replace(columns=columns), n_labelled, known)
+            attributes["virtual_adversarial_"] = length
+            n_samples = n_samples if length > 0.0 else n_labelled
+        if not (is_part and run.goes_on):
+            share = 1.0 if is_part else SHARE_AFTER_FIT
+            attributes["_kept"] = beginning_of_parts(n_samples, n_labelled, share)
+        return attributes
 
     def _restored(self):
         """Return what partial_fit goes on with: a file may hold what does not fit."""
         whole_number(self._kept["n_calls"])
-        whole_number(self._kept["n_samples"], 1)
+        for name in {"n_samples", "n_labelled"} & {"n_samples", *self._kept}:
+            whole_number(self._kept[name], 1)
         for name in {"share", "mean_weight"} & {"share", *self._kept}:
             check_real(self._kept[name], name, boundaries="neither")
         if "engine" in self._kept:

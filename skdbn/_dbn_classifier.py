@@ -1,13 +1,16 @@
 """The deep belief net as a scikit-learn classifier."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
+from sklearn.utils import _safe_indexing, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 
 from skdbn._dbn_base import DeepBeliefNet
-from skdbn._training.checks import check_choice, check_real
+from skdbn._training.checks import check_choice, check_real, masked_labels
+from skdbn._training.rows import UNLABELLED
 
 
 class DBNClassifier(ClassifierMixin, DeepBeliefNet):
@@ -192,8 +195,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         noise="auto",
         input_noise=0.0,
         adversarial=0.0,
+        virtual_adversarial="auto",
         label_smoothing=0.0,
         class_weight=None,
+        unlabeled=None,
         batch_size="auto",
         early_stopping=False,
         validation_fraction=0.1,
@@ -217,8 +222,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         self.noise = noise
         self.input_noise = input_noise
         self.adversarial = adversarial
+        self.virtual_adversarial = virtual_adversarial
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
+        self.unlabeled = unlabeled
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -284,7 +291,12 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             )
         return self._go_on_with_part(X, y, sample_weight, classes=classes)
 
-    _fitted = (*DeepBeliefNet._fitted, "classes_", "softmax_loss_curve_")
+    _fitted = (
+        *DeepBeliefNet._fitted,
+        "classes_",
+        "softmax_loss_curve_",
+        "virtual_adversarial_",
+    )
     _top, _may_watch, _rules_of_targets = "softmax", ("loss",), {"multi_output": True}
 
     @property
@@ -293,7 +305,12 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         return "loss" if self.early_stopping == "loss" else "score"
 
     def _check_head(self):
-        """Check the weights of the classes."""
+        """Check the weights of the classes, and what marks rows without one."""
+        if np.ndim(self.unlabeled) > 0:
+            raise TypeError(
+                f"unlabeled == {self.unlabeled!r}, must be the one value of y that marks rows "
+                "without a label, such as -1, or None."
+            )
         if isinstance(self.class_weight, str):
             check_choice(self.class_weight, "class_weight", ["balanced"])
         elif isinstance(self.class_weight, dict):
@@ -307,12 +324,23 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     def _read_targets(self, rows, goes_on, is_part=False, classes=None):
         """Return what the labels are, how many outputs there are, and what encodes labels."""
-        check_classification_targets(rows.y)
-        if is_multilabel(rows.y):
+        labels = np.ma.compressed(rows.y) if isinstance(rows.y, np.ma.MaskedArray) else rows.y
+        check_classification_targets(labels)
+        if is_multilabel(labels):
             return self._read_indicator(rows, goes_on, is_part, classes)
-        given = np.unique(_flat(rows.y) if classes is None else classes)
+        if len(labels) == 0:
+            raise ValueError(
+                "No row of positive weight has a label: "
+                f"all are {self.unlabeled!r}, which unlabeled says means none."
+            )
+        given = np.unique(_flat(labels) if classes is None else classes)
         if goes_on and is_part and classes is None and self._head == "softmax":
             given = self.classes_
+        if classes is not None and self.unlabeled in given.tolist():
+            raise ValueError(
+                f"classes has {self.unlabeled!r}, but unlabeled says that it means no label. Leave "
+                "it out."
+            )
         self._check_same("softmax", given, goes_on)
         if len(given) < 2:
             raise ValueError(
@@ -323,7 +351,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             )
 
         def encode(rows, name):
-            y = _flat(rows.y, name)
+            has_none, y = np.ma.getmaskarray(rows.y), _flat(np.ma.getdata(rows.y), name)
             unknown = np.setdiff1d(y, given)
             if len(unknown):
                 raise ValueError(
@@ -332,7 +360,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                     if is_part
                     else f"{name} has {unknown[0]}, which is not among the classes in y: {given}."
                 )
-            return rows._replace(y=np.searchsorted(given, y))
+            numbers = np.searchsorted(given, y)
+            numbers[has_none] = UNLABELLED
+            return rows._replace(y=numbers)
 
         if isinstance(self.class_weight, dict):
             unknown = [label for label in self.class_weight if label not in given.tolist()]
@@ -349,6 +379,11 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             raise ValueError(
                 "class_weight is for one class a row, and y is an indicator of several labels. "
                 "Set class_weight=None; sample_weight weighs rows."
+            )
+        if isinstance(self.virtual_adversarial, Real) and self.virtual_adversarial > 0.0:
+            raise ValueError(
+                f"virtual_adversarial == {self.virtual_adversarial} is for one class a row, and y "
+                "is an indicator of several labels. Set virtual_adversarial=0."
             )
         n_labels = rows.y.shape[1]
         y = _of_zeros_and_ones(rows.y, "y")
@@ -385,8 +420,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 "warm_start=False."
             )
 
-    def _weigh_classes(self, rows, held_out=None):
-        """Return rows with weights times those of their classes, which the first ones balance."""
+    def _with_targets(self, rows, held_out=None):
+        """Return rows with labels, with weights times those of classes, which the first balance."""
+        rows, held_out = _with_labels(rows), held_out and _with_labels(held_out)
         if self.class_weight is None:
             return rows, held_out
         labels, n_classes = self.classes_.tolist(), len(self.classes_)
@@ -399,7 +435,23 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     def _targets_of(self, y):
         """Return labels, or indicators, as `fit` was given them."""
-        return self.classes_[y] if self._head == "softmax" else y.astype(int)
+        if self._head != "softmax":
+            return y.astype(int)
+        labels, has_none = self.classes_[y], y == UNLABELLED
+        if not has_none.any():
+            return labels
+        if labels.dtype.kind == "U" and not isinstance(self.unlabeled, str):
+            labels = labels.astype(object)
+        return np.where(has_none, self.unlabeled, labels)
+
+    def _validate_targets(self, X, y, **rules):
+        """Return rows and labels; labels of which some are missing as a masked array."""
+        if self.unlabeled is None:
+            return super()._validate_targets(X, y, **rules)
+        name = rules.get("name", "X").replace("X", "y")
+        labels = masked_labels(y, self.unlabeled, name)
+        X, y = super()._validate_targets(X, labels.data, **rules)
+        return X, np.ma.array(y, mask=labels.mask)
 
     # -- inference
 
@@ -453,10 +505,46 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             return (p > 0.5).astype(int)
         return self.classes_[p.argmax(axis=1)]
 
+    def score(self, X, y, sample_weight=None):
+        """Return the share of the rows whose label, or all of whose labels, are predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels. Rows that `unlabeled` marks are left out.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        float
+            Accuracy.
+
+        Raises
+        ------
+        ValueError
+            When no row has a label.
+        """
+        if self.unlabeled is not None:
+            labels = masked_labels(y, self.unlabeled)
+            at = np.flatnonzero(~labels.mask)
+            X, y = _safe_indexing(indexable(X)[0], at), labels.data[at]
+            if sample_weight is not None:
+                sample_weight = _safe_indexing(sample_weight, at)
+        return super().score(X, y, sample_weight)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _with_labels(rows):
+    """Return the rows that have labels."""
+    is_labelled = rows.y != UNLABELLED
+    return rows if is_labelled.all() else rows.take(np.flatnonzero(is_labelled))
 
 
 def _times(by_class, rows):

@@ -137,6 +137,9 @@ class NetworkLearner:
     It trains a copy of the weights, and returns them with those of the layers below. `watches` is
     what early stopping watches of the held-out rows, "score" or "loss". What `keep` returns is left
     in the net, for a later call.
+
+    With `all_rows` a pass goes over these, for the virtual adversarial loss, and each minibatch has
+    as many of the rows with labels beside its own, or all of them when they are fewer.
     """
 
     def __init__(
@@ -149,30 +152,52 @@ class NetworkLearner:
         curve,
         watches="score",
         perturbations=None,
+        all_rows=None,
     ):
         weights, intercepts, hidden_units, head, self.engine = network
         self.rows, self.held_out, self.curve, self.watches = rows, held_out, curve, watches
-        self.n_samples, self.batch_size = rows.X.shape[0], batch_size
+        self.all_rows = all_rows
+        self.n_samples = (rows if all_rows is None else all_rows).X.shape[0]
+        self.batch_size = batch_size
         self.below = weights[:lowest], intercepts[:lowest]
         self.parameters, views = self.engine.packed([*weights[lowest:], *intercepts[lowest:]])
         self.gradients, self.gradient_views = self.engine.packed(views)
         n = len(weights) - lowest
         self.network = Network(views[:n], views[n:], hidden_units[lowest:], head, self.engine)
-        self.n_multiplications = batch_size * self.network.n_weights_of_largest_layer
+        n_at_once = batch_size if all_rows is None else 2 * batch_size
+        self.n_multiplications = n_at_once * self.network.n_weights_of_largest_layer
         self.perturbations = perturbations or {}
         self.losses = []
         self.keep = None  # returns what a later call goes on from, where there may be one
 
     def gradient(self, indices, scale):
         """Return the gradient of the mean loss of a minibatch."""
-        n, weight = len(indices), self.rows.weight_of(indices)
-        memory = self.engine.buffer("minibatch", n, self.rows.X.shape[1])
-        x, y = self.rows.read(self.engine, indices, memory), self.rows.y[indices]
+        n = len(indices)
+        x, y, weight = self._minibatch(indices)
         loss, _ = loss_gradient(
             self.network, x, y, self.gradient_views, scale, weight, **self.perturbations
         )
         self.losses.append(loss * n)
         return self.gradients
+
+    def _minibatch(self, indices):
+        """Return the inputs of a minibatch, the targets of the first rows, and weights or None."""
+        labelled, parts = indices, []
+        if self.all_rows is not None:
+            parts = [(self.all_rows, indices)]
+            if len(self.rows.y) < self.n_samples:
+                labelled = self.engine.permutation(len(self.rows.y))[: self.batch_size]
+        parts = [(self.rows, labelled), *parts]
+        n_rows = sum(len(numbers) for _, numbers in parts)
+        x, start = self.engine.buffer("minibatch", n_rows, self.rows.X.shape[1]), 0
+        for rows, numbers in parts:
+            rows.read(self.engine, numbers, x[start : start + len(numbers)])
+            start += len(numbers)
+        weight = None
+        if any(rows.weight is not None for rows, _ in parts):
+            weights = [rows.factors(self.engine, numbers) for rows, numbers in parts]
+            weight = self.engine.xp.concatenate(weights)
+        return x, self.rows.y[labelled], weight
 
     def end_pass(self):
         """Return a point for each curve, and what is watched of the held-out rows, to be low."""

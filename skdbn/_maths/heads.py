@@ -82,7 +82,7 @@ class LinearHead:
         Parameters
         ----------
         output : ndarray of shape (n_rows, n_outputs)
-            Outputs, which are overwritten.
+            Outputs, which become the gradients.
         target : ndarray of shape (n_rows, n_outputs)
             Targets.
 
@@ -256,12 +256,31 @@ class SoftmaxHead(LinearHead):
 
     def exact_delta(self, scores, target):
         """Return the gradient of each row's loss, to all digits however small it is."""
-        # That of the label's score, p - 1, is minus the sum of the others: of a row that is nearly
-        # certain p - 1 would keep no digit.
-        delta = self.output(scores)
-        delta -= target * delta
-        delta -= target * delta.sum(axis=1, keepdims=True)
+        # That of the most probable class is minus the sum of the others: of a row that is nearly
+        # certain the difference of two numbers near 1 would keep no digit.
+        delta = self.delta(self.output(scores), target)
+        top = target.argmax(axis=1)[:, None]
+        self.engine.xp.put_along_axis(delta, top, 0.0, axis=1)
+        self.engine.xp.put_along_axis(delta, top, -delta.sum(axis=1, keepdims=True), axis=1)
         return delta
+
+    def divergence(self, output, expected):
+        """Return how far probabilities are from those that were expected.
+
+        Parameters
+        ----------
+        output, expected : ndarray of shape (n_rows, n_outputs)
+            Probabilities.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            The Kullback-Leibler divergence of what was expected from the output, in nats.
+        """
+        xp, tiny = self.engine.xp, self.engine.tiny
+        ratios = xp.log(expected + tiny) - xp.log(output + tiny)
+        ratios *= expected
+        return ratios.sum(axis=1)
 
     def smoothed(self, target, share):
         """Return targets a share of which is spread evenly over all classes."""

@@ -6,6 +6,8 @@ functions that train all of it.
 
 from typing import NamedTuple
 
+SHARE_OF_A_SMALL_STEP = 0.5  # of a virtual adversarial step, where its direction is looked for
+
 
 class Network(NamedTuple):
     """A feed-forward network.
@@ -172,13 +174,93 @@ def adversarial_direction(network, x, y):
     Miyato et al. (2016), "Distributional smoothing with virtual adversarial training", for the
     Euclidean length.
     """
-    engine, head = network.engine, network.head
+    head = network.head
+    return _steepest(network, x, head.target(y, len(network.intercepts[-1])))
+
+
+def _steepest(network, x, target):
+    """Return the unit directions in which the loss of each row grows the most, or zeros."""
+    engine = network.engine
     _, slopes, top = _scores_with_slopes(network, x, 0.0, 0.0)
-    delta = head.exact_delta(top, head.target(y, top.shape[1]))
+    delta = network.head.exact_delta(top, target)
     for i in reversed(range(1, len(network.weights))):
         delta = _through_layer(network, i, delta, slopes[i - 1])
     memory = engine.buffer("direction", *x.shape)
     return engine.unit_rows(engine.matmul(delta, network.weights[0].T, out=memory))
+
+
+def virtual_adversarial_direction(network, x, output, start, step):
+    """Return nearly the directions in which the outputs of each row change the most.
+
+    The outputs near a row diverge from its own like a quadratic form of the way there. This is one
+    step of the power iteration towards the leading eigenvector of that form: the product of form
+    and direction is the gradient of the divergence a small step away.
+
+    Parameters
+    ----------
+    network : Network
+        The network, with a softmax head.
+    x : ndarray of shape (n_rows, n_in)
+        Inputs.
+    output : ndarray of shape (n_rows, n_outputs)
+        Outputs of the network for them.
+    start : ndarray of shape (n_rows, n_in)
+        Directions of length 1 to start from, overwritten.
+    step : float
+        Length of the small step.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_in)
+        Directions of length 1; zeros where the outputs do not change.
+
+    References
+    ----------
+    Miyato, Maeda, Koyama and Ishii (2018), "Virtual adversarial training: a regularization method
+    for supervised and semi-supervised learning", section 3.3.
+    """
+    start *= step
+    start += x
+    return _steepest(network, start, output)
+
+
+def _moved(network, x, y, adversarial, virtual_adversarial):
+    """Move rows against their labels, and rows without against the outputs that they have now.
+
+    Returns these outputs, or None where all rows have labels.
+    """
+    engine, labelled, others = network.engine, x[: len(y)], x[len(y) :]
+    if adversarial > 0.0:
+        direction = adversarial_direction(network, labelled, y)
+        direction *= adversarial
+        labelled += direction
+    if len(others) == 0:
+        return None
+    output = forward(network, others)
+    start = engine.unit_rows(engine.normal(others.shape))
+    step = SHARE_OF_A_SMALL_STEP * virtual_adversarial
+    direction = virtual_adversarial_direction(network, others, output, start, step)
+    direction *= virtual_adversarial
+    others += direction
+    return output
+
+
+def _losses(network, scores, y, expected, scale, label_smoothing):
+    """Return the loss of each row; in place, scores become gradients of the mean losses."""
+    head, n = network.head, len(y)
+    target = head.target(y, scores.shape[1])
+    output, losses = head.outcome(scores[:n], target)
+    if label_smoothing > 0.0:
+        target = head.smoothed(target, label_smoothing)
+    delta = head.delta(output, target)
+    delta *= scale / n
+    if expected is None:
+        return losses
+    output = head.output(scores[n:])
+    divergences = head.divergence(output, expected)
+    delta = head.delta(output, expected)
+    delta *= scale / len(expected)
+    return network.engine.xp.concatenate([losses, divergences])
 
 
 def loss_gradient(
@@ -193,9 +275,14 @@ def loss_gradient(
     noise=0.0,
     input_noise=0.0,
     adversarial=0.0,
+    virtual_adversarial=0.0,
     label_smoothing=0.0,
 ):
     """Return the mean loss of a minibatch and its gradients, by backpropagation.
+
+    The minibatch may have rows beyond those of `y`. They need no labels: their loss is the
+    divergence of the outputs a step away, in the virtual adversarial direction, from those that
+    the rows have now. The mean of these losses is added to that of the others.
 
     Parameters
     ----------
@@ -203,8 +290,8 @@ def loss_gradient(
         The network.
     x : ndarray of shape (n_rows, n_in)
         Inputs, overwritten when they are perturbed.
-    y : ndarray of length n_rows
-        What belongs to the rows, as the head reads it.
+    y : ndarray of length n_labelled
+        What belongs to the first rows, as the head reads it.
     out : sequence of ndarray
         Where the gradients go: those of all weights, then those of all intercepts.
     scale : float, default=1.0
@@ -220,7 +307,9 @@ def loss_gradient(
     input_noise : float, default=0.0
         Standard deviation of the nearly normal noise of mean 0 that is added to the inputs.
     adversarial : float, default=0.0
-        Length of the step from each input in its adversarial direction, before any noise.
+        Length of the step from each row of `y` in its adversarial direction, before any noise.
+    virtual_adversarial : float, default=0.0
+        Length of the step from each other row in its virtual adversarial direction.
     label_smoothing : float, default=0.0
         Share of each row's target probability that is spread evenly over all classes in what the
         gradients are of.
@@ -228,7 +317,7 @@ def loss_gradient(
     Returns
     -------
     loss : float
-        Mean of the losses, those of labels that are not smoothed.
+        Mean loss, with labels that are not smoothed, plus mean divergence.
     gradients : list of ndarray
         Gradients of the weights, then of the intercepts, times `scale`.
 
@@ -239,30 +328,25 @@ def loss_gradient(
     overfitting", section 10 for the noise that multiplies; Szegedy et al. (2016), "Rethinking
     the Inception architecture for computer vision", section 7 for label smoothing.
     """
-    engine, head, n_layers = network.engine, network.head, len(network.weights)
-    if adversarial > 0.0:
-        direction = adversarial_direction(network, x, y)
-        direction *= adversarial
-        x += direction
+    engine, n_layers, n = network.engine, len(network.weights), len(y)
+    expected = _moved(network, x, y, adversarial, virtual_adversarial)
     if input_dropout > 0.0:
         x *= _dropout_mask(engine, x.shape, input_dropout)
     if input_noise > 0.0:
         memory = engine.buffer(("noise", x.shape[1]), *x.shape)
         x += engine.noise(0.0, input_noise, out=memory)
-    inputs, slopes, top = _scores_with_slopes(network, x, dropout, noise)
-    target = head.target(y, top.shape[1])
-    output, losses = head.outcome(top, target)
-    if label_smoothing > 0.0:
-        target = head.smoothed(target, label_smoothing)
-    delta = head.delta(output, target)
-    delta *= scale / len(x)
+    inputs, slopes, delta = _scores_with_slopes(network, x, dropout, noise)
+    losses = _losses(network, delta, y, expected, scale, label_smoothing)
     if weights is not None:
         losses *= weights
         delta *= weights[:, None]
+    loss = float(losses[:n].mean())
+    if expected is not None:
+        loss += float(losses[n:].mean())
     gradients = [None] * (2 * n_layers)
     for i in reversed(range(n_layers)):
         gradients[i] = engine.matmul(inputs[i].T, delta, out=out[i])
         gradients[n_layers + i] = engine.column_sums(delta, out=out[n_layers + i])
         if i > 0:
             delta = _through_layer(network, i, delta, slopes[i - 1])
-    return float(losses.mean()), gradients
+    return loss, gradients

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import assert_all_finite, check_scalar
+from sklearn.utils import assert_all_finite, check_scalar, column_or_1d
 
 FLOATS = (np.float64, np.float32)  # what is computed in; other types become the first
 MAX_SEED = np.iinfo(np.int32).max
@@ -176,6 +176,37 @@ def _is_missing(label):
         return label is None or bool(label != label)
     except TypeError:  # NA is neither equal nor not
         return True
+
+
+def masked_labels(y, unlabeled, name="y"):
+    """Return labels, masked in the rows that have none; what lies there is some label.
+
+    `unlabeled` is the value of these rows. Where it is a missing value itself, all kinds of missing
+    values are.
+    """
+    if issparse(y) or np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise ValueError(
+            f"unlabeled == {unlabeled!r} is for one class a row, and {name} has shape "
+            f"{np.shape(y)}. Set unlabeled=None, or pass one class for each row."
+        )
+    # An array of strings would turn None into one.
+    y = column_or_1d(np.asarray(y, object if isinstance(y, list | tuple) else None), warn=True)
+    if _is_missing(unlabeled):
+        mask = np.array([_is_missing(label) for label in y.tolist()], bool)
+    else:
+        mask = np.array([not _is_missing(x) and x == unlabeled for x in y.tolist()], bool)
+    labels = y[~mask]
+    if len(labels) == 0:
+        raise ValueError(
+            f"{name} has no row with a label: all {len(y)} are {unlabeled!r}, which unlabeled == "
+            f"{unlabeled!r} says means none. Give some rows their labels; without any, "
+            "RBMTransformer learns from rows alone."
+        )
+    if labels.dtype == object and not any(isinstance(label, str) for label in labels):
+        labels = np.array(labels.tolist())  # numbers among which there were missing values
+    filled = np.full(len(y), labels[0], labels.dtype)
+    filled[~mask] = labels
+    return np.ma.array(filled, mask=mask)
 
 
 def check_finite(result, what):

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing
 from skdbn._training.checks import check_finite, check_weight
 from skdbn._training.threads import threads_for
 
+UNLABELLED = -1  # in place of the number of a class
 BLOCK_SIZE = 1024  # rows that inference works on at once, so that its extra memory is bounded
 
 
@@ -43,6 +44,10 @@ class Rows(NamedTuple):
     def weight_of(self, indices):
         """Return the weights of some of the rows, or None."""
         return None if self.weight is None else self.weight[indices]
+
+    def factors(self, engine, indices):
+        """Return what the losses of some of the rows are multiplied by."""
+        return engine.zeros(len(indices)) + 1 if self.weight is None else self.weight[indices]
 
     def mean_weight(self):
         """Return the mean of the weights."""
@@ -85,24 +90,31 @@ def one_for_each_row(y, n_samples):
 def hold_out(estimator, rows, held_out, seed, labels=None):
     """Return the rows to train on and those to watch, or None where none are watched.
 
-    Early stopping takes them from the rows when none are given; of each class its share. The mean
-    of the weights is 1 then, in both.
+    Early stopping takes them from the rows when none are given: of each class its share, and none
+    of those without a label. The mean of the weights is 1 then, in both.
     """
     if held_out is not None:
         return rows.weighted(), held_out.weighted()
     if not estimator.early_stopping:
         return rows.weighted(), None
-    n_samples, fraction = rows.X.shape[0], estimator.validation_fraction
+    numbers, others = np.arange(rows.X.shape[0]), []
+    fraction = estimator.validation_fraction
+    if labels is not None:
+        others = np.flatnonzero(labels == UNLABELLED)
+        numbers = np.delete(numbers, others)
+        labels = labels[numbers]
     try:
         kept, held = train_test_split(
-            np.arange(n_samples), test_size=fraction, stratify=labels, random_state=seed
+            numbers, test_size=fraction, stratify=labels, random_state=seed
         )
     except ValueError as error:
         raise ValueError(
             f"early_stopping == {estimator.early_stopping!r} and validation_fraction == {fraction} "
-            f"cannot hold out some of {n_samples} rows: {error} Give more rows, change "
+            f"cannot hold out some of {len(numbers)} rows: {error} Give more rows, change "
             "validation_fraction, pass fit the held-out rows as X_val, or set early_stopping=False."
         ) from error
+    if len(others):
+        kept = np.concatenate([kept, others])
     return rows.take(kept).weighted(), rows.take(held).weighted()
 
 
