@@ -24,6 +24,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     by side. No scaler is needed. Where `y` is a matrix of zeros and ones, rows have any number of
     labels, and the top layer is a logistic one.
 
+    Where only some rows have labels, the others help too: ``DBNClassifier(unlabeled=-1)`` pretrains
+    on all rows, and fine-tuning keeps the prediction for each of them as it is when the row is
+    moved a little.
+
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100, 100)
@@ -47,8 +51,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     solver : {"adam", "sgd"}, default="adam"
         Optimizer of the softmax and the fine-tuning phase; "sgd" has momentum 0.9.
     learning_rate_init : float or "auto", default="auto"
-        Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows it is one over the
-        number of units of the widest layer, but within 2e-3 and 1e-2.
+        Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows with labels it is one
+        over the number of units of the widest layer, but within 2e-3 and 1e-2.
     learning_rate : {"cosine", "constant"}, default="cosine"
         How the step size goes on during fine-tuning: down to 0 along half a cosine, or not
         at all. It is constant during the softmax phase.
@@ -61,13 +65,20 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     noise : float or "auto", default="auto"
         Standard deviation of the nearly normal noise of mean 1 that each hidden activation is
         multiplied by during fine-tuning ("Gaussian dropout"). "auto" is 0.3 for fewer than 10,000
-        rows, which a net learns by heart without it, and else 0.
+        rows with labels, which a net learns by heart without it, and else 0.
     input_noise : float, default=0.0
         Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning,
         where a feature is what the network sees.
     adversarial : float, default=0.0
         Length of the step, in the Euclidean norm of what the network sees, that moves each row to
         where its loss grows the most before fine-tuning trains on it ("adversarial training").
+    virtual_adversarial : float or "auto", default="auto"
+        Length of the step, in the same norm, that moves each row, with or without a label, to where
+        the prediction for it changes the most. Fine-tuning adds the mean divergence of the
+        predictions there from those for the rows themselves to the loss ("virtual adversarial
+        training"). "auto" is 0 where all rows have labels, and else 0.3 of the median distance of a
+        row from its nearest neighbour, among a sample of the rows; 0 trains on the rows with labels
+        alone. Not for several labels.
     label_smoothing : float, default=0.0
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error; the probabilities become less certain than they should.
@@ -75,9 +86,16 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         How much the rows of each class count, multiplied by `sample_weight`. "balanced" gives all
         classes the same total weight; classes missing from a dict have weight 1. Class weights do
         not affect pretraining or the scaling of columns. Not for several labels.
+    unlabeled : int, float, str or None, default=None
+        The value of `y` that marks rows without a label, such as -1 or "". NaN stands for all
+        missing values: NaN, None and the NA of pandas. Such rows are no class; they are left out of
+        `score`, of class weights, and of what early stopping holds out. With None all rows have
+        labels. Not for several labels.
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the softmax and the fine-tuning phase. "auto" makes a hundred
-        minibatches of a pass, of 2 to 100 rows.
+        minibatches of a pass, of 2 to 100 rows. Where rows without labels are moved, a pass goes
+        over all rows, and a minibatch has as many rows with labels beside, or all of them when they
+        are fewer.
     early_stopping : bool or "loss", default=False
         Whether to hold rows out and to end fine-tuning when their accuracy does not rise, or with
         "loss" when their loss does not fall; the weights of the best pass are kept.
@@ -122,7 +140,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Mean cross-entropy in nats over each pass of the softmax phase.
     loss_curve_ : list of float
         Mean cross-entropy in nats over each pass of fine-tuning, of the rows as they are trained
-        on: with noise, dropout and adversarial steps. Labels count in full, smoothed or not.
+        on: with noise, dropout and adversarial steps. Labels count in full, smoothed or not. The
+        mean divergence of virtual adversarial steps is added.
     validation_scores_ : list of float
         Accuracy on the held-out rows after each pass of fine-tuning, when the last fit had any: the
         share of rows whose label, or all of whose labels, are right, where rows count by their
@@ -134,6 +153,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         that were kept.
     best_validation_loss_ : float
         The lowest loss instead, with ``early_stopping="loss"``.
+    virtual_adversarial_ : float
+        Length of the virtual adversarial step.
     n_iter_ : int
         Passes of fine-tuning made.
     n_layers_ : int
@@ -167,6 +188,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     Hinton and Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks".
     Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
     Goodfellow, Shlens and Szegedy (2015), "Explaining and harnessing adversarial examples".
+    Miyato, Maeda, Koyama and Ishii (2018), "Virtual adversarial training: a regularization method
+    for supervised and semi-supervised learning".
     Szegedy et al. (2016), "Rethinking the Inception architecture for computer vision".
 
     Examples
@@ -254,7 +277,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or an indicator of several labels.
+            Class labels, or an indicator of several labels. Rows may be without a label, as
+            `unlabeled` says, but not all of a call.
         classes : array-like of shape (n_classes,), default=None
             All classes that there will be. They must be given in the first call when its rows do
             not have them all.
