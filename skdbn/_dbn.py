@@ -8,21 +8,28 @@ import copy
 import math
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_argmin_min
+from scipy.spatial.distance import cdist
+from sklearn.metrics import cohen_kappa_score
 
 from skdbn._layers import is_frozen, random_arrays, starting_arrays
 from skdbn._learners import NetworkLearner
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.heads import HEADS
-from skdbn._maths.network import Network, hidden_layers
+from skdbn._maths.network import (
+    Network,
+    forward,
+    hidden_layers,
+    virtual_adversarial_direction,
+)
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS
 from skdbn._rbm import SEEDS as SEEDS_OF_A_MACHINE
 from skdbn._training.checks import resolve_batch_size
 from skdbn._training.columns import as_they_are, columns_of
 from skdbn._training.fitting import draw_seeds
-from skdbn._training.loop import Training
+from skdbn._training.loop import Training, minimize
 from skdbn._training.rows import Rows, hold_out, in_blocks
+from skdbn._training.threads import threads_for
 
 SMALLEST_BATCH = 2  # of "auto"
 FEWEST_PASSES = 10  # of fine-tuning, of "auto"
@@ -32,6 +39,8 @@ SHARE_AFTER_FIT = 0.1  # of the rate of "auto", for parts that come after
 NOISE_OF_FEW_ROWS = 0.3
 SHARE_OF_DISTANCE = 0.3  # between neighbours, that a virtual adversarial step of "auto" is long
 MOST_NEIGHBOURS, MOST_VALUES = 2000, 10_000_000  # rows, and their values, that tell the distance
+N_STEPS_OF_TRIAL = 1000  # of a net on the labelled rows, which tells whether to take the step
+LEAST_AGREEMENT = 0.6  # Cohen's kappa of its predictions before the step and after
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
     "dropout": 1.0,
     "input_dropout": 1.0,
@@ -193,24 +202,47 @@ def passes_of_finetuning(net, n_samples):
     return max(FEWEST_PASSES, min(net._most_passes, math.ceil(net._fewest_steps / n_minibatches)))
 
 
-def length_of_step(net, rows, n_labelled, known=0.0):
-    """Return the length of a virtual adversarial step on rows, of which so many have labels.
+def length_of_step(net, labelled, rows, seed):
+    """Return the length of the virtual adversarial step on rows, some of which are labelled.
 
-    "auto" is `known` where that is not 0, else a share of the median distance of a row from the
-    nearest among as many others; 0 where all have labels.
+    "auto" is a share of the median distance between neighbours, or 0 where rows so near have other
+    classes. That is tried with a net that was fine-tuned on the labelled rows alone: when the step
+    changes its predictions for many rows, no gap separates the classes, and classes that are moved
+    to where a gap is become worse.
     """
-    n_samples, n_features = rows.X.shape
     if net.virtual_adversarial != "auto":
         return float(net.virtual_adversarial)
-    if known > 0.0 or n_labelled == n_samples:
-        return known
-    n_pairs = min(MOST_NEIGHBOURS, n_samples, max(2, MOST_VALUES // n_features)) // 2
-    engine = ENGINES["numpy"](rows.X.dtype, 0)
-    drawn = engine.permutation(n_samples)[: 2 * n_pairs]
-    x = rows.read(engine, drawn, engine.zeros(len(drawn), n_features))
-    _, distances = pairwise_distances_argmin_min(x[:n_pairs], x[n_pairs:])
-    apart = distances[distances > 0.0]
-    return SHARE_OF_DISTANCE * float(np.median(apart)) if len(apart) else 0.0
+    n_samples, n_features = rows.X.shape
+    if labelled.X.shape[0] == n_samples:
+        return 0.0
+    n_drawn = min(MOST_NEIGHBOURS, n_samples, max(2, MOST_VALUES // n_features))
+    engine = ENGINES["numpy"](rows.X.dtype, seed)
+    x = engine.zeros(n_drawn, n_features)
+    x = rows.read(engine, engine.permutation(n_samples)[:n_drawn], x)
+    length = SHARE_OF_DISTANCE * _distance_between_neighbours(x)
+    if length == 0.0:
+        return length
+    training = finetuning(net, labelled, None, seed)
+    n_passes = math.ceil(N_STEPS_OF_TRIAL * training.learner.batch_size / labelled.X.shape[0])
+    with threads_for(training.learner.n_multiplications):
+        minimize(training, n_passes, end_of_pass=lambda: False)
+        network = training.learner.network
+        output = forward(network, x)
+        direction = virtual_adversarial_direction(
+            network, x, output, engine.unit_rows(engine.normal(x.shape)), length
+        )
+        moved = forward(network, x + length * direction)
+    agreement = cohen_kappa_score(output.argmax(axis=1), moved.argmax(axis=1))
+    return length if agreement >= LEAST_AGREEMENT else 0.0
+
+
+def _distance_between_neighbours(x):
+    """Return the median distance of a row in one half from the nearest other in the second half."""
+    distances = cdist(x[::2], x[1::2])
+    distances[distances == 0.0] = np.inf
+    nearest = distances.min(axis=1)
+    apart = nearest[np.isfinite(nearest)]
+    return float(np.median(apart)) if len(apart) else 0.0
 
 
 def finetuning(net, rows, held_out, seed, all_rows=None):
@@ -231,6 +263,9 @@ def finetuning_of_a_part(net, rows, seed, all_rows=None):
     kept = {"mean_weight": rows.mean_weight(), **net._kept}
     n_calls = kept["n_calls"]
     rows = rows.weighted(kept["mean_weight"])
+    if all_rows is not None:
+        kept = {"mean_weight_of_all": all_rows.mean_weight(), **kept}
+        all_rows = all_rows.weighted(kept["mean_weight_of_all"])
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
     schedule = SCHEDULES["constant"]
     if rate_falls_from_part_to_part(net):
@@ -261,8 +296,8 @@ def rate_falls_from_part_to_part(net):
 def beginning_of_parts(n_samples, n_labelled, share=1.0):
     """Return what the first part of a net goes on from.
 
-    Numbers that are "auto" are those for so many rows in a pass, so many of them with labels, and
-    of the rate its share: a net that was fitted goes on with less.
+    Numbers that are "auto" are those for so many rows, so many of them with labels, and of the rate
+    its share: a net that was fitted goes on with less.
     """
     return {"n_calls": 0, "n_samples": n_samples, "n_labelled": n_labelled, "share": share}
 
@@ -272,11 +307,12 @@ def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, 
     in_a_pass = rows if all_rows is None else all_rows
     kept = kept or beginning_of_parts(in_a_pass.X.shape[0], rows.X.shape[0])
     n_labelled, rate = kept.get("n_labelled", kept["n_samples"]), net.learning_rate_init
+    n_in_a_pass = n_labelled if all_rows is None else kept["n_samples"]
     if rate == "auto":
         widest = max(len(intercept) for intercept in net.intercepts_[:-1])
         high_rate = min(HIGHEST_RATE, max(HIGH_RATE, 1.0 / widest))
         rate = kept["share"] * (high_rate if n_labelled < FEW_ROWS else LOW_RATE)
-    batch_size = resolve_batch_size(net.batch_size, kept["n_samples"], SMALLEST_BATCH)
+    batch_size = resolve_batch_size(net.batch_size, n_in_a_pass, SMALLEST_BATCH)
     learner = NetworkLearner(
         network,
         lowest,

@@ -50,7 +50,6 @@ from skdbn._training.checks import (
 )
 from skdbn._training.columns import (
     COLUMN_ATTRIBUTES,
-    Columns,
     map_of,
     warn_of_few_rows,
     warn_of_other_scale,
@@ -95,7 +94,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
       told ``is_part=True``, and ``classes`` where there are any;
     * ``_targets_of(y)``: the way back from encoded targets.
 
-    It may replace ``_validate_targets`` and ``_with_targets``, and the limits of
+    It may replace ``_validate_targets``, ``_with_targets``, ``_weigh_classes``, and the limits of
     ``finetune_iter="auto"``.
     """
 
@@ -196,9 +195,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         if held_out is not None:
             held_out = held_out._replace(columns=map_of(self))
             warn_of_other_scale(self, held_out.X, "X_val")
-        weighed, watched = self._with_targets(rows, held_out)
+        weighed, watched = self._weigh_classes(
+            self._with_targets(rows), held_out and self._with_targets(held_out)
+        )
         weighed, watched = weighed.weighted(), watched and watched.weighted()
-        all_rows = self._moved(rows)
         n_phases = self.pretrain * len(layers) + 2
         with run.callbacks_told(rows, held_out, n_phases, lambda: self._targets_of(rows.y)):
             if self.pretrain and not run.is_past(*layers):
@@ -209,6 +209,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                 n_passes,
                 lambda: top_training(self, weighed, run.seeds[self._top]),
             )
+            all_rows = self._moved(run, weighed, rows)
             n_passes = passes_of_finetuning(self, (all_rows or weighed).X.shape[0])
             stopped = run.go_through(
                 "finetune",
@@ -235,10 +236,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             else:
                 warn_of_few_rows(self, rows.X.shape[0])
             columns = map_of(self)
-            weighed, _ = self._with_targets(rows._replace(columns=columns))
-            weighted = weighted._replace(columns=columns)
-            all_rows = self._moved(weighted)
-            if not self.loss_curve_:  # the first call, or one after that was interrupted
+            rows, weighted = rows._replace(columns=columns), weighted._replace(columns=columns)
+            weighed, _ = self._weigh_classes(self._with_targets(rows))
+            is_first = not self.loss_curve_  # or comes after one that was interrupted
+            if is_first:
                 if self.pretrain:
                     pretrain(run, self, templates, weighted, None)
                 n_passes = getattr(self, f"{self._top}_iter")
@@ -247,6 +248,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                     max(0, n_passes - len(getattr(self, f"{self._top}_loss_curve_"))),
                     lambda: top_training(self, weighed.weighted(), run.seeds[self._top]),
                 )
+            all_rows = self._moved(run, weighed.weighted(), rows, is_first)
             run.go_through(
                 "finetune",
                 1,
@@ -254,13 +256,24 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             )
         return self
 
-    def _with_targets(self, rows, held_out=None):
-        """Return the rows that have targets, weighed as these are learned."""
+    def _with_targets(self, rows):
+        """Return the rows that have targets."""
+        return rows
+
+    def _weigh_classes(self, rows, held_out=None):
+        """Return the rows with the weights that they have where targets are learned."""
         return rows, held_out
 
-    def _moved(self, rows):
-        """Return the rows of the virtual adversarial loss, or None where there is none."""
-        return rows if getattr(self, "virtual_adversarial_", 0.0) > 0.0 else None
+    def _moved(self, run, weighed, rows, is_first=True):
+        """Return the rows of the virtual adversarial loss, or None where there is none.
+
+        The length of its step is known before fine-tuning starts, which then keeps it.
+        """
+        if not hasattr(self, "virtual_adversarial"):
+            return None
+        if is_first and not run.resumes("finetune"):
+            self.virtual_adversarial_ = length_of_step(self, weighed, rows, run.seeds["finetune"])
+        return rows if self.virtual_adversarial_ > 0.0 else None
 
     def _check_that_calls_are_left(self):
         """Raise when the rate of partial_fit has fallen to 0."""
@@ -355,16 +368,12 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         else:
             begun = random_start(templates, rows, n_outputs, run.seeds["start"])
             attributes = {**attributes, f"{self._top}_loss_curve_": [], **begun}
-        n_samples, n_labelled = rows.X.shape[0], self._with_targets(rows)[0].X.shape[0]
         if hasattr(self, "virtual_adversarial"):
-            known = attributes.get("virtual_adversarial_", 0.0) if is_part else 0.0
-            columns = Columns(*(attributes[name] for name in COLUMN_ATTRIBUTES)).if_any()
-            length = length_of_step(self, rows._replace(columns=columns), n_labelled, known)
-            attributes["virtual_adversarial_"] = length
-            n_samples = n_samples if length > 0.0 else n_labelled
+            attributes.setdefault("virtual_adversarial_", 0.0)
         if not (is_part and run.goes_on):
+            n_labelled = self._with_targets(rows).X.shape[0]
             share = 1.0 if is_part else SHARE_AFTER_FIT
-            attributes["_kept"] = beginning_of_parts(n_samples, n_labelled, share)
+            attributes["_kept"] = beginning_of_parts(rows.X.shape[0], n_labelled, share)
         return attributes
 
     def _restored(self):
@@ -372,7 +381,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         whole_number(self._kept["n_calls"])
         for name in {"n_samples", "n_labelled"} & {"n_samples", *self._kept}:
             whole_number(self._kept[name], 1)
-        for name in {"share", "mean_weight"} & {"share", *self._kept}:
+        for name in {"share", "mean_weight", "mean_weight_of_all"} & {"share", *self._kept}:
             check_real(self._kept[name], name, boundaries="neither")
         if "engine" in self._kept:
             check_choice(self._kept["solver"], "solver", OPTIMIZERS)

@@ -5,11 +5,17 @@ from numbers import Real
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils import _safe_indexing, column_or_1d, indexable
+from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 
 from skdbn._dbn_base import DeepBeliefNet
-from skdbn._training.checks import check_choice, check_real, masked_labels
+from skdbn._training.checks import (
+    check_choice,
+    check_real,
+    check_some_labels,
+    masked_labels,
+    means_no_label,
+)
 from skdbn._training.rows import UNLABELLED
 
 
@@ -348,19 +354,14 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     def _read_targets(self, rows, goes_on, is_part=False, classes=None):
         """Return what the labels are, how many outputs there are, and what encodes labels."""
-        labels = np.ma.compressed(rows.y) if isinstance(rows.y, np.ma.MaskedArray) else rows.y
+        labels = self._given_labels(rows.y, "y")
         check_classification_targets(labels)
         if is_multilabel(labels):
             return self._read_indicator(rows, goes_on, is_part, classes)
-        if len(labels) == 0:
-            raise ValueError(
-                "No row of positive weight has a label: "
-                f"all are {self.unlabeled!r}, which unlabeled says means none."
-            )
         given = np.unique(_flat(labels) if classes is None else classes)
         if goes_on and is_part and classes is None and self._head == "softmax":
             given = self.classes_
-        if classes is not None and self.unlabeled in given.tolist():
+        if self.unlabeled is not None and means_no_label(given, self.unlabeled).any():
             raise ValueError(
                 f"classes has {self.unlabeled!r}, but unlabeled says that it means no label. Leave "
                 "it out."
@@ -375,7 +376,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             )
 
         def encode(rows, name):
-            has_none, y = np.ma.getmaskarray(rows.y), _flat(np.ma.getdata(rows.y), name)
+            y = _flat(self._given_labels(rows.y, name), name)
             unknown = np.setdiff1d(y, given)
             if len(unknown):
                 raise ValueError(
@@ -384,8 +385,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                     if is_part
                     else f"{name} has {unknown[0]}, which is not among the classes in y: {given}."
                 )
-            numbers = np.searchsorted(given, y)
-            numbers[has_none] = UNLABELLED
+            numbers = np.full(rows.X.shape[0], UNLABELLED)
+            numbers[~np.ma.getmaskarray(rows.y).ravel()] = np.searchsorted(given, y)
             return rows._replace(y=numbers)
 
         if isinstance(self.class_weight, dict):
@@ -444,9 +445,20 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 "warm_start=False."
             )
 
-    def _with_targets(self, rows, held_out=None):
-        """Return rows with labels, with weights times those of classes, which the first balance."""
-        rows, held_out = _with_labels(rows), held_out and _with_labels(held_out)
+    def _given_labels(self, y, name):
+        """Return the labels of the rows that have one."""
+        if not isinstance(y, np.ma.MaskedArray):
+            return y
+        check_some_labels(y.compressed(), self.unlabeled, name)
+        return y.compressed()
+
+    def _with_targets(self, rows):
+        """Return the rows that have labels."""
+        is_labelled = rows.y != UNLABELLED
+        return rows if is_labelled.all() else rows.take(np.flatnonzero(is_labelled))
+
+    def _weigh_classes(self, rows, held_out=None):
+        """Return rows with weights times those of their classes, which the first ones balance."""
         if self.class_weight is None:
             return rows, held_out
         labels, n_classes = self.classes_.tolist(), len(self.classes_)
@@ -464,8 +476,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         labels, has_none = self.classes_[y], y == UNLABELLED
         if not has_none.any():
             return labels
-        if labels.dtype.kind == "U" and not isinstance(self.unlabeled, str):
-            labels = labels.astype(object)
+        if labels.dtype.kind not in "iuf" or not isinstance(self.unlabeled, Real):
+            labels = labels.astype(object)  # one array for both
         return np.where(has_none, self.unlabeled, labels)
 
     def _validate_targets(self, X, y, **rules):
@@ -552,6 +564,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             When no row has a label.
         """
         if self.unlabeled is not None:
+            check_consistent_length(X, y, sample_weight)
             labels = masked_labels(y, self.unlabeled)
             at = np.flatnonzero(~labels.mask)
             X, y = _safe_indexing(indexable(X)[0], at), labels.data[at]
@@ -561,14 +574,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = self.unlabeled is None
         return tags
-
-
-def _with_labels(rows):
-    """Return the rows that have labels."""
-    is_labelled = rows.y != UNLABELLED
-    return rows if is_labelled.all() else rows.take(np.flatnonzero(is_labelled))
 
 
 def _times(by_class, rows):

@@ -179,34 +179,45 @@ def _is_missing(label):
 
 
 def masked_labels(y, unlabeled, name="y"):
-    """Return labels, masked in the rows that have none; what lies there is some label.
-
-    `unlabeled` is the value of these rows. Where it is a missing value itself, all kinds of missing
-    values are.
-    """
-    if issparse(y) or np.ndim(y) == 2 and np.shape(y)[1] > 1:
+    """Return labels, masked in the rows that have none."""
+    if not issparse(y):
+        # An array of strings would turn None into one.
+        y = np.asarray(y, object if isinstance(y, list | tuple) else None)
+    if issparse(y) or (y.ndim == 2 and y.shape[1] > 1):
         raise ValueError(
-            f"unlabeled == {unlabeled!r} is for one class a row, and {name} has shape "
-            f"{np.shape(y)}. Set unlabeled=None, or pass one class for each row."
+            f"unlabeled == {unlabeled!r} is for one class a row, and {name} has shape {y.shape}. "
+            "Set unlabeled=None, or pass one class for each row."
         )
-    # An array of strings would turn None into one.
-    y = column_or_1d(np.asarray(y, object if isinstance(y, list | tuple) else None), warn=True)
-    if _is_missing(unlabeled):
-        mask = np.array([_is_missing(label) for label in y.tolist()], bool)
-    else:
-        mask = np.array([not _is_missing(x) and x == unlabeled for x in y.tolist()], bool)
+    y = column_or_1d(y, warn=True)
+    mask = means_no_label(y, unlabeled)
     labels = y[~mask]
-    if len(labels) == 0:
-        raise ValueError(
-            f"{name} has no row with a label: all {len(y)} are {unlabeled!r}, which unlabeled == "
-            f"{unlabeled!r} says means none. Give some rows their labels; without any, "
-            "RBMTransformer learns from rows alone."
-        )
+    check_some_labels(labels, unlabeled, name)
     if labels.dtype == object and not any(isinstance(label, str) for label in labels):
         labels = np.array(labels.tolist())  # numbers among which there were missing values
     filled = np.full(len(y), labels[0], labels.dtype)
     filled[~mask] = labels
     return np.ma.array(filled, mask=mask)
+
+
+def means_no_label(labels, unlabeled):
+    """Tell of each label whether it is the value of rows without one.
+
+    Where that is a missing value, all kinds of missing values are.
+    """
+    if _is_missing(unlabeled):
+        found = [_is_missing(label) for label in labels.tolist()]
+    else:
+        found = [not _is_missing(label) and label == unlabeled for label in labels.tolist()]
+    return np.array(found, bool)
+
+
+def check_some_labels(labels, unlabeled, name):
+    """Raise when no row is left that has a label."""
+    if len(labels) == 0:
+        raise ValueError(
+            f"{name} has no row with a label and a weight above 0: unlabeled == {unlabeled!r} says "
+            "that this value of it means none. Give some rows their labels."
+        )
 
 
 def check_finite(result, what):

@@ -55,10 +55,6 @@ class Columns(NamedTuple):
         """Return the fitted attributes that `columns_of` reads."""
         return dict(zip(COLUMN_ATTRIBUTES, self, strict=True))
 
-    def if_any(self):
-        """Return the map, or None where it changes nothing."""
-        return self if self.offset.any() or (self.scale != 1.0).any() else None
-
     def into_units(self, rows):
         """Map rows in place."""
         np.clip(rows, *self.limits, out=rows)
@@ -80,7 +76,8 @@ def columns_of(estimator):
 
 def map_of(estimator):
     """Return the map of a fitted estimator, or None where it changes nothing."""
-    return columns_of(estimator).if_any()
+    columns = columns_of(estimator)
+    return columns if columns.offset.any() or (columns.scale != 1.0).any() else None
 
 
 def as_they_are(X, kind, support=(-np.inf, np.inf)):
