@@ -1,57 +1,114 @@
 """
-Few labels: does pretraining help
-=================================
+Labels for a few rows only
+==========================
 
-All digits are there, but only some have labels. The machines learn from all of them; the
-classifier starts from these machines and sees the labelled digits alone. ``pretrain=False`` is the
-control: the same network from random weights.
+``DBNClassifier(unlabeled=-1)`` takes rows with and without labels, where -1 stands for no label.
+Fine-tuning keeps its prediction for a row as it is when the row is moved a little, labelled or not:
+so borders move away from the rows, into the gaps between the classes.
 """
 
 # %%
-# The layer is pretrained once, on every training digit, without labels. In a ``FrozenEstimator`` it
-# is used as it is.
+# Two moons of 500 rows, and three labels in each.
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.frozen import FrozenEstimator
+from sklearn.datasets import make_moons
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier
 from skdbn.datasets import load_digits
 
-X, X_test, y, y_test = load_digits()
-machine = RBMTransformer(100, random_state=0).fit(X)
-starts = {
-    "with pretraining": {"rbm": [FrozenEstimator(machine)]},
-    "without": {"pretrain": False},
-}
+
+def some_labels(y, n_each, seed):
+    """Return y with labels for so many rows of each class, and -1 for the others."""
+    known, rng = np.full(len(y), -1), np.random.default_rng(seed)
+    for label in np.unique(y):
+        known[rng.permutation(np.flatnonzero(y == label))[:n_each]] = label
+    return known
+
+
+rows, moon = make_moons(500, noise=0.1, random_state=0)
+known = some_labels(moon, 3, seed=0)
+labelled = known != -1
 
 # %%
-# Five draws of the labelled digits each.
-N_LABELS, N_DRAWS = (50, 100, 200, 500, 1000), 5
+# One net gets the labelled rows alone, the other all rows. A border that winds through two columns
+# wants more passes than the default, and rows as dense as these a longer step: "auto" takes 0.3 of
+# the distance between neighbours, which is only 0.02 here. Titles count the rows without labels
+# that come out right.
+settings = {"finetune_iter": 200, "noise": 0, "random_state": 0}
+alone = DBNClassifier(**settings).fit(rows[labelled], known[labelled])
+both = DBNClassifier(unlabeled=-1, virtual_adversarial=0.3, **settings).fit(rows, known)
 
-errors = {label: [] for label in starts}
-for n in N_LABELS:
-    for label, start in starts.items():
-        drawn = []
-        for seed in range(N_DRAWS):
-            rows = np.random.default_rng(seed).permutation(len(X))[:n]
-            net = DBNClassifier((100,), random_state=seed, **start).fit(X[rows], y[rows])
-            drawn.append(1 - net.score(X_test, y_test))
-        errors[label].append((np.mean(drawn), np.std(drawn)))
-
-# %%
-# Mean and spread over the draws.
-figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-for label, curve in errors.items():
-    mean, spread = 100 * np.array(curve).T
-    ax.errorbar(N_LABELS, mean, spread, marker="o", capsize=3, label=label)
-    print(f"{label:18}", *(f"{error:6.1f} %" for error in mean))
-ax.set(xscale="log", xlabel="labelled digits", ylabel="test error in %", ylim=(0, None))
-ax.legend()
+x1, x2 = np.meshgrid(np.linspace(-1.4, 2.4, 150), np.linspace(-0.9, 1.4, 100))
+grid = np.column_stack([x1.ravel(), x2.ravel()])
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharex=True, sharey=True, layout="constrained")
+for ax, net, title in zip(
+    axes, (alone, both), ("the six rows with labels", "all 500 rows"), strict=True
+):
+    p = net.predict_proba(grid)[:, 1].reshape(x1.shape)
+    drawn = ax.contourf(x1, x2, p, np.linspace(0, 1, 11), cmap="RdBu", alpha=0.6)
+    ax.contour(x1, x2, p, [0.5], colors="black", linewidths=1)
+    ax.scatter(*rows[~labelled].T, s=5, c="0.35", alpha=0.5, linewidths=0, label="no label")
+    for label, color in enumerate(("firebrick", "navy")):
+        at = rows[known == label].T
+        ax.scatter(*at, s=70, c=color, edgecolors="white", label=f"label {label}", zorder=3)
+    right = net.score(rows[~labelled], moon[~labelled])
+    ax.set(title=f"fitted to {title}: {right:.1%} right", aspect="equal")
+figure.colorbar(drawn, ax=axes, label="probability of label 1", ticks=(0, 0.5, 1), shrink=0.8)
+figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 plt.show()
 
 # %%
-# Pretraining helps at every number of labels, by 0.5 to 1.1 percent. Except with 500 labels, where
-# the net without it makes a third more errors, that is no more than the spread from draw to draw.
-# But both nets get the same labels in a draw, and the pretrained one is ahead in 22 of the 25
-# draws and behind in none. On MNIST, where the unlabelled digits are 60,000, the gain is far
-# larger: see ``benchmarks/results/README.rst``.
+# The six rows put a straight border through both moons. With the others, the border runs where
+# there are no rows.
+#
+# Over five draws of moons and labels, 99.8 % of new rows are right with these settings, which were
+# chosen on such draws. The defaults are no help here: 79 % are right with all rows, 77 % with the
+# labelled ones alone.
+
+# %%
+# On the digits the defaults do. Four nets of the same layers use the digits without labels in
+# pretraining and in fine-tuning, in one of the two, or in neither; the last one might as well be
+# fitted to the labelled digits alone.
+X, X_test, y, y_test = load_digits()
+N_EACH, N_DRAWS = (3, 5, 10, 20, 50), 3
+nets = {
+    "pretraining and fine-tuning": DBNClassifier(unlabeled=-1),
+    "fine-tuning": DBNClassifier(unlabeled=-1, pretrain=False),
+    "pretraining": DBNClassifier(unlabeled=-1, virtual_adversarial=0),
+    "neither": DBNClassifier(unlabeled=-1, virtual_adversarial=0, pretrain=False),
+}
+
+
+def test_error(net, n_each, seed):
+    """Return the share of the test digits that a net of one draw of labels gets wrong."""
+    net.set_params(random_state=seed).fit(X, some_labels(y, n_each, seed))
+    return 1 - net.score(X_test, y_test)
+
+
+errors = {
+    name: [[test_error(net, n_each, seed) for seed in range(N_DRAWS)] for n_each in N_EACH]
+    for name, net in nets.items()
+}
+
+# %%
+# Mean and spread over three draws of the labelled digits.
+figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
+n_labels = 10 * np.array(N_EACH)
+print("labelled digits".ljust(28), *(f"{n:15}" for n in n_labels))
+for i, (name, drawn) in enumerate(errors.items()):
+    mean, spread = 100 * np.mean(drawn, axis=1), 100 * np.std(drawn, axis=1)
+    print(name.ljust(28), *(f"{m:6.1f} +- {s:3.1f} %" for m, s in zip(mean, spread, strict=True)))
+    apart = 1 + 0.02 * (i - 1.5)  # so that bars lie side by side
+    ax.errorbar(apart * n_labels, mean, spread, marker="o", markersize=4, capsize=3, label=name)
+ax.set(xscale="log", xlabel="labelled digits of 1437", ylabel="test error in %", ylim=(0, None))
+ax.set_xticks(n_labels, n_labels)
+ax.minorticks_off()
+ax.legend(title="digits without labels are for")
+plt.show()
+
+# %%
+# Digits without labels help both phases, and at each number of labels the mean error is lowest
+# where both use them. With 100 labels that net has 2.4 % of errors, the one that uses them in
+# neither 10.3 %, and 4.4 % with 500 labels. With 30 labels the spread is large, and pretraining
+# makes no difference that three draws could show once fine-tuning uses all digits: 9.2 % and 9.5 %.
+# Fine-tuning gains more than pretraining; with 200 and 500 labels, by no more than the spread.
