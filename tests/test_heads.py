@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracles import targets
 from scipy.optimize import minimize
-from scipy.special import expit, softmax
+from scipy.special import expit, rel_entr, softmax
 from sklearn.metrics import (
     accuracy_score,
     log_loss,
@@ -185,6 +185,20 @@ def test_exact_delta_of_a_row_that_is_nearly_certain_keeps_its_digits_in_float32
     np.testing.assert_allclose(delta, exact, rtol=1e-5)
 
 
+def test_exact_delta_keeps_its_digits_in_float32_where_probabilities_are_expected():
+    # What is expected of rows that are nearly certain is nearly what they have.
+    scores = np.array([[20.0, 1.0, -1.0], [-2.0, 18.0, 0.5], [0.5, 0.25, -1.0]])
+    expected = scores + [[0.25, 0.5, -0.75], [0.5, 0.0, -0.25], [0.5, 0.5, 0.125]]
+    exact = softmax(scores, axis=1) - softmax(expected, axis=1)
+    top = scores.argmax(axis=1)[:, None]
+    np.put_along_axis(exact, top, 0.0, axis=1)
+    np.put_along_axis(exact, top, -exact.sum(axis=1, keepdims=True), axis=1)
+    target = softmax(expected, axis=1).astype(np.float32)
+    delta = make_head("softmax", np.float32).exact_delta(scores.astype(np.float32), target)
+    assert delta.dtype == np.float32
+    np.testing.assert_allclose(delta, exact, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["softmax", "logistic"])
 def test_smoothed_targets_are_probabilities_that_keep_their_order(name):
     head, (_, y) = make_head(name), data(name)
@@ -194,6 +208,32 @@ def test_smoothed_targets_are_probabilities_that_keep_their_order(name):
     np.testing.assert_allclose(smoothed, 0.7 * target + 0.3 / n_states, rtol=1e-12)
     if name == "softmax":
         np.testing.assert_allclose(smoothed.sum(axis=1), 1.0, rtol=1e-12)
+
+
+# -- divergence
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_divergence_is_that_of_scipy_and_zero_where_outputs_are_as_expected(dtype):
+    head, (scores, _) = make_head("softmax", dtype), data("softmax", dtype)
+    output, expected = head.output(3.0 * scores), head.output(2.0 * scores[::-1])
+    before = output.copy(), expected.copy()
+    divergence = head.divergence(output, expected)
+    assert divergence.dtype == dtype
+    tolerance = 1e-6 if dtype == np.float32 else 1e-13
+    reference = rel_entr(expected.astype(float), output.astype(float)).sum(axis=1)
+    np.testing.assert_allclose(divergence, reference, rtol=10 * tolerance, atol=tolerance)
+    np.testing.assert_array_equal(head.divergence(output, output), 0.0)
+    for array, kept in zip((output, expected), before, strict=True):
+        np.testing.assert_array_equal(array, kept)
+
+
+def test_divergence_is_finite_where_a_probability_is_zero():
+    head = make_head("softmax", np.float32)
+    certain = np.eye(3, dtype=np.float32)
+    divergence = head.divergence(certain[[0, 0]], certain[[0, 1]])
+    assert divergence[0] == 0.0
+    assert 50.0 < divergence[1] < np.inf
 
 
 # -- scores

@@ -5,6 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from oracles import targets
+from scipy.special import log_softmax, rel_entr, softmax
 from sklearn.neural_network import MLPClassifier
 
 from skdbn._maths.engines import NumpyEngine
@@ -16,6 +17,7 @@ from skdbn._maths.network import (
     hidden_layers,
     loss_gradient,
     scores,
+    virtual_adversarial_direction,
 )
 from skdbn._maths.units import UNITS
 
@@ -256,3 +258,127 @@ def test_top_layer_alone_sees_the_hidden_layers_as_its_input():
         weights=network.weights[-1:], intercepts=network.intercepts[-1:], hidden_units=[]
     )
     np.testing.assert_allclose(forward(top, hidden_layers(network, x)), forward(network, x))
+
+
+# -- rows without labels
+
+
+def output_form(network, row, step=1e-5):
+    """The exact Hessian of the divergence from the outputs of a row, by its Jacobian."""
+    moved = np.concatenate([row + step * np.eye(len(row)), row - step * np.eye(len(row))])
+    above, below = np.split(scores(network, moved), 2)
+    jacobian = (above - below).T / (2 * step)  # (n_outputs, n_in)
+    p = softmax(scores(network, row[None])[0])
+    return jacobian.T @ (np.diag(p) - np.outer(p, p)) @ jacobian
+
+
+def unit_vectors(shape, seed=3):
+    start = np.random.default_rng(seed).normal(size=shape)
+    return start / np.linalg.norm(start, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("kinds", [*product(UNITS, UNITS), ()])
+def test_virtual_adversarial_direction_is_the_product_of_the_hessian_and_the_start(kinds):
+    network, (x, _) = make_network(kinds, SIZES if kinds else (4, 3)), data()
+    start, output = unit_vectors(x.shape), forward(network, x)
+    expected = [output_form(network, *pair) for pair in zip(x, strict=True)] @ start[..., None]
+    expected = expected[..., 0] / np.linalg.norm(expected, axis=1)
+    direction = virtual_adversarial_direction(network, x, output, start.copy(), 1e-5)
+    np.testing.assert_allclose(direction, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kinds", [*product(UNITS, UNITS), ()])
+def test_virtual_adversarial_directions_lead_to_the_leading_eigenvector(kinds):
+    network, (x, _) = make_network(kinds, SIZES if kinds else (4, 3)), data()
+    direction, output = unit_vectors(x.shape), forward(network, x)
+    for _ in range(100):
+        direction = virtual_adversarial_direction(network, x, output, direction.copy(), 1e-4)
+    for row, reached in zip(x, direction, strict=True):
+        values, vectors = np.linalg.eigh(output_form(network, row))
+        assert values[-2] < 0.9 * values[-1]  # else there is no one direction
+        assert abs(reached @ vectors[:, -1]) > 1.0 - 1e-6
+
+
+def test_virtual_adversarial_direction_of_a_row_that_is_nearly_certain_is_right_in_float32():
+    directions = []
+    for dtype in (np.float32, np.float64):
+        network, (x, _) = make_network(dtype=dtype), data()
+        network.intercepts[-1][:] = [18, 0, 1]
+        x, start = x.astype(dtype), unit_vectors(x.shape).astype(dtype)
+        output = forward(network, x)
+        directions.append(virtual_adversarial_direction(network, x, output, start, 0.5))
+    np.testing.assert_allclose(*directions, atol=1e-4)
+
+
+N_LABELLED = 3
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize(
+    "perturbations",
+    [{}, {"label_smoothing": 0.3}, {"adversarial": 0.5}, {"label_smoothing": 0.3, "scale": 0.1}],
+)
+@pytest.mark.parametrize("kinds", list(product(UNITS, UNITS)))
+def test_gradient_with_rows_without_labels_agrees_with_finite_differences(
+    kinds, perturbations, weights
+):
+    # Neither the way that the rows were moved nor what is expected of them has a gradient.
+    network, (x, y) = make_network(kinds), data()
+    y, factors = y[:N_LABELLED], np.ones(len(x)) if weights is None else weights
+    expected = softmax(scores(network, x[N_LABELLED:]), axis=1)
+    out = [np.empty_like(array) for array in (*network.weights, *network.intercepts)]
+    options = {"weights": weights, "virtual_adversarial": 0.7, **perturbations}
+    reported, gradients = loss_gradient(network, x, y, out, **options)
+
+    def loss(share):
+        top = scores(network, x)  # of rows that were moved
+        target = (1 - share) * np.eye(3)[y] + share / 3
+        of_labels = -(target * log_softmax(top[:N_LABELLED], axis=1)).sum(axis=1)
+        of_others = rel_entr(expected, softmax(top[N_LABELLED:], axis=1)).sum(axis=1)
+        return (factors * [*of_labels / N_LABELLED, *of_others / len(of_others)]).sum()
+
+    assert reported == pytest.approx(loss(0.0), rel=1e-10)
+    share, step = perturbations.get("label_smoothing", 0.0), 1e-6
+    for parameter, gradient in zip([*network.weights, *network.intercepts], gradients, strict=True):
+        for index in np.ndindex(parameter.shape):
+            kept = parameter[index]
+            parameter[index] = kept + step
+            above = loss(share)
+            parameter[index] = kept - step
+            slope = (above - loss(share)) / (2 * step)
+            parameter[index] = kept
+            slope *= perturbations.get("scale", 1.0)
+            assert gradient[index] == pytest.approx(slope, abs=1e-7 * max(1.0, reported))
+
+
+def test_rows_without_labels_are_moved_by_the_length_where_outputs_change_more_than_at_random():
+    network, (x, y), length = make_network(), data(200), 0.3
+    moved, out = x.copy(), [np.empty_like(a) for a in (*network.weights, *network.intercepts)]
+    loss_gradient(network, moved, y[:50], out, virtual_adversarial=length)
+    np.testing.assert_array_equal(moved[:50], x[:50])
+    steps = (moved - x)[50:]
+    np.testing.assert_allclose(np.linalg.norm(steps, axis=1), length, rtol=1e-12)
+    p = forward(network, x[50:])
+    at_random = x[50:] + length * unit_vectors(steps.shape)
+    of_step, of_chance = (
+        rel_entr(p, forward(network, rows)).sum(axis=1) for rows in (moved[50:], at_random)
+    )
+    assert of_step.mean() > 1.5 * of_chance.mean()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_constant_network_learns_nothing_from_rows_without_labels(dtype):
+    network, (x, y) = make_network(dtype=dtype), data()
+    for weights in network.weights:
+        weights[...] = 0.0
+    x, y = x.astype(dtype), y[:N_LABELLED]
+    direction = virtual_adversarial_direction(
+        network, x, forward(network, x), unit_vectors(x.shape).astype(dtype), 0.5
+    )
+    np.testing.assert_array_equal(direction, np.zeros_like(x))
+    outs = [[np.empty_like(a) for a in (*network.weights, *network.intercepts)] for _ in "ab"]
+    loss, gradients = loss_gradient(network, x.copy(), y, outs[0], virtual_adversarial=0.7)
+    alone, of_labels = loss_gradient(network, x[:N_LABELLED], y, outs[1])
+    assert loss == pytest.approx(alone, rel=1e-6)
+    for gradient, other in zip(gradients, of_labels, strict=True):
+        np.testing.assert_allclose(gradient, other, atol=1e-6 if dtype == np.float32 else 1e-14)
