@@ -1,0 +1,601 @@
+"""Rows without labels: what marks them, what is learned from them, and that they are no class."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array, csr_matrix
+from sklearn.base import clone
+from sklearn.datasets import make_moons
+from sklearn.exceptions import DataConversionWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score, pairwise_distances
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdbn import DBNClassifier, RBMTransformer, load_model, save_model
+from skdbn._learners import NetworkLearner
+from skdbn._maths.engines import NumpyEngine
+from skdbn._maths.heads import HEADS
+from skdbn._maths.network import Network
+from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
+from skdbn._training.rows import UNLABELLED, Rows, hold_out
+from skdbn.datasets import load_digits
+
+# Trainings of a pass or two have learned little.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::skdbn.{category}")
+    for category in ("HiddenUnitsWarning", "NotConvergedWarning")
+]
+RNG = np.random.default_rng(0)
+N = 90
+X = np.hstack([RNG.normal(size=(N, 3)) * [1.0, 50.0, 1e4], RNG.uniform(size=(N, 3)) < 0.4])
+TRUTH = np.digitize(X[:, 0] + 0.3 * RNG.normal(size=N), [-0.5, 0.5])
+IS_LABELLED = RNG.permutation(N) < 30
+Y = np.where(IS_LABELLED, TRUTH, -1)
+WEIGHT = RNG.integers(0, 4, N) / 2.0
+NAMES = np.array(["heron", "kestrel", "owl", ""])  # the last one for rows without a label
+NUMBERS = pd.Series(TRUTH).astype("Int64").mask(~IS_LABELLED)
+
+
+def net(sizes=(6, 5), **parameters):
+    quick = {
+        "rbm": RBMTransformer(n_iter=2),
+        "softmax_iter": 2,
+        "finetune_iter": 3,
+        "batch_size": 16,
+        "unlabeled": -1,
+        "random_state": 0,
+    }
+    return DBNClassifier(sizes, **{**quick, **parameters})
+
+
+def assert_same(one, other, curves=True):
+    for a, b in zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+    for a, b in zip(one.rbms_, other.rbms_, strict=True):
+        np.testing.assert_array_equal(a.components_, b.components_, strict=True)
+    assert one.virtual_adversarial_ == other.virtual_adversarial_
+    for name in ("softmax_loss_curve_", "loss_curve_") if curves else ():
+        assert getattr(one, name) == getattr(other, name)
+
+
+def differ(one, other):
+    return all((a != b).any() for a, b in zip(one.coefs_, other.coefs_, strict=True))
+
+
+def objects(labels):
+    """Labels in an array of any objects."""
+    result = np.empty(len(labels), object)
+    result[:] = labels
+    return result
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return net().fit(X, Y)
+
+
+# -- which rows have no label
+
+
+MARKED = {  # what marks them, and labels
+    "float": (-1, Y.astype(float)),
+    "of numpy": (np.int64(-1), Y.astype(np.int8)),
+    "list of numbers": (-1, Y.tolist()),
+    "series": (-1, pd.Series(Y, index=np.arange(N)[::-1])),
+    "between the classes": (1, np.array([0, 2, 3, 1])[Y]),
+    "above the classes": (99, np.array([0, 1, 2, 99])[Y]),
+    "name": ("", NAMES[Y]),
+    "longer name": ("not known", objects(np.where(Y < 0, "not known", NAMES[Y]))),
+    "list of names": ("", NAMES[Y].tolist()),
+    "number beside names": (-1, objects([-1 if i < 0 else NAMES[i] for i in Y])),
+    "category": ("", pd.Categorical(NAMES[Y])),
+    "series of categories": ("", pd.Series(NAMES[Y]).astype("category")),
+    "no category": (np.nan, pd.Categorical(NAMES[Y], categories=NAMES[:3])),
+    "nan": (np.nan, np.where(Y < 0, np.nan, Y)),
+    "nan of float32": (np.float32("nan"), np.where(Y < 0, np.nan, Y).astype(np.float32)),
+    "nan beside names": (np.nan, objects([np.nan if i < 0 else NAMES[i] for i in Y])),
+    "None beside names": (np.nan, objects([None if i < 0 else NAMES[i] for i in Y])),
+    "None beside numbers": (np.nan, objects([None if i < 0 else i for i in Y])),
+    "list with None": (np.nan, [None if i < 0 else str(NAMES[i]) for i in Y]),
+    "NA for nan": (np.nan, NUMBERS),
+    "NA for NA": (pd.NA, NUMBERS),
+    "NA beside names": (pd.NA, pd.Series(NAMES[Y]).mask(Y < 0).astype("string")),
+}
+
+
+@pytest.mark.parametrize(("unlabeled", "y"), MARKED.values(), ids=MARKED)
+def test_whatever_marks_rows_without_labels_gives_the_same_bits(unlabeled, y, fitted):
+    model = net(unlabeled=unlabeled).fit(X, y)
+    assert_same(model, fitted)
+    labels = np.unique(np.asarray(y, object)[IS_LABELLED])
+    assert model.classes_.tolist() == labels.tolist()
+    assert fitted.predict(X).tolist() == np.searchsorted(labels, model.predict(X)).tolist()
+    assert model.score(X, y) == fitted.score(X, Y)
+
+
+def test_column_of_labels_is_flattened_with_a_warning(fitted):
+    with pytest.warns(DataConversionWarning):
+        model = net().fit(X, Y[:, None])
+    assert_same(model, fitted)
+
+
+def test_any_number_is_a_class_unless_it_is_said_to_mean_none():
+    y = np.where(X[:, 0] > 0, 1, -1)
+    model = net(unlabeled=None).fit(X, y)
+    np.testing.assert_array_equal(model.classes_, [-1, 1])
+    assert_same(model, net(unlabeled=None).fit(X, (y + 1) // 2))
+
+
+def test_missing_label_that_is_not_the_marker_is_refused():
+    y = np.where(np.arange(N) == 7, np.nan, Y)
+    with pytest.raises(ValueError, match=r"y has a missing value .* in row 7 .* first of 1 "):
+        net().fit(X, y)
+
+
+def test_rows_without_labels_are_learned_from(fitted):
+    assert fitted.virtual_adversarial_ > 0.0
+    assert differ(fitted, net().fit(X[IS_LABELLED], Y[IS_LABELLED]))
+    assert differ(fitted, net(virtual_adversarial=0).fit(X, Y))
+    assert fitted.predict_proba(X).shape == (N, 3)
+    assert np.isfinite(fitted.loss_curve_).all()
+
+
+@pytest.mark.parametrize("batch_size", [16, "auto"])
+@pytest.mark.parametrize("finetune_iter", [3, "auto"])
+def test_without_virtual_adversarial_loss_the_other_rows_pretrain_and_do_nothing_else(
+    batch_size, finetune_iter
+):
+    options = {"batch_size": batch_size, "finetune_iter": finetune_iter, "virtual_adversarial": 0}
+    model = net(**options).fit(X, Y)
+    machines = [FrozenEstimator(rbm) for rbm in model.rbms_]
+    labelled = net(rbm=machines, unlabeled=None, **options).fit(X[IS_LABELLED], Y[IS_LABELLED])
+    assert_same(model, labelled)
+    assert model.virtual_adversarial_ == 0.0
+
+
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}])
+def test_rows_that_all_have_labels_train_as_ever(options):
+    plain = net(unlabeled=None, **options).fit(X, TRUTH)
+    assert plain.virtual_adversarial_ == 0.0
+    for others in ({"unlabeled": -1}, {"unlabeled": np.nan}, {"virtual_adversarial": 0}):
+        assert_same(net(**{"unlabeled": None, **options, **others}).fit(X, TRUTH), plain)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_given_length_is_taken_with_and_without_labels(weight):
+    for y in (Y, TRUTH):
+        model = net(virtual_adversarial=0.5).fit(X, y, sample_weight=weight)
+        assert model.virtual_adversarial_ == 0.5
+        assert differ(model, net(virtual_adversarial=0).fit(X, y, sample_weight=weight))
+
+
+# -- the minibatches
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("n_labelled", [5, 40])
+def test_minibatch_has_as_many_rows_with_labels_and_every_row_has_its_own_weight(
+    n_labelled, weight
+):
+    engine, n = NumpyEngine(np.float64, 0), 20
+    network = Network([np.zeros((1, 3))], [np.zeros(3)], [], HEADS["softmax"](engine), engine)
+    numbers = np.arange(float(N))[:, None]  # each row is its own number
+    weight_of_all = None if weight is None else weight + 1.0
+    labelled = Rows(numbers[:n_labelled], np.arange(n_labelled), weight_of_all)
+    learner = NetworkLearner(
+        network, 0, labelled, None, n, "loss_curve_", all_rows=Rows(numbers, None, weight)
+    )
+    assert learner.n_samples == N
+    drawn = np.arange(50, 50 + n)
+    x, y, of_rows = learner._minibatch(drawn)
+    assert len(y) == len(np.unique(y)) == min(n, n_labelled)
+    np.testing.assert_array_equal(x[: len(y), 0], y)
+    np.testing.assert_array_equal(x[len(y) :, 0], drawn)
+    if weight is None:
+        assert of_rows is None
+    else:
+        np.testing.assert_array_equal(of_rows, [*weight[y] + 1.0, *weight[drawn]])
+
+
+# -- weights and held-out rows
+
+
+def test_row_of_weight_zero_is_left_out_with_and_without_a_label():
+    counts, weight = WEIGHT > 0, np.where(np.arange(N) % 2, 1.0, WEIGHT)
+    model = net().fit(X, Y, sample_weight=np.where(counts, weight, 0.0))
+    assert_same(model, net().fit(X[counts], Y[counts], sample_weight=weight[counts]))
+    assert_same(net().fit(X, Y, sample_weight=np.full(N, 3.0)), net().fit(X, Y))
+
+
+def test_weights_of_rows_without_labels_count():
+    weight = np.where(IS_LABELLED, 1.0, RNG.uniform(0.1, 3.0, N))
+    machines = [FrozenEstimator(rbm) for rbm in net().fit(X, Y).rbms_]
+    plain = net(rbm=machines).fit(X, Y)
+    weighted = net(rbm=machines).fit(X, Y, sample_weight=weight)
+    assert plain.softmax_loss_curve_ == weighted.softmax_loss_curve_
+    assert differ(plain, weighted)
+
+
+def test_held_out_rows_have_labels_of_each_class_its_share():
+    y = np.repeat([0, 1, UNLABELLED], [40, 20, 30])
+    rows = Rows(np.arange(90.0)[:, None], y)
+    model = net(early_stopping=True, validation_fraction=0.2)
+    kept, held = hold_out(model, rows, None, 0, y)
+    assert np.bincount(held.y).tolist() == [8, 4]
+    assert np.bincount(kept.y + 1).tolist() == [30, 32, 16]
+    assert sorted([*kept.X[:, 0], *held.X[:, 0]]) == list(range(90))
+    for part in (kept, held):
+        np.testing.assert_array_equal(part.y, y[part.X[:, 0].astype(int)])
+
+
+@pytest.mark.parametrize("early_stopping", [True, "loss"])
+def test_early_stopping_watches_rows_with_labels_and_trains_on_the_others(early_stopping):
+    options = {"early_stopping": early_stopping, "validation_fraction": 0.2}
+    model = net(**options).fit(X, Y)
+    scores = 6.0 * np.array(model.validation_scores_)  # of 30 rows
+    np.testing.assert_allclose(scores, scores.round(), atol=1e-12)
+    assert differ(model, net(virtual_adversarial=0, **options).fit(X, Y))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True, "loss"])
+@pytest.mark.parametrize("weight", [None, WEIGHT + 0.5])
+def test_given_held_out_rows_count_where_they_have_labels(early_stopping, weight):
+    options, at = {"early_stopping": early_stopping}, IS_LABELLED[::-1]
+    held_out = X[::-1] * 0.9, Y[::-1]
+    weights = (None, None) if weight is None else (weight, weight[at])
+    model, labelled = (
+        net(**options).fit(X, Y, X_val=x, y_val=y, sample_weight_val=weight_val)
+        for (x, y), weight_val in zip(
+            (held_out, (held_out[0][at], held_out[1][at])), weights, strict=True
+        )
+    )
+    assert_same(model, labelled)
+    np.testing.assert_allclose(
+        model.validation_loss_curve_, labelled.validation_loss_curve_, rtol=1e-12
+    )
+    np.testing.assert_allclose(model.validation_scores_, labelled.validation_scores_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, csr_matrix, np.ndarray.tolist])
+def test_score_leaves_rows_without_labels_out(container, fitted):
+    predicted = fitted.predict(X[IS_LABELLED])
+    expected = accuracy_score(Y[IS_LABELLED], predicted)
+    assert fitted.score(container(X), Y) == expected
+    assert fitted.score(container(X[IS_LABELLED]), Y[IS_LABELLED]) == expected
+    expected = accuracy_score(Y[IS_LABELLED], predicted, sample_weight=WEIGHT[IS_LABELLED])
+    for weight in (WEIGHT, WEIGHT.tolist(), pd.Series(WEIGHT, index=np.arange(N)[::-1])):
+        assert fitted.score(container(X), Y, sample_weight=weight) == pytest.approx(expected)
+
+
+# -- containers, and going on
+
+
+@pytest.mark.parametrize("container", [pd.DataFrame, csr_matrix, csr_array, np.asfortranarray])
+def test_rows_in_every_container_give_the_same_net(container, fitted):
+    given = pd.DataFrame(X, columns=list("abcdef")) if container is pd.DataFrame else container(X)
+    assert_same(net().fit(given, pd.Series(Y)), fitted)
+
+
+def test_type_of_the_rows_is_kept(fitted):
+    model = net().fit(X.astype(np.float32), Y)
+    assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(np.float32)}
+    assert type(model.virtual_adversarial_) is type(fitted.virtual_adversarial_) is float
+    assert model.virtual_adversarial_ == pytest.approx(fitted.virtual_adversarial_, rel=1e-5)
+
+
+def test_the_callers_arrays_stay_as_they_are():
+    x, y = X.copy(), Y.copy()
+    net(virtual_adversarial=0.5).fit(x, y)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
+
+
+def test_warm_start_goes_on(fitted):
+    model = net(warm_start=True).fit(X, Y)
+    first = copy.deepcopy(model)
+    model.fit(X, Y)
+    assert model.n_iter_ == 6
+    assert model.virtual_adversarial_ == first.virtual_adversarial_ > 0.0
+    np.testing.assert_array_equal(model.rbms_[0].components_, first.rbms_[0].components_)
+    assert model.fit(X, TRUTH).virtual_adversarial_ == 0.0
+    with pytest.raises(ValueError, match=r"classes \[0 1\], but .* To start anew"):
+        model.fit(X, np.where(Y == 2, -1, Y))
+
+
+@pytest.mark.parametrize("virtual_adversarial", ["auto", 0.0, 0.5])
+@pytest.mark.parametrize("options", [{}, {"batch_size": "auto", "noise": 0.2}])
+def test_one_part_is_a_fit_with_one_pass(virtual_adversarial, options):
+    model = net(virtual_adversarial=virtual_adversarial, finetune_iter=1, **options)
+    expected = clone(model).fit(X, Y)
+    assert_same(model.partial_fit(X, Y), expected)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_as_many_parts_as_passes_are_a_fit(schedule, solver, weight):
+    model = net(learning_rate=schedule, solver=solver, pretrain=weight is None)
+    expected = clone(model).fit(X, Y, sample_weight=weight)
+    for _ in range(3):
+        model.partial_fit(X, Y, sample_weight=weight)
+    if weight is None:
+        assert_same(model, expected)
+    for one, other in zip(model.coefs_, expected.coefs_, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-12)  # weights are rounded
+
+
+def test_length_of_the_first_rows_without_labels_is_kept():
+    model = net(finetune_iter=9).partial_fit(X[IS_LABELLED], Y[IS_LABELLED])
+    assert model.virtual_adversarial_ == 0.0
+    length = model.partial_fit(X, Y).virtual_adversarial_
+    assert length > 0.0
+    for part in (slice(0, 30), slice(30, N), IS_LABELLED):
+        assert model.partial_fit(X[part], Y[part]).virtual_adversarial_ == length
+    assert model.set_params(virtual_adversarial=0.5).partial_fit(X, Y).virtual_adversarial_ == 0.5
+
+
+def test_part_may_lack_classes(fitted):
+    two = np.where(Y == 2, -1, Y)
+    model = net().partial_fit(X, two, classes=[0, 1, 2]).partial_fit(X, Y)
+    np.testing.assert_array_equal(model.classes_, [0, 1, 2])
+    assert copy.deepcopy(fitted).partial_fit(X, two).n_iter_ == 4
+
+
+@pytest.mark.parametrize(
+    ("unlabeled", "y"),
+    [MARKED[name] for name in ("of numpy", "between the classes", "name", "longer name", "nan")]
+    + [MARKED[name] for name in ("number beside names", "nan beside names")],
+)
+def test_callbacks_get_the_labels_as_they_were_given(unlabeled, y):
+    pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")
+
+    class Listener:
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, X=None, y=None):
+            self.X, self.y = X, y
+
+    listener = Listener()
+    net(unlabeled=unlabeled).set_callbacks(listener).fit(X, y)
+    np.testing.assert_array_equal(listener.X, X)
+    assert listener.y.dtype.kind == y.dtype.kind
+    pd.testing.assert_series_equal(pd.Series(listener.y), pd.Series(y), check_dtype=False)
+
+
+@pytest.mark.parametrize("name", ["float", "nan", "name", "None beside names"])
+def test_saved_net_keeps_what_marks_rows_without_labels(name, tmp_path):
+    unlabeled, y = MARKED[name]
+    model = net(unlabeled=unlabeled, finetune_iter=9).partial_fit(X, y)
+    save_model(model, tmp_path / "net.npz")
+    for loaded in (load_model(tmp_path / "net.npz"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(loaded.unlabeled, unlabeled)
+        assert_same(loaded, model)
+        assert loaded.score(X, y) == model.score(X, y)
+        assert_same(loaded.partial_fit(X, y), copy.deepcopy(model).partial_fit(X, y))
+
+
+# -- within scikit-learn
+
+
+def test_cross_validation_scores_the_rows_with_labels():
+    scores = cross_val_score(net(), X, Y, cv=3)
+    expected = [
+        net().fit(X[train], Y[train]).score(X[test][Y[test] >= 0], Y[test][Y[test] >= 0])
+        for train, test in StratifiedKFold(3).split(X, Y)
+    ]
+    np.testing.assert_array_equal(scores, expected)
+
+
+def test_grid_search_in_a_pipeline_scores_the_rows_with_labels():
+    model = make_pipeline(StandardScaler(), net())
+    search = GridSearchCV(model, {"dbnclassifier__virtual_adversarial": [0, "auto"]}, cv=2)
+    search.fit(X, Y)
+    assert 0.0 < search.best_score_ <= 1.0
+    labelled = search.score(X[IS_LABELLED], Y[IS_LABELLED])
+    assert search.score(X, Y) == labelled == search.best_estimator_.score(X, Y)
+
+
+# -- the length of "auto"
+
+
+def length(X, y=Y, **parameters):
+    quick = {"rbm": RBMTransformer(n_iter=0), "softmax_iter": 0, "finetune_iter": 0}
+    return net(**{**quick, **parameters}).fit(X, y).virtual_adversarial_
+
+
+def test_length_is_a_share_of_the_distance_between_neighbours():
+    assert length(np.eye(N)) == pytest.approx(0.3 * np.sqrt(2.0))  # all are equally far
+    for sample in (X, RNG.normal(size=(N, 2))):
+        model = net().fit(sample, Y)
+        seen = (sample - model.offset_) / model.scale_
+        nearest = [
+            pairwise_distances(seen[order[: N // 2]], seen[order[N // 2 :]]).min(axis=1)
+            for order in (RNG.permutation(N) for _ in range(100))
+        ]
+        medians = 0.3 * np.median(nearest, axis=1)
+        assert medians.min() <= model.virtual_adversarial_ <= medians.max()
+
+
+def test_length_is_in_the_scale_of_what_the_network_sees():
+    measured = X[:, :3]
+    expected = length(measured)
+    assert expected > 0.0
+    for other in (1000.0 * measured, measured * [1e-3, 5.0, -2.0] + [7.0, 0.0, -1e3]):
+        assert length(other) == pytest.approx(expected, rel=1e-9)
+    assert length(csr_matrix(X)) == length(X)
+
+
+def test_length_depends_on_nothing_drawn_and_needs_rows_without_labels():
+    assert {length(X, random_state=seed, sizes=(3,)) for seed in (0, 1, None)} == {length(X)}
+    assert length(X, TRUTH) == 0.0
+    assert length(X, np.where(np.arange(N) == 0, -1, TRUTH)) > 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_length_skips_rows_that_stand_there_twice(dtype):
+    few = X[:, :3].astype(dtype)
+    few[20:] = few[20]
+    assert length(few) > 0.1 * length(few[:20], Y[:20])
+    assert length(np.full((N, 3), 0.1, dtype)) == length(np.full((N, 3), 7.3, dtype)) == 0.0
+
+
+def test_length_of_wide_rows_is_that_of_few_of_them(monkeypatch):
+    monkeypatch.setattr("skdbn._dbn.MOST_VALUES", 3)
+    assert length(np.eye(N)) == pytest.approx(0.3 * np.sqrt(2.0))
+
+
+# -- what is learned
+
+
+def with_few_labels(y, n_labels, seed=0):
+    known, rng = np.full(len(y), -1), np.random.default_rng(seed)
+    for label in np.unique(y):
+        known[rng.permutation(np.flatnonzero(y == label))[:n_labels]] = label
+    return known
+
+
+def test_rows_without_labels_tell_digits_apart():
+    X, X_test, y, y_test = load_digits()
+    y = with_few_labels(y, 10)
+    model = DBNClassifier(
+        (60,), rbm=RBMTransformer(n_iter=5), finetune_iter=20, unlabeled=-1, random_state=0
+    )
+    accuracy, plain = (
+        clone(model).set_params(virtual_adversarial=x).fit(X, y).score(X_test, y_test)
+        for x in ("auto", 0)
+    )
+    assert accuracy > plain + 0.02
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rows_without_labels_tell_two_moons_apart(seed):
+    X, y = make_moons(200, noise=0.06, random_state=seed)
+    model = DBNClassifier(
+        (50, 50),
+        pretrain=False,
+        finetune_iter=600,
+        learning_rate_init=0.1,
+        noise=0.0,
+        batch_size=100,
+        unlabeled=-1,
+        random_state=seed,
+    )
+    accuracy, plain = (
+        clone(model).set_params(virtual_adversarial=x).fit(X, with_few_labels(y, 3)).score(X, y)
+        for x in (0.3, 0)
+    )
+    assert accuracy > 0.97
+    assert plain < 0.9
+
+
+# -- what is refused
+
+
+NOTHING = np.full(N, -1)
+ONE = np.where(np.arange(N) == 3, 1, -1)
+LABELS = np.column_stack([TRUTH > 0, TRUTH > 1, X[:, 0] > 0]).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fit", "message"),
+    [
+        ({}, lambda net: net.fit(X, NOTHING), r"^y has no row with a label: all 90 are -1.*labels"),
+        (
+            {},
+            lambda net: net.fit(X, Y, X_val=X, y_val=NOTHING),
+            "^y_val has no row with a label: all 90 are -1",
+        ),
+        ({}, lambda net: net.fit(X, Y).score(X, NOTHING), "^y has no row with a label"),
+        ({}, lambda net: net.partial_fit(X, NOTHING), "^y has no row with a label"),
+        (
+            {},
+            lambda net: net.partial_fit(X, Y).partial_fit(X[:5], NOTHING[:5]),
+            "^y has no row with a label: all 5 are -1",
+        ),
+        (
+            {},
+            lambda net: net.fit(X, Y, sample_weight=(Y < 0) * 1.0),
+            "^No row of positive weight has a label: all are -1, which unlabeled says means none",
+        ),
+        (
+            {"unlabeled": ""},
+            lambda net: net.fit(X, NAMES[Y], sample_weight=(Y < 0) * 1.0),
+            "^No row of positive weight has a label: all are ''",
+        ),
+        ({}, lambda net: net.fit(X, ONE), r"^y has one class, 1, .*at least two classes"),
+        (
+            {},
+            lambda net: net.partial_fit(X, ONE),
+            "^y has one class, 1, .*first call, as classes",
+        ),
+        (
+            {},
+            lambda net: net.partial_fit(X, Y, classes=[-1, 0, 1, 2]),
+            "^classes has -1, but unlabeled says that it means no label. Leave it out",
+        ),
+        (
+            {"unlabeled": ""},
+            lambda net: net.partial_fit(X, NAMES[Y], classes=NAMES),
+            "^classes has '', but unlabeled",
+        ),
+        ({}, lambda net: net.fit(X, LABELS), r"^unlabeled == -1 is for one class a row, and y has"),
+        (
+            {},
+            lambda net: net.fit(X, csr_matrix(LABELS)),
+            r"^unlabeled == -1 is for one class a row, and y has shape \(90, 3\). Set unlabeled=No",
+        ),
+        (
+            {"unlabeled": None, "virtual_adversarial": 0.5},
+            lambda net: net.fit(X, LABELS),
+            r"^virtual_adversarial == 0.5 is for one class a row, .* Set virtual_adversarial=0",
+        ),
+        ({"virtual_adversarial": -0.5}, lambda net: net.fit(X, Y), "virtual_adversarial == -0.5"),
+        (
+            {"virtual_adversarial": "half"},
+            lambda net: net.fit(X, Y),
+            "^virtual_adversarial == 'half', must be one of: 'auto'",
+        ),
+        ({"virtual_adversarial": np.nan}, lambda net: net.fit(X, Y), "must be finite"),
+        ({"virtual_adversarial": np.inf}, lambda net: net.fit(X, Y), "must be finite"),
+        (
+            {"early_stopping": True},
+            lambda net: net.fit(X, np.where(np.arange(N) < 3, [0, 1, 1] * 30, -1)),
+            "cannot hold out some of 3 rows",
+        ),
+    ],
+)
+def test_what_cannot_be_learned_is_refused_with_a_sentence(parameters, fit, message):
+    with pytest.raises(ValueError, match=message):
+        fit(net(**parameters))
+
+
+def test_marker_must_be_one_value():
+    for unlabeled in ([-1], np.array([-1]), (None, -1)):
+        with pytest.raises(TypeError, match=r"unlabeled == .* must be the one value of y"):
+            net(unlabeled=unlabeled).fit(X, Y)
+    with pytest.raises(TypeError, match="virtual_adversarial"):
+        net(virtual_adversarial=None).fit(X, Y)
+
+
+def test_labels_take_auto_where_rows_may_have_several():
+    plain = net(unlabeled=None, virtual_adversarial=0).fit(X, LABELS)
+    assert_same(net(unlabeled=None).fit(X, LABELS), plain)
+
+
+def test_net_that_refuses_is_as_before(fitted):
+    model = copy.deepcopy(fitted)
+    with pytest.raises(ValueError, match="no row with a label"):
+        model.fit(X, NOTHING)
+    assert_same(model, fitted)
