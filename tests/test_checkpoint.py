@@ -144,6 +144,30 @@ def test_net_of_every_head_goes_on_with_the_same_bits(kind, y, options, weight, 
         assert_same_net(resume(file, X, y, weight), net)
 
 
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    ("unlabeled", "kind", "options"),
+    [
+        (-1, np.float32, {}),
+        ("none", csr_matrix, {"early_stopping": True, "n_iter_no_change": 1}),
+        (np.nan, np.float64, {"virtual_adversarial": 0.5, "adversarial": 0.5, "pretrain": False}),
+    ],
+)
+def test_net_of_few_labels_goes_on_with_the_same_bits(unlabeled, kind, options, weight, tmp_path):
+    net = DBNClassifier((9, 7), rbm=RBMTransformer(n_iter=2), unlabeled=unlabeled, random_state=0)
+    net.set_params(softmax_iter=1, finetune_iter=3, **options)
+    y = np.array([unlabeled if i % 4 else label for i, label in enumerate(Y % 3)])
+    data = csr_matrix(X) if kind is csr_matrix else X.astype(kind)
+    files = fit_with_copies(net, tmp_path, data, y, weight)
+    assert net.virtual_adversarial_ > 0.0
+    for file in files:
+        resumed = resume(file, data, y, weight)
+        assert_same_net(resumed, net)
+        assert resumed.virtual_adversarial_ == net.virtual_adversarial_
+    with pytest.raises(ValueError, match="other data"):
+        resume(files[0], data, np.where(np.arange(len(Y)) == 1, y[0], y), weight)
+
+
 def test_weighted_machine_goes_on_with_the_same_bits(tmp_path):
     rbm = RBMTransformer(5, n_iter=3, early_stopping=True, random_state=0)
     for file in fit_with_copies(rbm, tmp_path, X, None, WEIGHT):

@@ -44,6 +44,10 @@ def make_regressor(**parameters):
 NETS = {  # and what they learn
     "classes": (make_net, Y),
     "labels": (make_net, np.column_stack([Y > 4, Y % 2 == 0, Y == 3]).astype(int)),
+    "few labels": (
+        lambda **parameters: make_net(unlabeled=-1, **parameters),
+        np.where(np.arange(len(Y)) % 2, Y, -1),
+    ),
     "target": (make_regressor, 1e3 * Y + 0.1),
     "targets": (make_regressor, np.column_stack([Y, -0.01 * Y])),
     "medians": (lambda **parameters: make_regressor(loss="absolute_error", **parameters), Y),
