@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.exceptions import DataConversionWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import accuracy_score, pairwise_distances
+from sklearn.metrics import accuracy_score, log_loss, pairwise_distances
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -93,6 +93,7 @@ MARKED = {  # what marks them, and labels
     "longer name": ("not known", objects(np.where(Y < 0, "not known", NAMES[Y]))),
     "list of names": ("", NAMES[Y].tolist()),
     "number beside names": (-1, objects([-1 if i < 0 else NAMES[i] for i in Y])),
+    "list of a number and names": (-1, [-1 if i < 0 else str(NAMES[i]) for i in Y]),
     "category": ("", pd.Categorical(NAMES[Y])),
     "series of categories": ("", pd.Series(NAMES[Y]).astype("category")),
     "no category": (np.nan, pd.Categorical(NAMES[Y], categories=NAMES[:3])),
@@ -133,8 +134,9 @@ def test_any_number_is_a_class_unless_it_is_said_to_mean_none():
 
 def test_missing_label_that_is_not_the_marker_is_refused():
     y = np.where(np.arange(N) == 7, np.nan, Y)
-    with pytest.raises(ValueError, match=r"y has a missing value .* in row 7 .* first of 1 "):
-        net().fit(X, y)
+    for labels in (y, objects([pd.NA if np.isnan(label) else int(label) for label in y])):
+        with pytest.raises(ValueError, match=r"y has a missing value .* in row 7 .* first of 1 "):
+            net().fit(X, labels)
 
 
 def test_rows_without_labels_are_learned_from(fitted):
@@ -174,6 +176,32 @@ def test_given_length_is_taken_with_and_without_labels(weight):
         assert differ(model, net(virtual_adversarial=0).fit(X, y, sample_weight=weight))
 
 
+def test_length_of_auto_is_a_length_that_could_be_given(fitted):
+    length = fitted.virtual_adversarial_
+    assert_same(net(virtual_adversarial=length).fit(X, Y), fitted)
+    longer = net(virtual_adversarial=2.0 * length, noise=0.0).fit(X, Y)
+    assert differ(longer, net(virtual_adversarial=length, noise=0.0).fit(X, Y))
+
+
+def test_rates_and_noise_of_auto_are_those_for_the_rows_with_labels(fitted, monkeypatch):
+    monkeypatch.setattr("skdbn._dbn.FEW_ROWS", 31)
+    assert_same(net().fit(X, Y), fitted)
+    monkeypatch.setattr("skdbn._dbn.FEW_ROWS", 30)
+    assert differ(net().fit(X, Y), fitted)
+
+
+@pytest.mark.parametrize(("virtual_adversarial", "n_passes"), [("auto", 10), (0, 30), (0.5, 10)])
+def test_passes_and_minibatches_of_auto_are_those_of_the_rows_they_go_over(
+    virtual_adversarial, n_passes, monkeypatch
+):
+    monkeypatch.setattr(DBNClassifier, "_fewest_steps", 450)  # in minibatches of two rows
+    options = {"virtual_adversarial": virtual_adversarial, "batch_size": "auto"}
+    model = net(finetune_iter="auto", **options).fit(X, Y)
+    assert model.n_iter_ == n_passes
+    options["batch_size"] = 2
+    assert_same(net(finetune_iter=n_passes, **options).fit(X, Y), model)
+
+
 # -- the minibatches
 
 
@@ -200,6 +228,21 @@ def test_minibatch_has_as_many_rows_with_labels_and_every_row_has_its_own_weight
         assert of_rows is None
     else:
         np.testing.assert_array_equal(of_rows, [*weight[y] + 1.0, *weight[drawn]])
+    others = [learner._minibatch(drawn)[1] for _ in range(20)]
+    assert len(np.unique(others)) == n_labelled  # all get their turn
+
+
+def test_loss_is_that_of_the_labels_and_the_divergence_of_all_rows():
+    # At a rate of nearly zero, in one minibatch of all rows.
+    options = {"pretrain": False, "softmax_iter": 0, "finetune_iter": 1, "noise": 0.0}
+    options |= {"batch_size": N, "learning_rate_init": 1e-12}
+    at, losses = IS_LABELLED, []
+    for size in (1e-6, 0.5, 1.0):
+        model = net(virtual_adversarial=size, **options).fit(X, Y)
+        losses += model.loss_curve_
+    expected = log_loss(Y[at], model.predict_proba(X[at]))
+    assert losses[0] == pytest.approx(expected, abs=1e-8)
+    assert losses[0] < losses[1] < losses[2]
 
 
 # -- weights and held-out rows
@@ -222,7 +265,7 @@ def test_weights_of_rows_without_labels_count():
 
 
 def test_held_out_rows_have_labels_of_each_class_its_share():
-    y = np.repeat([0, 1, UNLABELLED], [40, 20, 30])
+    y = RNG.permutation(np.repeat([0, 1, UNLABELLED], [40, 20, 30]))
     rows = Rows(np.arange(90.0)[:, None], y)
     model = net(early_stopping=True, validation_fraction=0.2)
     kept, held = hold_out(model, rows, None, 0, y)
@@ -313,6 +356,16 @@ def test_one_part_is_a_fit_with_one_pass(virtual_adversarial, options):
     model = net(virtual_adversarial=virtual_adversarial, finetune_iter=1, **options)
     expected = clone(model).fit(X, Y)
     assert_same(model.partial_fit(X, Y), expected)
+
+
+@pytest.mark.parametrize("virtual_adversarial", ["auto", 0])
+def test_minibatches_of_auto_are_those_of_a_fit(virtual_adversarial):
+    options = {"batch_size": "auto", "finetune_iter": 1, "pretrain": False}
+    model = net(virtual_adversarial=virtual_adversarial, **options)
+    many, y = np.repeat(X, 10, axis=0), np.repeat(Y, 10)
+    many[:, 0] += np.arange(len(many)) / 1e3
+    expected = clone(model).fit(many, y)
+    assert_same(model.partial_fit(many, y), expected)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

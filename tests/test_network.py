@@ -366,6 +366,18 @@ def test_rows_without_labels_are_moved_by_the_length_where_outputs_change_more_t
     assert of_step.mean() > 1.5 * of_chance.mean()
 
 
+def test_rows_without_labels_are_moved_in_a_direction_found_half_a_step_from_them():
+    network, (x, y), length = make_network(seed=5), data(), 0.7
+    moved, out = x.copy(), [np.empty_like(a) for a in (*network.weights, *network.intercepts)]
+    loss_gradient(network, moved, y[:N_LABELLED], out, virtual_adversarial=length)
+    others, engine = x[N_LABELLED:], NumpyEngine(np.float64, 5)
+    start = engine.normal(others.shape)
+    start /= np.linalg.norm(start, axis=1, keepdims=True)
+    output = forward(network, others)
+    direction = virtual_adversarial_direction(network, others, output, start, 0.5 * length)
+    np.testing.assert_allclose(moved[N_LABELLED:], others + length * direction, atol=1e-10)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_constant_network_learns_nothing_from_rows_without_labels(dtype):
     network, (x, y) = make_network(dtype=dtype), data()
