@@ -268,12 +268,13 @@ def test_held_out_rows_have_labels_of_each_class_its_share():
     y = RNG.permutation(np.repeat([0, 1, UNLABELLED], [40, 20, 30]))
     rows = Rows(np.arange(90.0)[:, None], y)
     model = net(early_stopping=True, validation_fraction=0.2)
-    kept, held = hold_out(model, rows, None, 0, y)
-    assert np.bincount(held.y).tolist() == [8, 4]
-    assert np.bincount(kept.y + 1).tolist() == [30, 32, 16]
-    assert sorted([*kept.X[:, 0], *held.X[:, 0]]) == list(range(90))
-    for part in (kept, held):
-        np.testing.assert_array_equal(part.y, y[part.X[:, 0].astype(int)])
+    for seed in range(5):
+        kept, held = hold_out(model, rows, None, seed, y)
+        assert np.bincount(held.y).tolist() == [8, 4]
+        assert np.bincount(kept.y + 1).tolist() == [30, 32, 16]
+        assert sorted([*kept.X[:, 0], *held.X[:, 0]]) == list(range(90))
+        for part in (kept, held):
+            np.testing.assert_array_equal(part.y, y[part.X[:, 0].astype(int)])
 
 
 @pytest.mark.parametrize("early_stopping", [True, "loss"])
