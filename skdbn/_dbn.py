@@ -40,7 +40,7 @@ NOISE_OF_FEW_ROWS = 0.3
 SHARE_OF_DISTANCE = 0.3  # between neighbours, that a virtual adversarial step of "auto" is long
 MOST_NEIGHBOURS, MOST_VALUES = 2000, 10_000_000  # rows, and their values, that tell the distance
 N_STEPS_OF_TRIAL = 1000  # of a net on the labelled rows, which tells whether to take the step
-LEAST_AGREEMENT = 0.6  # Cohen's kappa of its predictions before the step and after
+LEAST_AGREEMENT = 0.65  # Cohen's kappa of its predictions before the step and after
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
     "dropout": 1.0,
     "input_dropout": 1.0,
