@@ -82,9 +82,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Length of the step, in the same norm, that moves each row, with or without a label, to where
         the prediction for it changes the most. Fine-tuning adds the mean divergence of the
         predictions there from those for the rows themselves to the loss ("virtual adversarial
-        training"). "auto" is 0 where all rows have labels, and else 0.3 of the median distance of a
-        row from its nearest neighbour, among a sample of the rows; 0 trains on the rows with labels
-        alone. Not for several labels.
+        training"). 0 trains on the rows with labels alone. "auto" is 0.3 of the median distance of
+        a row from its nearest neighbour; 0 where all rows have labels, and where a trial says that
+        the step would do harm: a net that learned from the labelled rows alone changes its
+        predictions too often when rows are moved by it. Not for several labels.
     label_smoothing : float, default=0.0
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error; the probabilities become less certain than they should.
@@ -160,7 +161,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     best_validation_loss_ : float
         The lowest loss instead, with ``early_stopping="loss"``.
     virtual_adversarial_ : float
-        Length of the virtual adversarial step.
+        Length of the virtual adversarial step, 0 where there is none.
     n_iter_ : int
         Passes of fine-tuning made.
     n_layers_ : int
