@@ -306,7 +306,7 @@ def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, 
     """Return the training of the layers of a network from some layer up."""
     in_a_pass = rows if all_rows is None else all_rows
     kept = kept or beginning_of_parts(in_a_pass.X.shape[0], rows.X.shape[0])
-    n_labelled, rate = kept.get("n_labelled", kept["n_samples"]), net.learning_rate_init
+    n_labelled, rate = kept["n_labelled"], net.learning_rate_init
     n_in_a_pass = n_labelled if all_rows is None else kept["n_samples"]
     if rate == "auto":
         widest = max(len(intercept) for intercept in net.intercepts_[:-1])

@@ -379,7 +379,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     def _restored(self):
         """Return what partial_fit goes on with: a file may hold what does not fit."""
         whole_number(self._kept["n_calls"])
-        for name in {"n_samples", "n_labelled"} & {"n_samples", *self._kept}:
+        for name in ("n_samples", "n_labelled"):
             whole_number(self._kept[name], 1)
         for name in {"share", "mean_weight", "mean_weight_of_all"} & {"share", *self._kept}:
             check_real(self._kept[name], name, boundaries="neither")

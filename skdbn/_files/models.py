@@ -17,7 +17,7 @@ from skdbn._dbn_classifier import DBNClassifier
 from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.storage import read, write
 from skdbn._rbm import RBMTransformer
-from skdbn._training.checks import check_choice
+from skdbn._training.checks import check_choice, check_real
 from skdbn._training.columns import columns_of
 from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import damages_told
@@ -222,6 +222,7 @@ def _check_classes(model, n_outputs):
     if not np.array_equal(np.unique(model.classes_), model.classes_):
         raise ValueError("the classes are not sorted, or one of them stands twice")
     check_choice(model._head, "the head of a classifier", ["softmax", "logistic"])
+    check_real(model.virtual_adversarial_, "virtual_adversarial_")
 
 
 def _check_targets(model, n_outputs):
