@@ -166,11 +166,12 @@ def noisy(noise, input_noise, finetune_iter, learning_rate_init=2e-3, softmax_it
 # What fine-tunes with rows without labels, for any number of labels.
 ALL_ROWS = {
     "unlabeled": UNLABELED,
-    "softmax_iter": 10,
+    "softmax_iter": 100,
     "finetune_iter": 15,
     "batch_size": 250,
     "learning_rate_init": 2e-3,
-    "virtual_adversarial": 1.5,
+    "noise": 0.3,
+    "virtual_adversarial": 2.0,
 }
 N_SPREAD = 20_000  # rows that LabelSpreading can hold
 

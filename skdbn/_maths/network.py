@@ -6,8 +6,6 @@ functions that train all of it.
 
 from typing import NamedTuple
 
-SHARE_OF_A_SMALL_STEP = 0.5  # of a virtual adversarial step, where its direction is looked for
-
 
 class Network(NamedTuple):
     """A feed-forward network.
@@ -238,8 +236,7 @@ def _moved(network, x, y, adversarial, virtual_adversarial):
         return None
     output = forward(network, others)
     start = engine.unit_rows(engine.normal(others.shape))
-    step = SHARE_OF_A_SMALL_STEP * virtual_adversarial
-    direction = virtual_adversarial_direction(network, others, output, start, step)
+    direction = virtual_adversarial_direction(network, others, output, start, virtual_adversarial)
     direction *= virtual_adversarial
     others += direction
     return output
