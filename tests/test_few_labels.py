@@ -11,10 +11,11 @@ from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.exceptions import DataConversionWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import accuracy_score, log_loss, pairwise_distances
+from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 
 from skdbn import DBNClassifier, RBMTransformer, load_model, save_model
 from skdbn._learners import NetworkLearner
@@ -32,12 +33,18 @@ pytestmark = [
 ]
 RNG = np.random.default_rng(0)
 N = 90
-X = np.hstack([RNG.normal(size=(N, 3)) * [1.0, 50.0, 1e4], RNG.uniform(size=(N, 3)) < 0.4])
-TRUTH = np.digitize(X[:, 0] + 0.3 * RNG.normal(size=N), [-0.5, 0.5])
+TRUTH = RNG.permutation(N) % 3
+# The columns have their own scales, and gaps separate the classes: "auto" takes the step.
+MEASURED = np.eye(3)[TRUTH] * 8.0 - 4.0 * (TRUTH == 1)[:, None] + RNG.normal(size=(N, 3))
+X = np.hstack([MEASURED * [1.0, 50.0, 1e4], RNG.uniform(size=(N, 3)) < 0.4])
 IS_LABELLED = RNG.permutation(N) < 30
 Y = np.where(IS_LABELLED, TRUTH, -1)
 WEIGHT = RNG.integers(0, 4, N) / 2.0
 NAMES = np.array(["heron", "kestrel", "owl", ""])  # the last one for rows without a label
+OVERLAPPING = RNG.normal(size=(300, 10))  # no gap separates the two classes
+TWO = (OVERLAPPING[:, 0] + OVERLAPPING[:, 1] > 0).astype(int)
+FEW = np.where(np.arange(300) < 20, TWO, -1)
+GAPS = OVERLAPPING * 0.3 + 4.0 * TWO[:, None] - 2.0
 NUMBERS = pd.Series(TRUTH).astype("Int64").mask(~IS_LABELLED)
 
 
@@ -72,6 +79,13 @@ def objects(labels):
     result = np.empty(len(labels), object)
     result[:] = labels
     return result
+
+
+def with_few_labels(y, n_labels, seed=0):
+    known, rng = np.full(len(y), -1), np.random.default_rng(seed)
+    for label in np.unique(y):
+        known[rng.permutation(np.flatnonzero(y == label))[:n_labels]] = label
+    return known
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +172,15 @@ def test_without_virtual_adversarial_loss_the_other_rows_pretrain_and_do_nothing
     labelled = net(rbm=machines, unlabeled=None, **options).fit(X[IS_LABELLED], Y[IS_LABELLED])
     assert_same(model, labelled)
     assert model.virtual_adversarial_ == 0.0
+
+
+def test_balanced_classes_are_those_of_the_rows_with_labels(fitted):
+    counts = np.bincount(Y[IS_LABELLED])
+    assert len(set(counts)) > 1
+    given = {i: 30 / (3 * count) for i, count in enumerate(counts.tolist())}
+    model = net(class_weight="balanced").fit(X, Y)
+    assert_same(model, net(class_weight=given).fit(X, Y))
+    assert differ(model, fitted)
 
 
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}])
@@ -255,6 +278,16 @@ def test_row_of_weight_zero_is_left_out_with_and_without_a_label():
     assert_same(net().fit(X, Y, sample_weight=np.full(N, 3.0)), net().fit(X, Y))
 
 
+def test_class_whose_rows_all_have_weight_zero_is_no_class():
+    first = np.flatnonzero(IS_LABELLED)[0]
+    y, weight = Y.copy(), np.ones(N)
+    y[first], weight[first] = 7, 0.0
+    model = net().fit(X, y, sample_weight=weight)
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert_same(model, net().fit(np.delete(X, first, 0), np.delete(Y, first)))
+    net().fit(X, Y, X_val=X, y_val=y, sample_weight_val=weight)
+
+
 def test_weights_of_rows_without_labels_count():
     weight = np.where(IS_LABELLED, 1.0, RNG.uniform(0.1, 3.0, N))
     machines = [FrozenEstimator(rbm) for rbm in net().fit(X, Y).rbms_]
@@ -316,6 +349,12 @@ def test_score_leaves_rows_without_labels_out(container, fitted):
         assert fitted.score(container(X), Y, sample_weight=weight) == pytest.approx(expected)
 
 
+def test_score_refuses_another_number_of_labels(fitted):
+    for x, y, weight in ((X, Y[:-5], None), (X[:-1], Y[:-1], np.ones(N)), (X[:10], Y, None)):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            fitted.score(x, y, sample_weight=weight)
+
+
 # -- containers, and going on
 
 
@@ -323,6 +362,18 @@ def test_score_leaves_rows_without_labels_out(container, fitted):
 def test_rows_in_every_container_give_the_same_net(container, fitted):
     given = pd.DataFrame(X, columns=list("abcdef")) if container is pd.DataFrame else container(X)
     assert_same(net().fit(given, pd.Series(Y)), fitted)
+
+
+def test_whatever_numpy_reads_may_be_labels(fitted):
+    class Labels:
+        def __array__(self, dtype=None, copy=None):
+            return np.array(Y, dtype)
+
+        def __len__(self):
+            return N
+
+    assert_same(net().fit(X, Labels()), fitted)
+    assert fitted.score(X, Labels()) == fitted.score(X, Y)
 
 
 def test_type_of_the_rows_is_kept(fitted):
@@ -373,8 +424,10 @@ def test_minibatches_of_auto_are_those_of_a_fit(virtual_adversarial):
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 def test_as_many_parts_as_passes_are_a_fit(schedule, solver, weight):
-    model = net(learning_rate=schedule, solver=solver, pretrain=weight is None)
+    model = net(learning_rate=schedule, solver=solver, learning_rate_init=0.02)
+    model.set_params(pretrain=weight is None)
     expected = clone(model).fit(X, Y, sample_weight=weight)
+    assert expected.virtual_adversarial_ > 0.0
     for _ in range(3):
         model.partial_fit(X, Y, sample_weight=weight)
     if weight is None:
@@ -383,14 +436,46 @@ def test_as_many_parts_as_passes_are_a_fit(schedule, solver, weight):
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-12)  # weights are rounded
 
 
-def test_length_of_the_first_rows_without_labels_is_kept():
-    model = net(finetune_iter=9).partial_fit(X[IS_LABELLED], Y[IS_LABELLED])
-    assert model.virtual_adversarial_ == 0.0
+def test_first_part_decides_about_the_step_of_all_parts(monkeypatch, tmp_path):
+    model, overlapping = net(finetune_iter=9), net(finetune_iter=9)
     length = model.partial_fit(X, Y).virtual_adversarial_
     assert length > 0.0
+    assert overlapping.partial_fit(OVERLAPPING, FEW).virtual_adversarial_ == 0.0
+    assert net(finetune_iter=9).partial_fit(GAPS, FEW).virtual_adversarial_ > 0.0
+    monkeypatch.setattr("skdbn._dbn_base.length_of_step", None)  # nothing is tried again
+    save_model(model, tmp_path / "net.npz")
     for part in (slice(0, 30), slice(30, N), IS_LABELLED):
+        before = copy.deepcopy(model)
         assert model.partial_fit(X[part], Y[part]).virtual_adversarial_ == length
-    assert model.set_params(virtual_adversarial=0.5).partial_fit(X, Y).virtual_adversarial_ == 0.5
+        before.virtual_adversarial_ = 0.0
+        assert differ(model, before.partial_fit(X[part], Y[part]))
+    loaded = load_model(tmp_path / "net.npz")
+    assert loaded.partial_fit(X, TRUTH).virtual_adversarial_ == length
+    assert overlapping.partial_fit(GAPS, FEW).virtual_adversarial_ == 0.0
+
+
+def test_part_goes_on_with_the_step_of_a_fit(monkeypatch, fitted):
+    models = copy.deepcopy(fitted), net().fit(OVERLAPPING, FEW), net().fit(X, TRUTH)
+    monkeypatch.setattr("skdbn._dbn_base.length_of_step", None)
+    assert models[0].partial_fit(X, TRUTH).virtual_adversarial_ == fitted.virtual_adversarial_
+    assert models[1].partial_fit(GAPS, FEW).virtual_adversarial_ == 0.0
+    assert models[2].partial_fit(X, Y).virtual_adversarial_ == 0.0
+
+
+def test_rows_without_labels_count_beside_those_of_other_parts():
+    models = []
+    for weight, rate in ((3.0, 0.01), (1.0, 0.03)):  # what a weight of 3 is to plain descent
+        model = net(solver="sgd", learning_rate_init=0.01, virtual_adversarial=1.0)
+        model.partial_fit(X, Y).set_params(learning_rate_init=rate)
+        models.append(model.partial_fit(X, Y, sample_weight=np.full(N, weight)))
+    for one, other in zip(models[0].coefs_, models[1].coefs_, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_na_marks_rows_of_a_part():
+    assert_same(
+        net(unlabeled=pd.NA).partial_fit(X, NUMBERS, classes=[0, 1, 2]), net().partial_fit(X, Y)
+    )
 
 
 def test_part_may_lack_classes(fitted):
@@ -403,7 +488,8 @@ def test_part_may_lack_classes(fitted):
 @pytest.mark.parametrize(
     ("unlabeled", "y"),
     [MARKED[name] for name in ("of numpy", "between the classes", "name", "longer name", "nan")]
-    + [MARKED[name] for name in ("number beside names", "nan beside names")],
+    + [MARKED[name] for name in ("number beside names", "nan beside names")]
+    + [("?", objects(["?" if i < 0 else i for i in Y.tolist()]))],
 )
 def test_callbacks_get_the_labels_as_they_were_given(unlabeled, y):
     pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")
@@ -424,7 +510,7 @@ def test_callbacks_get_the_labels_as_they_were_given(unlabeled, y):
     listener = Listener()
     net(unlabeled=unlabeled).set_callbacks(listener).fit(X, y)
     np.testing.assert_array_equal(listener.X, X)
-    assert listener.y.dtype.kind == y.dtype.kind
+    assert listener.y.dtype.kind in (y.dtype.kind, "O")
     pd.testing.assert_series_equal(pd.Series(listener.y), pd.Series(y), check_dtype=False)
 
 
@@ -461,63 +547,7 @@ def test_grid_search_in_a_pipeline_scores_the_rows_with_labels():
     assert search.score(X, Y) == labelled == search.best_estimator_.score(X, Y)
 
 
-# -- the length of "auto"
-
-
-def length(X, y=Y, **parameters):
-    quick = {"rbm": RBMTransformer(n_iter=0), "softmax_iter": 0, "finetune_iter": 0}
-    return net(**{**quick, **parameters}).fit(X, y).virtual_adversarial_
-
-
-def test_length_is_a_share_of_the_distance_between_neighbours():
-    assert length(np.eye(N)) == pytest.approx(0.3 * np.sqrt(2.0))  # all are equally far
-    for sample in (X, RNG.normal(size=(N, 2))):
-        model = net().fit(sample, Y)
-        seen = (sample - model.offset_) / model.scale_
-        nearest = [
-            pairwise_distances(seen[order[: N // 2]], seen[order[N // 2 :]]).min(axis=1)
-            for order in (RNG.permutation(N) for _ in range(100))
-        ]
-        medians = 0.3 * np.median(nearest, axis=1)
-        assert medians.min() <= model.virtual_adversarial_ <= medians.max()
-
-
-def test_length_is_in_the_scale_of_what_the_network_sees():
-    measured = X[:, :3]
-    expected = length(measured)
-    assert expected > 0.0
-    for other in (1000.0 * measured, measured * [1e-3, 5.0, -2.0] + [7.0, 0.0, -1e3]):
-        assert length(other) == pytest.approx(expected, rel=1e-9)
-    assert length(csr_matrix(X)) == length(X)
-
-
-def test_length_depends_on_nothing_drawn_and_needs_rows_without_labels():
-    assert {length(X, random_state=seed, sizes=(3,)) for seed in (0, 1, None)} == {length(X)}
-    assert length(X, TRUTH) == 0.0
-    assert length(X, np.where(np.arange(N) == 0, -1, TRUTH)) > 0.0
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_length_skips_rows_that_stand_there_twice(dtype):
-    few = X[:, :3].astype(dtype)
-    few[20:] = few[20]
-    assert length(few) > 0.1 * length(few[:20], Y[:20])
-    assert length(np.full((N, 3), 0.1, dtype)) == length(np.full((N, 3), 7.3, dtype)) == 0.0
-
-
-def test_length_of_wide_rows_is_that_of_few_of_them(monkeypatch):
-    monkeypatch.setattr("skdbn._dbn.MOST_VALUES", 3)
-    assert length(np.eye(N)) == pytest.approx(0.3 * np.sqrt(2.0))
-
-
 # -- what is learned
-
-
-def with_few_labels(y, n_labels, seed=0):
-    known, rng = np.full(len(y), -1), np.random.default_rng(seed)
-    for label in np.unique(y):
-        known[rng.permutation(np.flatnonzero(y == label))[:n_labels]] = label
-    return known
 
 
 def test_rows_without_labels_tell_digits_apart():
@@ -557,6 +587,7 @@ def test_rows_without_labels_tell_two_moons_apart(seed):
 # -- what is refused
 
 
+NO_LABEL = "has no row with a label and a weight above 0: unlabeled =="
 NOTHING = np.full(N, -1)
 ONE = np.where(np.arange(N) == 3, 1, -1)
 LABELS = np.column_stack([TRUTH > 0, TRUTH > 1, X[:, 0] > 0]).astype(int)
@@ -565,28 +596,25 @@ LABELS = np.column_stack([TRUTH > 0, TRUTH > 1, X[:, 0] > 0]).astype(int)
 @pytest.mark.parametrize(
     ("parameters", "fit", "message"),
     [
-        ({}, lambda net: net.fit(X, NOTHING), r"^y has no row with a label: all 90 are -1.*labels"),
+        ({}, lambda net: net.fit(X, NOTHING), f"^y {NO_LABEL} -1 .* Give some rows their labels"),
+        ({}, lambda net: net.fit(X, Y, X_val=X, y_val=NOTHING), f"^y_val {NO_LABEL} -1 "),
         (
             {},
-            lambda net: net.fit(X, Y, X_val=X, y_val=NOTHING),
-            "^y_val has no row with a label: all 90 are -1",
+            lambda net: net.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=(Y < 0) * 1.0),
+            f"^y_val {NO_LABEL} -1 ",
         ),
-        ({}, lambda net: net.fit(X, Y).score(X, NOTHING), "^y has no row with a label"),
-        ({}, lambda net: net.partial_fit(X, NOTHING), "^y has no row with a label"),
+        ({}, lambda net: net.fit(X, Y).score(X, NOTHING), f"^y {NO_LABEL} -1 "),
+        ({}, lambda net: net.partial_fit(X, NOTHING), f"^y {NO_LABEL} -1 "),
         (
             {},
             lambda net: net.partial_fit(X, Y).partial_fit(X[:5], NOTHING[:5]),
-            "^y has no row with a label: all 5 are -1",
+            f"^y {NO_LABEL} -1 ",
         ),
-        (
-            {},
-            lambda net: net.fit(X, Y, sample_weight=(Y < 0) * 1.0),
-            "^No row of positive weight has a label: all are -1, which unlabeled says means none",
-        ),
+        ({}, lambda net: net.fit(X, Y, sample_weight=(Y < 0) * 1.0), f"^y {NO_LABEL} -1 "),
         (
             {"unlabeled": ""},
             lambda net: net.fit(X, NAMES[Y], sample_weight=(Y < 0) * 1.0),
-            "^No row of positive weight has a label: all are ''",
+            f"^y {NO_LABEL} '' ",
         ),
         ({}, lambda net: net.fit(X, ONE), r"^y has one class, 1, .*at least two classes"),
         (
@@ -603,6 +631,11 @@ LABELS = np.column_stack([TRUTH > 0, TRUTH > 1, X[:, 0] > 0]).astype(int)
             {"unlabeled": ""},
             lambda net: net.partial_fit(X, NAMES[Y], classes=NAMES),
             "^classes has '', but unlabeled",
+        ),
+        (
+            {"unlabeled": np.nan},
+            lambda net: net.partial_fit(X, MARKED["nan"][1], classes=[0, 1, 2, np.nan]),
+            "^classes has nan, but unlabeled",
         ),
         ({}, lambda net: net.fit(X, LABELS), r"^unlabeled == -1 is for one class a row, and y has"),
         (
@@ -646,6 +679,12 @@ def test_marker_must_be_one_value():
 def test_labels_take_auto_where_rows_may_have_several():
     plain = net(unlabeled=None, virtual_adversarial=0).fit(X, LABELS)
     assert_same(net(unlabeled=None).fit(X, LABELS), plain)
+
+
+def test_tag_says_whether_rows_may_have_several_labels():
+    for unlabeled, may_have in ((None, True), (-1, False), (np.nan, False)):
+        tags = get_tags(net(unlabeled=unlabeled)).classifier_tags
+        assert tags.multi_label is may_have
 
 
 def test_net_that_refuses_is_as_before(fitted):

@@ -1,0 +1,160 @@
+"""The length of a virtual adversarial step of "auto", and the trial that may make it 0."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.metrics import pairwise_distances
+from test_few_labels import OVERLAPPING, TRUTH, TWO, N, X, Y, assert_same, net, with_few_labels
+
+import skdbn._dbn
+from skdbn import DBNClassifier, RBMTransformer
+
+# Trainings of a pass or two have learned little.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::skdbn.{category}")
+    for category in ("HiddenUnitsWarning", "NotConvergedWarning")
+]
+RNG = np.random.default_rng(0)
+
+
+def length(X, y=Y, **parameters):
+    quick = {"rbm": RBMTransformer(n_iter=0), "softmax_iter": 0, "finetune_iter": 0}
+    return net(**{**quick, **parameters}).fit(X, y).virtual_adversarial_
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Take the step whatever the trial says."""
+    monkeypatch.setattr("skdbn._dbn.LEAST_AGREEMENT", -2.0)
+
+
+def test_length_is_a_share_of_the_distance_between_neighbours(always):
+    assert length(np.eye(N)) == pytest.approx(0.3 * np.sqrt(2.0))  # all are equally far
+    for sample in (X, RNG.normal(size=(N, 2))):
+        model = net().fit(sample, Y)
+        seen = (sample - model.offset_) / model.scale_
+        nearest = [
+            pairwise_distances(seen[order[: N // 2]], seen[order[N // 2 :]]).min(axis=1)
+            for order in (RNG.permutation(N) for _ in range(100))
+        ]
+        medians = 0.3 * np.median(nearest, axis=1)
+        assert medians.min() <= model.virtual_adversarial_ <= medians.max()
+
+
+def test_length_is_in_the_scale_of_what_the_network_sees():
+    measured = X[:, :3]
+    expected = length(measured)
+    assert expected > 0.0
+    for other in (1000.0 * measured, measured * [1e-3, 5.0, -2.0] + [7.0, 0.0, -1e3]):
+        assert length(other) == pytest.approx(expected, rel=1e-9)
+    assert length(csr_matrix(X)) == length(X) > 0.0
+
+
+def test_length_depends_on_the_seed_alone_and_needs_rows_without_labels(always):
+    for seed in (0, 1):
+        assert length(X, random_state=seed, sizes=(3, 4)) == length(X, random_state=seed)
+    assert length(X, TRUTH) == 0.0
+    assert length(X, np.where(np.arange(N) == 0, -1, TRUTH)) > 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_length_skips_rows_that_stand_there_twice(dtype, always):
+    few = X[:, :3].astype(dtype)
+    few[20:] = few[20]
+    assert length(few) > 0.1 * length(few[:20], Y[:20]) > 0.0
+    assert length(np.full((N, 3), 0.1, dtype)) == length(np.full((N, 3), 7.3, dtype)) == 0.0
+
+
+def test_length_of_a_table_in_which_every_row_stands_twice():
+    table = (RNG.uniform(size=(300, 3)) < 0.5) * 1.0
+    y = np.where(np.arange(300) < 20, table[:, 0], -1)
+    assert net().fit(table, y).virtual_adversarial_ == pytest.approx(0.3)
+
+
+def test_length_of_wide_rows_is_that_of_few_of_them(monkeypatch, always):
+    seen = []
+    monkeypatch.setattr("skdbn._dbn.MOST_VALUES", 10 * N)
+    monkeypatch.setattr("skdbn._dbn.cohen_kappa_score", lambda *y: seen.extend(y) or 1.0)
+    assert length(np.eye(N)) == pytest.approx(0.3 * np.sqrt(2.0))
+    assert [len(predictions) for predictions in seen] == [10, 10]
+
+
+# -- the trial of its step
+
+
+def kappa(one, other):
+    """Cohen's kappa: the share that agrees, beyond that of chance."""
+    by_chance = sum((one == i).mean() * (other == i).mean() for i in set(one))
+    return ((one == other).mean() - by_chance) / (1.0 - by_chance)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("n_columns", "finetune_iter"), [(10, 3), (10, "auto"), (30, "auto")])
+def test_no_step_is_taken_where_no_gap_separates_classes(
+    seed, n_columns, finetune_iter, monkeypatch
+):
+    monkeypatch.setattr(DBNClassifier, "_fewest_steps", 100)
+    x = np.random.default_rng(seed).normal(size=(300, n_columns))
+    y = with_few_labels((x[:, 0] + x[:, 1] > 0).astype(int), 10, seed)
+    model = net(finetune_iter=finetune_iter, batch_size="auto", random_state=seed).fit(x, y)
+    assert model.virtual_adversarial_ == 0.0
+    assert_same(model, clone(model).set_params(virtual_adversarial=0).fit(x, y))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_step_is_taken_where_gaps_separate_classes(seed, monkeypatch):
+    x, y = make_blobs(300, 10, centers=3, random_state=seed)
+    y = with_few_labels(y, 10, seed)
+    model = net(random_state=seed).fit(x, y)
+    monkeypatch.setattr("skdbn._dbn.LEAST_AGREEMENT", -2.0)
+    assert model.virtual_adversarial_ == clone(model).fit(x, y).virtual_adversarial_ > 0.0
+
+
+@pytest.mark.parametrize("options", [{}, {"class_weight": {0: 5.0}, "early_stopping": True}])
+def test_trial_is_of_a_net_that_learned_the_rows_with_labels(options, monkeypatch):
+    outputs, forward = [], skdbn._dbn.forward
+
+    def recorded(network, x):
+        outputs.append((x.copy(), forward(network, x)))
+        return outputs[-1][1].copy()
+
+    monkeypatch.setattr("skdbn._dbn.forward", recorded)
+    monkeypatch.setattr("skdbn._dbn.LEAST_AGREEMENT", -2.0)
+    y = np.where(np.arange(300) < 60, TWO, -1)
+    held_out = {"X_val": OVERLAPPING, "y_val": TWO} if options else {}
+    model = net(**options).fit(OVERLAPPING, y, **held_out)
+    (x, before), (moved, after) = outputs
+
+    # The net is that of a fit without the step, of passes that make 1000 minibatches of 16 rows.
+    options = {"virtual_adversarial": 0, "finetune_iter": 267, "early_stopping": False}
+    plain = clone(model).set_params(**options).fit(OVERLAPPING, y)
+    given = x * plain.scale_ + plain.offset_
+    np.testing.assert_allclose(np.sort(given, axis=0), np.sort(OVERLAPPING, axis=0), rtol=1e-9)
+    np.testing.assert_allclose(before, plain.predict_proba(given), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        after, plain.predict_proba(moved * plain.scale_ + plain.offset_), rtol=1e-6, atol=1e-9
+    )
+
+    # The step is as long as "auto" says, and goes where predictions change the most.
+    steps = moved - x
+    np.testing.assert_allclose(np.linalg.norm(steps, axis=1), model.virtual_adversarial_)
+    other = given + RNG.permuted(steps, axis=1) * plain.scale_
+    changes = [(before * np.log(before / p)).sum() for p in (after, plain.predict_proba(other))]
+    assert changes[0] > 2.0 * changes[1]
+
+    agreement = kappa(before.argmax(axis=1), after.argmax(axis=1))
+    assert 0.0 < agreement < 1.0
+    for least, is_taken in ((agreement - 1e-9, True), (agreement + 1e-9, False)):
+        monkeypatch.setattr("skdbn._dbn.LEAST_AGREEMENT", least)
+        refitted = clone(model).fit(OVERLAPPING, y, **held_out)
+        assert refitted.virtual_adversarial_ == is_taken * model.virtual_adversarial_
+
+
+def test_trial_leaves_no_trace(monkeypatch, capsys):
+    expected = net().fit(X, Y)
+    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 500)
+    model = net(verbose=1).fit(X, Y)
+    assert_same(model, expected)
+    assert capsys.readouterr().out.count("finetune: pass ") == model.n_iter_ == 3
