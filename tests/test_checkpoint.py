@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from sklearn.frozen import FrozenEstimator
 from test_models import WRONG, places, replaced
 
+import skdbn._dbn_base
 from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 from skdbn._dbn_base import OF_HELD_OUT_ROWS
 from skdbn._files.storage import read, write
@@ -25,6 +26,7 @@ X, X_TEST, Y, Y_TEST = load_digits()
 X, Y = X[:300], Y[:300]
 LABELS = np.column_stack([Y > 4, Y % 2 == 0, Y == 3]).astype(int)
 TARGETS = np.column_stack([1e3 * Y + 0.1, -0.01 * Y])
+APART = np.where(np.arange(64) // 22 == (Y % 3)[:, None], X, 0.0)  # other pixels for each class
 WEIGHT = np.arange(len(Y)) % 5 / 2.0
 N_KILLS = 10  # of each kind of net
 MACHINE = ("components_", "intercept_visible_", "intercept_hidden_", "h_samples_")
@@ -157,7 +159,7 @@ def test_net_of_few_labels_goes_on_with_the_same_bits(unlabeled, kind, options, 
     net = DBNClassifier((9, 7), rbm=RBMTransformer(n_iter=2), unlabeled=unlabeled, random_state=0)
     net.set_params(softmax_iter=1, finetune_iter=3, **options)
     y = np.array([unlabeled if i % 4 else label for i, label in enumerate(Y % 3)])
-    data = csr_matrix(X) if kind is csr_matrix else X.astype(kind)
+    data = csr_matrix(APART) if kind is csr_matrix else APART.astype(kind)
     files = fit_with_copies(net, tmp_path, data, y, weight)
     assert net.virtual_adversarial_ > 0.0
     for file in files:
@@ -166,6 +168,35 @@ def test_net_of_few_labels_goes_on_with_the_same_bits(unlabeled, kind, options, 
         assert resumed.virtual_adversarial_ == net.virtual_adversarial_
     with pytest.raises(ValueError, match="other data"):
         resume(files[0], data, np.where(np.arange(len(Y)) == 1, y[0], y), weight)
+
+
+@pytest.mark.parametrize("has_gaps", [True, False])
+def test_length_of_a_virtual_adversarial_step_is_decided_once(has_gaps, tmp_path, monkeypatch):
+    data, y = APART, np.where(np.arange(len(Y)) % 4, -1, Y % 3)
+    if not has_gaps:
+        data = np.random.default_rng(0).normal(size=(len(Y), 30))
+        y = np.where(np.arange(len(Y)) < 20, data[:, 0] + data[:, 1] > 0, -1)
+    lengths, length_of_step = [], skdbn._dbn_base.length_of_step
+
+    def counted(*given):
+        lengths.append(length_of_step(*given))
+        return lengths[-1]
+
+    monkeypatch.setattr("skdbn._dbn_base.length_of_step", counted)
+    net = DBNClassifier((9,), rbm=RBMTransformer(n_iter=1), unlabeled=-1, random_state=0)
+    net.set_params(softmax_iter=2, finetune_iter=3)
+    files = fit_with_copies(net, tmp_path, data, y)
+    assert lengths == [net.virtual_adversarial_]
+    assert (net.virtual_adversarial_ > 0.0) is has_gaps
+    assert len(files) == 1 + 2 + 3
+    for file, n_decisions in zip(files, [1, 1, 1, 0, 0, 0], strict=True):
+        lengths.clear()
+        resumed = resume(file, data, y)
+        assert lengths == n_decisions * [net.virtual_adversarial_]
+        assert resumed.virtual_adversarial_ == net.virtual_adversarial_
+        assert resumed.loss_curve_ == net.loss_curve_
+        for one, other in zip(resumed.coefs_, net.coefs_, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_weighted_machine_goes_on_with_the_same_bits(tmp_path):
