@@ -26,6 +26,7 @@ ESTIMATORS = [
     DBNClassifier((16,)),
     DBNClassifier((100,)),
     DBNClassifier(hidden_layer_sizes=20, pretrain=False, dropout=0.1, random_state=0),
+    DBNClassifier((4,), rbm=FAST, finetune_iter=10, unlabeled=99, virtual_adversarial=0.5),
     DBNRegressor(),
     DBNRegressor((4,)),
     DBNRegressor(20, loss="absolute_error", pretrain=False, dropout=0.1, random_state=0),
