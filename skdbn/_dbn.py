@@ -232,8 +232,10 @@ def length_of_step(net, labelled, rows, seed):
             network, x, output, engine.unit_rows(engine.normal(x.shape)), length
         )
         moved = forward(network, x + length * direction)
-    agreement = cohen_kappa_score(output.argmax(axis=1), moved.argmax(axis=1))
-    return length if agreement >= LEAST_AGREEMENT else 0.0
+    before, after = output.argmax(axis=1), moved.argmax(axis=1)
+    if len(np.union1d(before, after)) == 1:  # which says nothing, and kappa is not defined
+        return 0.0
+    return length if cohen_kappa_score(before, after) >= LEAST_AGREEMENT else 0.0
 
 
 def _distance_between_neighbours(x):

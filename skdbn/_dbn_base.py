@@ -267,11 +267,12 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     def _moved(self, run, weighed, rows, is_first=True):
         """Return the rows of the virtual adversarial loss, or None where there is none.
 
-        The length of its step is known before fine-tuning starts, which then keeps it.
+        A length of "auto" is set when fine-tuning starts, and kept as it goes on.
         """
         if not hasattr(self, "virtual_adversarial"):
             return None
-        if is_first and not run.resumes("finetune"):
+        goes_on = run.resumes("finetune") or not is_first
+        if self.virtual_adversarial != "auto" or not goes_on:
             self.virtual_adversarial_ = length_of_step(self, weighed, rows, run.seeds["finetune"])
         return rows if self.virtual_adversarial_ > 0.0 else None
 

@@ -6,7 +6,19 @@ from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.metrics import pairwise_distances
-from test_few_labels import OVERLAPPING, TRUTH, TWO, N, X, Y, assert_same, net, with_few_labels
+from test_few_labels import (
+    FEW,
+    GAPS,
+    OVERLAPPING,
+    TRUTH,
+    TWO,
+    N,
+    X,
+    Y,
+    assert_same,
+    net,
+    with_few_labels,
+)
 
 import skdbn._dbn
 from skdbn import DBNClassifier, RBMTransformer
@@ -158,3 +170,15 @@ def test_trial_leaves_no_trace(monkeypatch, capsys):
     model = net(verbose=1).fit(X, Y)
     assert_same(model, expected)
     assert capsys.readouterr().out.count("finetune: pass ") == model.n_iter_ == 3
+
+
+def test_trial_that_predicts_one_class_takes_no_step_and_does_not_warn():
+    # scikit-learn warns of a kappa of a single class.
+    assert net(class_weight={1: 0.0}).fit(GAPS, FEW).virtual_adversarial_ == 0.0
+
+
+@pytest.mark.parametrize(("first", "later"), [(0.5, 0), (0, 0.5), ("auto", 0), ("auto", 0.5)])
+def test_given_length_of_a_later_part_is_taken(first, later):
+    model = net(finetune_iter=9, virtual_adversarial=first).partial_fit(X, Y)
+    model.set_params(virtual_adversarial=later).partial_fit(X, Y)
+    assert model.virtual_adversarial_ == later

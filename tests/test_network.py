@@ -366,7 +366,7 @@ def test_rows_without_labels_are_moved_by_the_length_where_outputs_change_more_t
     assert of_step.mean() > 1.5 * of_chance.mean()
 
 
-def test_rows_without_labels_are_moved_in_a_direction_found_half_a_step_from_them():
+def test_rows_without_labels_are_moved_in_a_direction_found_a_step_from_them():
     network, (x, y), length = make_network(seed=5), data(), 0.7
     moved, out = x.copy(), [np.empty_like(a) for a in (*network.weights, *network.intercepts)]
     loss_gradient(network, moved, y[:N_LABELLED], out, virtual_adversarial=length)
@@ -374,7 +374,7 @@ def test_rows_without_labels_are_moved_in_a_direction_found_half_a_step_from_the
     start = engine.normal(others.shape)
     start /= np.linalg.norm(start, axis=1, keepdims=True)
     output = forward(network, others)
-    direction = virtual_adversarial_direction(network, others, output, start, 0.5 * length)
+    direction = virtual_adversarial_direction(network, others, output, start, length)
     np.testing.assert_allclose(moved[N_LABELLED:], others + length * direction, atol=1e-10)
 
 
