@@ -93,7 +93,7 @@ def draws_of(table):
 
 
 def result_of(table, model):
-    """Return the mean accuracy over the draws, and the seconds of a draw."""
+    """Return the accuracy of each draw, and the mean."""
     accuracies = []
     for X, y, X_test, y_test in draws_of(table):
         if model in SEES_ALL_ROWS:

@@ -7,6 +7,7 @@ from skdbn._files.models import load_model, save_model
 from skdbn._rbm import RBMTransformer
 from skdbn._training.columns import DataRangeWarning
 from skdbn._training.diagnosis import (
+    FewLabelsWarning,
     FittedTemplateWarning,
     GrowingWeightsWarning,
     HiddenUnitsWarning,
@@ -22,6 +23,7 @@ __all__ = [
     "DBNRegressor",
     "DataRangeWarning",
     "DivergenceError",
+    "FewLabelsWarning",
     "FittedTemplateWarning",
     "GrowingWeightsWarning",
     "HiddenUnitsWarning",

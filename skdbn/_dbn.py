@@ -6,6 +6,7 @@ changed at once. The frame of the fit makes the passes.
 
 import copy
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -26,6 +27,7 @@ from skdbn._maths.units import UNITS
 from skdbn._rbm import SEEDS as SEEDS_OF_A_MACHINE
 from skdbn._training.checks import resolve_batch_size
 from skdbn._training.columns import as_they_are, columns_of
+from skdbn._training.diagnosis import FewLabelsWarning, warn
 from skdbn._training.fitting import draw_seeds
 from skdbn._training.loop import Training, minimize
 from skdbn._training.rows import Rows, hold_out, in_blocks
@@ -202,40 +204,74 @@ def passes_of_finetuning(net, n_samples):
     return max(FEWEST_PASSES, min(net._most_passes, math.ceil(net._fewest_steps / n_minibatches)))
 
 
-def length_of_step(net, labelled, rows, seed):
-    """Return the length of the virtual adversarial step on rows, some of which are labelled.
+class Trial(NamedTuple):
+    """A virtual adversarial step of "auto", tried with a net that knows the labelled rows alone.
 
-    "auto" is a share of the median distance between neighbours, or 0 where rows so near have other
-    classes. That is tried with a net that was fine-tuned on the labelled rows alone: when the step
-    changes its predictions for many rows, no gap separates the classes, and classes that are moved
-    to where a gap is become worse.
+    Attributes
+    ----------
+    length : float
+        Length of the step, 0 where it would do harm.
+    agreement : float
+        Cohen's kappa of the net's predictions before the step and after.
+    numbers : ndarray of int of shape (n_rows,)
+        Numbers of the rows it was tried on.
+    predicted : ndarray of int of shape (n_rows,)
+        Numbers of the classes that the net predicted.
     """
-    if net.virtual_adversarial != "auto":
-        return float(net.virtual_adversarial)
+
+    length: float
+    agreement: float
+    numbers: object
+    predicted: object
+
+
+def try_step(net, labelled, rows, seed):
+    """Try a virtual adversarial step on rows, some of which are labelled.
+
+    It is a share of the median distance between neighbours. Where rows so near are predicted to be
+    of other classes, no gap separates the classes, and a border that is moved into a gap makes the
+    predictions worse: the length is 0 then.
+    """
     n_samples, n_features = rows.X.shape
-    if labelled.X.shape[0] == n_samples:
-        return 0.0
     n_drawn = min(MOST_NEIGHBOURS, n_samples, max(2, MOST_VALUES // n_features))
     engine = ENGINES["numpy"](rows.X.dtype, seed)
-    x = engine.zeros(n_drawn, n_features)
-    x = rows.read(engine, engine.permutation(n_samples)[:n_drawn], x)
+    numbers = engine.permutation(n_samples)[:n_drawn]
+    x = rows.read(engine, numbers, engine.zeros(n_drawn, n_features))
     length = SHARE_OF_DISTANCE * _distance_between_neighbours(x)
-    if length == 0.0:
-        return length
     training = finetuning(net, labelled, None, seed)
     n_passes = math.ceil(N_STEPS_OF_TRIAL * training.learner.batch_size / labelled.X.shape[0])
-    with threads_for(training.learner.n_multiplications):
+    silenced = np.errstate(over="ignore", invalid="ignore")
+    with silenced, threads_for(training.learner.n_multiplications):
         minimize(training, n_passes, end_of_pass=lambda: False)
         network = training.learner.network
         output = forward(network, x)
-        direction = virtual_adversarial_direction(
-            network, x, output, engine.unit_rows(engine.normal(x.shape)), length
+        start = engine.unit_rows(engine.normal(x.shape))
+        x += length * virtual_adversarial_direction(network, x, output, start, length)
+        moved = forward(network, x)
+    predicted = output.argmax(axis=1)
+    agreement = _agreement(predicted, moved.argmax(axis=1))
+    return Trial(length * (agreement >= LEAST_AGREEMENT), agreement, numbers, predicted)
+
+
+def warn_if_predictions_went_elsewhere(net, trial, rows):
+    """Warn when fine-tuning led far from what the labelled rows alone say."""
+    rows = Rows(rows.X[trial.numbers], columns=rows.columns)
+    network = network_of(net, ENGINES["numpy"](rows.X.dtype, 0))
+    predicted = in_blocks(forward, network, rows, len(net.intercepts_[-1])).argmax(axis=1)
+    agreement = _agreement(trial.predicted, predicted)
+    if agreement < LEAST_AGREEMENT:
+        share = (trial.predicted != predicted).mean()
+        warn(
+            f"Fine-tuning with rows that have no label gave {share:.0%} of the rows another class "
+            "than the labelled rows alone do. That can be right, or one class has taken what is "
+            "another's. Compare with virtual_adversarial=0 on rows with labels that were held out.",
+            FewLabelsWarning,
         )
-        moved = forward(network, x + length * direction)
-    before, after = output.argmax(axis=1), moved.argmax(axis=1)
-    if len(np.union1d(before, after)) == 1:  # which says nothing, and kappa is not defined
-        return 0.0
-    return length if cohen_kappa_score(before, after) >= LEAST_AGREEMENT else 0.0
+
+
+def _agreement(one, other):
+    """Return Cohen's kappa of predictions, 0 where they are one class and it is not defined."""
+    return cohen_kappa_score(one, other) if len(np.union1d(one, other)) > 1 else 0.0
 
 
 def _distance_between_neighbours(x):
@@ -301,7 +337,13 @@ def beginning_of_parts(n_samples, n_labelled, share=1.0):
     Numbers that are "auto" are those for so many rows, so many of them with labels, and of the rate
     its share: a net that was fitted goes on with less.
     """
-    return {"n_calls": 0, "n_samples": n_samples, "n_labelled": n_labelled, "share": share}
+    return {
+        "n_calls": 0,
+        "n_samples": n_samples,
+        "n_labelled": n_labelled,
+        "share": share,
+        "has_tried": False,  # a virtual adversarial step
+    }
 
 
 def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, all_rows=None):

@@ -17,13 +17,14 @@ from skdbn._dbn import (
     check_that_it_can_go_on,
     finetuning,
     finetuning_of_a_part,
-    length_of_step,
     network_of,
     passes_of_finetuning,
     pretrain,
     random_start,
     rate_falls_from_part_to_part,
     top_training,
+    try_step,
+    warn_if_predictions_went_elsewhere,
 )
 from skdbn._layers import (
     check_fit_together,
@@ -94,7 +95,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
       told ``is_part=True``, and ``classes`` where there are any;
     * ``_targets_of(y)``: the way back from encoded targets.
 
-    It may replace ``_validate_targets``, ``_with_targets``, ``_weigh_classes``, and the limits of
+    It may replace ``_validate_targets``, ``_has_target``, ``_weigh_classes``, and the limits of
     ``finetune_iter="auto"``.
     """
 
@@ -173,6 +174,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         NotConvergedWarning
             When the loss still changes much in the last pass of fine-tuning, or is that of
             guessing.
+        FewLabelsWarning
+            When rows without labels led a classifier far from what the others alone say.
         InterruptedTrainingWarning
             When training was interrupted from the keyboard.
         """
@@ -195,9 +198,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         if held_out is not None:
             held_out = held_out._replace(columns=map_of(self))
             warn_of_other_scale(self, held_out.X, "X_val")
-        weighed, watched = self._weigh_classes(
-            self._with_targets(rows), held_out and self._with_targets(held_out)
-        )
+        watched = None if held_out is None else self._with_targets(held_out)
+        weighed, watched = self._weigh_classes(self._with_targets(rows), watched)
         weighed, watched = weighed.weighted(), watched and watched.weighted()
         n_phases = self.pretrain * len(layers) + 2
         with run.callbacks_told(rows, held_out, n_phases, lambda: self._targets_of(rows.y)):
@@ -209,8 +211,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                 n_passes,
                 lambda: top_training(self, weighed, run.seeds[self._top]),
             )
-            all_rows = self._moved(run, weighed, rows)
-            n_passes = passes_of_finetuning(self, (all_rows or weighed).X.shape[0])
+            trial = self._decide_on_step(run, weighed, rows)
+            all_rows = self._moved(rows)
+            n_samples = (weighed if all_rows is None else all_rows).X.shape[0]
+            n_passes = passes_of_finetuning(self, n_samples)
             stopped = run.go_through(
                 "finetune",
                 n_passes,
@@ -220,6 +224,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                 head = HEADS[self._head](ENGINES["numpy"](rows.X.dtype, 0))
                 guessing = head.loss_of_guessing(weighed.y, weighed.weight)
                 warn_unless_converged(self.loss_curve_[-n_passes:], guessing)
+                if trial is not None and all_rows is not None:
+                    warn_if_predictions_went_elsewhere(self, trial, rows)
 
     def _go_on_with_part(self, X, y, sample_weight, **known):
         """Make one pass of fine-tuning over some of the rows; pretrain on the first ones."""
@@ -248,7 +254,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                     max(0, n_passes - len(getattr(self, f"{self._top}_loss_curve_"))),
                     lambda: top_training(self, weighed.weighted(), run.seeds[self._top]),
                 )
-            all_rows = self._moved(run, weighed.weighted(), rows, is_first)
+            self._decide_on_step(run, weighed.weighted(), rows, goes_on=not is_first)
+            all_rows = self._moved(rows)
             run.go_through(
                 "finetune",
                 1,
@@ -256,25 +263,42 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             )
         return self
 
+    def _has_target(self, rows):
+        """Tell of each row whether it has a target."""
+        return np.ones(rows.X.shape[0], bool)
+
     def _with_targets(self, rows):
         """Return the rows that have targets."""
-        return rows
+        has_target = self._has_target(rows)
+        return rows if has_target.all() else rows.take(np.flatnonzero(has_target))
 
     def _weigh_classes(self, rows, held_out=None):
         """Return the rows with the weights that they have where targets are learned."""
         return rows, held_out
 
-    def _moved(self, run, weighed, rows, is_first=True):
-        """Return the rows of the virtual adversarial loss, or None where there is none.
+    def _decide_on_step(self, run, weighed, rows, goes_on=False):
+        """Set how long a virtual adversarial step is; return the trial of "auto", if one was made.
 
-        A length of "auto" is set when fine-tuning starts, and kept as it goes on.
+        Rows of which some have no label are tried once: what goes on keeps the length.
         """
         if not hasattr(self, "virtual_adversarial"):
             return None
-        goes_on = run.resumes("finetune") or not is_first
-        if self.virtual_adversarial != "auto" or not goes_on:
-            self.virtual_adversarial_ = length_of_step(self, weighed, rows, run.seeds["finetune"])
-        return rows if self.virtual_adversarial_ > 0.0 else None
+        if self.virtual_adversarial != "auto":
+            self.virtual_adversarial_ = float(self.virtual_adversarial)
+            return None
+        if run.resumes("finetune") or (goes_on and self._kept["has_tried"]):
+            return None
+        trial = None
+        if weighed.X.shape[0] < rows.X.shape[0]:
+            trial = try_step(self, weighed, rows, run.seeds["finetune"])
+            self._kept = {**self._kept, "has_tried": True}
+            run.report(f"step tried: length {trial.length:.3g}, kappa {trial.agreement:.2f}")
+        self.virtual_adversarial_ = 0.0 if trial is None else trial.length
+        return trial
+
+    def _moved(self, rows):
+        """Return the rows of the virtual adversarial loss, or None where there is none."""
+        return rows if getattr(self, "virtual_adversarial_", 0.0) > 0.0 else None
 
     def _check_that_calls_are_left(self):
         """Raise when the rate of partial_fit has fallen to 0."""
@@ -372,7 +396,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         if hasattr(self, "virtual_adversarial"):
             attributes.setdefault("virtual_adversarial_", 0.0)
         if not (is_part and run.goes_on):
-            n_labelled = self._with_targets(rows).X.shape[0]
+            n_labelled = int(self._has_target(rows).sum())
             share = 1.0 if is_part else SHARE_AFTER_FIT
             attributes["_kept"] = beginning_of_parts(rows.X.shape[0], n_labelled, share)
         return attributes
@@ -380,6 +404,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     def _restored(self):
         """Return what partial_fit goes on with: a file may hold what does not fit."""
         whole_number(self._kept["n_calls"])
+        check_flag(self._kept["has_tried"], "has_tried")
         for name in ("n_samples", "n_labelled"):
             whole_number(self._kept[name], 1)
         for name in {"share", "mean_weight", "mean_weight_of_all"} & {"share", *self._kept}:

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import (
     check_choice,
+    check_labels,
     check_real,
     check_some_labels,
     masked_labels,
@@ -80,12 +81,12 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         where its loss grows the most before fine-tuning trains on it ("adversarial training").
     virtual_adversarial : float or "auto", default="auto"
         Length of the step, in the same norm, that moves each row, with or without a label, to where
-        the prediction for it changes the most. Fine-tuning adds the mean divergence of the
+        the prediction for it changes nearly the most. Fine-tuning adds the mean divergence of the
         predictions there from those for the rows themselves to the loss ("virtual adversarial
-        training"). 0 trains on the rows with labels alone. "auto" is 0.3 of the median distance of
-        a row from its nearest neighbour; 0 where all rows have labels, and where a trial says that
-        the step would do harm: a net that learned from the labelled rows alone changes its
-        predictions too often when rows are moved by it. Not for several labels.
+        training"). 0 trains on the rows with labels alone. "auto" is 0.3 of the median distance
+        between neighbours, among up to 2000 rows that are drawn; 0 where all rows have labels, and
+        where a trial says that the step would do harm: a net that learned from the labelled rows
+        alone changes its predictions too often when rows are moved by it. Not for several labels.
     label_smoothing : float, default=0.0
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error; the probabilities become less certain than they should.
@@ -100,9 +101,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         labels. Not for several labels.
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the softmax and the fine-tuning phase. "auto" makes a hundred
-        minibatches of a pass, of 2 to 100 rows. Where rows without labels are moved, a pass goes
-        over all rows, and a minibatch has as many rows with labels beside, or all of them when they
-        are fewer.
+        minibatches of a pass, of 2 to 100 rows. With a virtual adversarial step a pass goes over
+        all rows, and each minibatch also gets as many labelled rows, or all when there are fewer.
     early_stopping : bool or "loss", default=False
         Whether to hold rows out and to end fine-tuning when their accuracy does not rise, or with
         "loss" when their loss does not fall; the weights of the best pass are kept.
@@ -285,7 +285,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or an indicator of several labels. Rows may be without a label, as
-            `unlabeled` says, but not all of a call.
+            `unlabeled` says, but not all of a call. The first call that has such rows says how long
+            a virtual adversarial step of "auto" is.
         classes : array-like of shape (n_classes,), default=None
             All classes that there will be. They must be given in the first call when its rows do
             not have them all.
@@ -337,10 +338,12 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     def _check_head(self):
         """Check the weights of the classes, and what marks rows without one."""
-        if np.ndim(self.unlabeled) > 0:
+        marker = self.unlabeled
+        if marker is not None and (isinstance(marker, bool) or not isinstance(marker, Real | str)):
             raise TypeError(
-                f"unlabeled == {self.unlabeled!r}, must be the one value of y that marks rows "
-                "without a label, such as -1, or None."
+                f"unlabeled == {marker!r}, must be the value of y that marks rows without a label: "
+                "a number such as -1, a string, or float('nan') for missing values of all kinds; "
+                "None where all rows have labels."
             )
         if isinstance(self.class_weight, str):
             check_choice(self.class_weight, "class_weight", ["balanced"])
@@ -453,10 +456,11 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         check_some_labels(y.compressed(), self.unlabeled, name)
         return y.compressed()
 
-    def _with_targets(self, rows):
-        """Return the rows that have labels."""
-        is_labelled = rows.y != UNLABELLED
-        return rows if is_labelled.all() else rows.take(np.flatnonzero(is_labelled))
+    def _has_target(self, rows):
+        """Tell of each row whether it has a label."""
+        if rows.y.ndim > 1:  # an indicator of several labels
+            return super()._has_target(rows)
+        return rows.y != UNLABELLED
 
     def _weigh_classes(self, rows, held_out=None):
         """Return rows with weights times those of their classes, which the first ones balance."""
@@ -483,9 +487,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     def _validate_targets(self, X, y, **rules):
         """Return rows and labels; labels of which some are missing as a masked array."""
-        if self.unlabeled is None:
-            return super()._validate_targets(X, y, **rules)
         name = rules.get("name", "X").replace("X", "y")
+        if self.unlabeled is None:
+            check_labels(y, name, ", or set unlabeled=float('nan') if they are to have no label")
+            return super()._validate_targets(X, y, **rules)
         labels = masked_labels(y, self.unlabeled, name)
         X, y = super()._validate_targets(X, labels.data, **rules)
         return X, np.ma.array(y, mask=labels.mask)

@@ -186,7 +186,7 @@ class NetworkLearner:
         if self.all_rows is not None:
             parts = [(self.all_rows, indices)]
             if len(self.rows.y) < self.n_samples:
-                labelled = self.engine.permutation(len(self.rows.y))[: self.batch_size]
+                labelled = self.engine.subset(len(self.rows.y), self.batch_size)
         parts = [(self.rows, labelled), *parts]
         n_rows = sum(len(numbers) for _, numbers in parts)
         x, start = self.engine.buffer("minibatch", n_rows, self.rows.X.shape[1]), 0

@@ -233,7 +233,7 @@ def test_estimators_of_nets_share_what_the_base_asks_for_and_repeat_nothing_of_i
     )
     asked = {"_check_head", "_read_targets", "_targets_of"}
     assert classifier & regressor == {*asked, "_check_same"}
-    of_a_classifier_alone = {"_validate_targets", "_with_targets", "_weigh_classes"}
+    of_a_classifier_alone = {"_validate_targets", "_has_target", "_weigh_classes"}
     assert base & (classifier | regressor) == of_a_classifier_alone
     assert not methods_of("_rbm") & (classifier | regressor)
 

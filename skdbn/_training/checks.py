@@ -155,7 +155,7 @@ def check_weight_of_held_out(weight, X_val):
         )
 
 
-def check_labels(y, name="y"):
+def check_labels(y, name="y", advice=""):
     """Raise when a row has no label or no target."""
     y = np.asarray(y)
     if y.ndim == 0 or y.size != len(y) or y.dtype.kind not in ("f", "O"):
@@ -166,7 +166,7 @@ def check_labels(y, name="y"):
         raise ValueError(
             f"{name} has a missing value (NaN or None) in row {rows[0]} (counted from 0), the "
             f"first of {len(rows)} of its {len(y)} rows. Drop these rows from "
-            f"{name.replace('y', 'X')} and {name}."
+            f"{name.replace('y', 'X')} and {name}{advice}."
         )
 
 

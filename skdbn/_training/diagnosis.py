@@ -50,6 +50,10 @@ class NotConvergedWarning(ConvergenceWarning):
     """Fine-tuning ended before the network had settled, or without learning."""
 
 
+class FewLabelsWarning(UserWarning):
+    """Rows without labels led the network far from what the labelled rows alone say."""
+
+
 class VersionWarning(UserWarning):
     """A saved model comes from another version of the package."""
 

@@ -47,7 +47,9 @@ class Rows(NamedTuple):
 
     def factors(self, engine, indices):
         """Return what the losses of some of the rows are multiplied by."""
-        return engine.zeros(len(indices)) + 1 if self.weight is None else self.weight[indices]
+        if self.weight is None:
+            return engine.xp.ones(len(indices), engine.dtype)
+        return self.weight[indices]
 
     def mean_weight(self):
         """Return the mean of the weights."""

@@ -395,6 +395,23 @@ class NumpyEngine:
         """
         return self._generator.permutation(n)
 
+    def subset(self, n, size):
+        """Return some of the numbers below n, each as likely as any other.
+
+        Parameters
+        ----------
+        n : int
+            How many numbers there are.
+        size : int
+            How many to return, or all when they are fewer.
+
+        Returns
+        -------
+        ndarray of int of shape (min(size, n),)
+            Different numbers.
+        """
+        return self._generator.choice(n, min(size, n), replace=False, shuffle=False)
+
     def uniform(self, shape, out=None):
         """Draw from the uniform distribution on [0, 1).
 
