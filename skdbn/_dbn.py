@@ -41,8 +41,8 @@ SHARE_AFTER_FIT = 0.1  # of the rate of "auto", for parts that come after
 NOISE_OF_FEW_ROWS = 0.3
 SHARE_OF_DISTANCE = 0.3  # between neighbours, that a virtual adversarial step of "auto" is long
 MOST_NEIGHBOURS, MOST_VALUES = 2000, 10_000_000  # rows, and their values, that tell the distance
-N_STEPS_OF_TRIAL = 1000  # of a net on the labelled rows, which tells whether to take the step
-LEAST_AGREEMENT = 0.65  # Cohen's kappa of its predictions before the step and after
+N_STEPS_OF_TRIAL = 1000  # of nets that tell whether to take the step
+LEAST_AGREEMENT = 0.65  # Cohen's kappa of what they predict
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
     "dropout": 1.0,
     "input_dropout": 1.0,
@@ -205,18 +205,18 @@ def passes_of_finetuning(net, n_samples):
 
 
 class Trial(NamedTuple):
-    """A virtual adversarial step of "auto", tried with a net that knows the labelled rows alone.
+    """What a trial of a virtual adversarial step found.
 
     Attributes
     ----------
     length : float
         Length of the step, 0 where it would do harm.
     agreement : float
-        Cohen's kappa of the net's predictions before the step and after.
+        The lower of the two kappas.
     numbers : ndarray of int of shape (n_rows,)
-        Numbers of the rows it was tried on.
+        Numbers of the rows that were predicted.
     predicted : ndarray of int of shape (n_rows,)
-        Numbers of the classes that the net predicted.
+        Numbers of the classes that labelled rows alone lead to.
     """
 
     length: float
@@ -228,29 +228,36 @@ class Trial(NamedTuple):
 def try_step(net, labelled, rows, seed):
     """Try a virtual adversarial step on rows, some of which are labelled.
 
-    It is a share of the median distance between neighbours. Where rows so near are predicted to be
-    of other classes, no gap separates the classes, and a border that is moved into a gap makes the
-    predictions worse: the length is 0 then.
+    It is a share of the median distance between neighbours. Two nets are fine-tuned briefly, on the
+    labelled rows alone and with the step. Where the step changes what the first predicts, or the
+    second predicts something else, no gap separates the classes: a border that is moved into a gap
+    would then have nothing to do with them, and the length is 0. What counts is Cohen's kappa.
     """
     n_samples, n_features = rows.X.shape
     n_drawn = min(MOST_NEIGHBOURS, n_samples, max(2, MOST_VALUES // n_features))
     engine = ENGINES["numpy"](rows.X.dtype, seed)
     numbers = engine.permutation(n_samples)[:n_drawn]
     x = rows.read(engine, numbers, engine.zeros(n_drawn, n_features))
-    length = SHARE_OF_DISTANCE * _distance_between_neighbours(x)
-    training = finetuning(net, labelled, None, seed)
-    n_passes = math.ceil(N_STEPS_OF_TRIAL * training.learner.batch_size / labelled.X.shape[0])
-    silenced = np.errstate(over="ignore", invalid="ignore")
-    with silenced, threads_for(training.learner.n_multiplications):
-        minimize(training, n_passes, end_of_pass=lambda: False)
-        network = training.learner.network
-        output = forward(network, x)
+    net.virtual_adversarial_ = length = SHARE_OF_DISTANCE * _distance_between_neighbours(x)
+    alone, both = (_tried(net, labelled, all_rows, seed) for all_rows in (None, rows))
+    with np.errstate(over="ignore", invalid="ignore"):
+        output = forward(alone, x)
+        predicted, others = output.argmax(axis=1), [forward(both, x).argmax(axis=1)]
         start = engine.unit_rows(engine.normal(x.shape))
-        x += length * virtual_adversarial_direction(network, x, output, start, length)
-        moved = forward(network, x)
-    predicted = output.argmax(axis=1)
-    agreement = _agreement(predicted, moved.argmax(axis=1))
+        x += length * virtual_adversarial_direction(alone, x, output, start, length)
+        others.append(forward(alone, x).argmax(axis=1))
+    agreement = min(_agreement(predicted, other) for other in others)
     return Trial(length * (agreement >= LEAST_AGREEMENT), agreement, numbers, predicted)
+
+
+def _tried(net, labelled, all_rows, seed):
+    """Return a copy of the network of a net after a brief fine-tuning."""
+    training = finetuning(net, labelled, None, seed, all_rows)
+    learner = training.learner
+    n_passes = math.ceil(N_STEPS_OF_TRIAL * learner.batch_size / learner.n_samples)
+    with threads_for(learner.n_multiplications):
+        minimize(training, n_passes, end_of_pass=lambda: False)
+    return learner.network
 
 
 def warn_if_predictions_went_elsewhere(net, trial, rows):

@@ -85,8 +85,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         predictions there from those for the rows themselves to the loss ("virtual adversarial
         training"). 0 trains on the rows with labels alone. "auto" is 0.3 of the median distance
         between neighbours, among up to 2000 rows that are drawn; 0 where all rows have labels, and
-        where a trial says that the step would do harm: a net that learned from the labelled rows
-        alone changes its predictions too often when rows are moved by it. Not for several labels.
+        where a short trial says that the step would lead the predictions far from what the labelled
+        rows alone say. Not for several labels.
     label_smoothing : float, default=0.0
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error; the probabilities become less certain than they should.
