@@ -626,9 +626,9 @@ seeds 0 to 4 again. Machines of seed 2 stood still for half an hour while they w
 their seconds say nothing.
 
 In table D the machines saw all images. DBNClassifier(unlabeled=-1) learns from all images in
-fine-tuning too, LabelSpreading from 20,000, the others from those with labels. The parameters of the
-nets that get these alone were chosen in an earlier version of this table, with draws that kept the
-shares of the classes, from four or five candidates each.
+fine-tuning too, SelfTrainingClassifier also sees all, LabelSpreading 20,000, the others those with
+labels. The parameters of the nets that get these alone were chosen in an earlier version of this
+table, with draws that kept the shares of the classes, from four or five candidates each.
 
 The recipe with all images was chosen on the first 50,000 training rows with one draw of the labels,
 by a script that was not kept. Error on the other 10,000 rows, 100 labels, 15 passes: a step of
