@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ from skdbn.datasets import load_digits
 # Trainings of a pass or two have learned little.
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::skdbn.{category}")
-    for category in ("HiddenUnitsWarning", "NotConvergedWarning")
+    for category in ("FewLabelsWarning", "HiddenUnitsWarning", "NotConvergedWarning")
 ]
 RNG = np.random.default_rng(0)
 N = 90
@@ -117,9 +118,9 @@ MARKED = {  # what marks them, and labels
     "None beside names": (np.nan, objects([None if i < 0 else NAMES[i] for i in Y])),
     "None beside numbers": (np.nan, objects([None if i < 0 else i for i in Y])),
     "list with None": (np.nan, [None if i < 0 else str(NAMES[i]) for i in Y]),
-    "NA for nan": (np.nan, NUMBERS),
-    "NA for NA": (pd.NA, NUMBERS),
-    "NA beside names": (pd.NA, pd.Series(NAMES[Y]).mask(Y < 0).astype("string")),
+    "NA beside numbers": (np.nan, NUMBERS),
+    "NA beside names": (np.nan, pd.Series(NAMES[Y]).mask(Y < 0).astype("string")),
+    "NA among any objects": (np.nan, objects([pd.NA if i < 0 else i for i in Y])),
 }
 
 
@@ -151,6 +152,21 @@ def test_missing_label_that_is_not_the_marker_is_refused():
     for labels in (y, objects([pd.NA if np.isnan(label) else int(label) for label in y])):
         with pytest.raises(ValueError, match=r"y has a missing value .* in row 7 .* first of 1 "):
             net().fit(X, labels)
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_advice_about_missing_labels_can_be_followed(missing, fitted):
+    y = objects([missing if i < 0 else i for i in Y])
+    for refuse in (net(unlabeled=None).fit, net(unlabeled=None).partial_fit):
+        with pytest.raises(
+            ValueError, match=r"^y has a missing value .* or set unlabeled="
+        ) as error:
+            refuse(X, y)
+    (advice,) = re.findall(r"set unlabeled=(\S+) if ", str(error.value))
+    assert advice == "float('nan')"
+    assert_same(net(unlabeled=float("nan")).fit(X, y), fitted)
+    with pytest.raises(ValueError, match=r"^y_val has a missing value .* set unlabeled=float"):
+        net(unlabeled=None).fit(X, TRUTH, X_val=X, y_val=y)
 
 
 def test_rows_without_labels_are_learned_from(fitted):
@@ -436,13 +452,15 @@ def test_as_many_parts_as_passes_are_a_fit(schedule, solver, weight):
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-12)  # weights are rounded
 
 
-def test_first_part_decides_about_the_step_of_all_parts(monkeypatch, tmp_path):
+def test_first_part_with_rows_without_labels_decides_about_the_step_of_all_parts(
+    monkeypatch, tmp_path
+):
     model, overlapping = net(finetune_iter=9), net(finetune_iter=9)
     length = model.partial_fit(X, Y).virtual_adversarial_
     assert length > 0.0
     assert overlapping.partial_fit(OVERLAPPING, FEW).virtual_adversarial_ == 0.0
     assert net(finetune_iter=9).partial_fit(GAPS, FEW).virtual_adversarial_ > 0.0
-    monkeypatch.setattr("skdbn._dbn_base.length_of_step", None)  # nothing is tried again
+    monkeypatch.setattr("skdbn._dbn_base.try_step", None)  # nothing is tried again
     save_model(model, tmp_path / "net.npz")
     for part in (slice(0, 30), slice(30, N), IS_LABELLED):
         before = copy.deepcopy(model)
@@ -455,11 +473,29 @@ def test_first_part_decides_about_the_step_of_all_parts(monkeypatch, tmp_path):
 
 
 def test_part_goes_on_with_the_step_of_a_fit(monkeypatch, fitted):
-    models = copy.deepcopy(fitted), net().fit(OVERLAPPING, FEW), net().fit(X, TRUTH)
-    monkeypatch.setattr("skdbn._dbn_base.length_of_step", None)
+    models = copy.deepcopy(fitted), net().fit(OVERLAPPING, FEW)
+    monkeypatch.setattr("skdbn._dbn_base.try_step", None)
     assert models[0].partial_fit(X, TRUTH).virtual_adversarial_ == fitted.virtual_adversarial_
     assert models[1].partial_fit(GAPS, FEW).virtual_adversarial_ == 0.0
-    assert models[2].partial_fit(X, Y).virtual_adversarial_ == 0.0
+
+
+@pytest.mark.parametrize("through_a_file", [False, True])
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+def test_step_is_tried_once_there_are_rows_without_labels(
+    way, through_a_file, monkeypatch, tmp_path
+):
+    model = getattr(net(finetune_iter=9), way)(X, TRUTH)
+    assert model.virtual_adversarial_ == model.partial_fit(X, TRUTH).virtual_adversarial_ == 0.0
+    if through_a_file:
+        save_model(model, tmp_path / "net.npz")
+        model = load_model(tmp_path / "net.npz")
+    plain = copy.deepcopy(model).set_params(virtual_adversarial=0)
+    length = model.partial_fit(X, Y).virtual_adversarial_
+    assert length > 0.0
+    assert differ(model, plain.partial_fit(X, Y))
+    monkeypatch.setattr("skdbn._dbn_base.try_step", None)  # nothing is tried again
+    for y in (TRUTH, Y):
+        assert model.partial_fit(X, y).virtual_adversarial_ == length
 
 
 def test_rows_without_labels_count_beside_those_of_other_parts():
@@ -473,9 +509,8 @@ def test_rows_without_labels_count_beside_those_of_other_parts():
 
 
 def test_na_marks_rows_of_a_part():
-    assert_same(
-        net(unlabeled=pd.NA).partial_fit(X, NUMBERS, classes=[0, 1, 2]), net().partial_fit(X, Y)
-    )
+    model = net(unlabeled=np.nan).partial_fit(X, NUMBERS, classes=[0, 1, 2])
+    assert_same(model, net().partial_fit(X, Y))
 
 
 def test_part_may_lack_classes(fitted):
@@ -668,10 +703,19 @@ def test_what_cannot_be_learned_is_refused_with_a_sentence(parameters, fit, mess
         fit(net(**parameters))
 
 
-def test_marker_must_be_one_value():
-    for unlabeled in ([-1], np.array([-1]), (None, -1)):
-        with pytest.raises(TypeError, match=r"unlabeled == .* must be the one value of y"):
-            net(unlabeled=unlabeled).fit(X, Y)
+@pytest.mark.parametrize(
+    "unlabeled",
+    [[-1], np.array([-1]), (None, -1), {-1}, {-1: 0}, True, np.False_, pd.NA, object(), 1j, b"?"],
+    ids=str,
+)
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+def test_marker_must_be_a_number_or_a_string(unlabeled, way):
+    message = r"(?s)^unlabeled == .* must be the value of y .* -1, a string, or float\('nan'\)"
+    with pytest.raises(TypeError, match=message):
+        getattr(net(unlabeled=unlabeled), way)(X, Y)
+
+
+def test_length_of_a_step_must_be_a_number_or_auto():
     with pytest.raises(TypeError, match="virtual_adversarial"):
         net(virtual_adversarial=None).fit(X, Y)
 

@@ -26,7 +26,7 @@ from skdbn import DBNClassifier, RBMTransformer
 # Trainings of a pass or two have learned little.
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::skdbn.{category}")
-    for category in ("HiddenUnitsWarning", "NotConvergedWarning")
+    for category in ("FewLabelsWarning", "HiddenUnitsWarning", "NotConvergedWarning")
 ]
 RNG = np.random.default_rng(0)
 
@@ -128,7 +128,9 @@ def test_step_is_taken_where_gaps_separate_classes(seed, monkeypatch):
 def test_trial_is_of_a_net_that_learned_the_rows_with_labels(options, monkeypatch):
     outputs, forward = [], skdbn._dbn.forward
 
-    def recorded(network, x):
+    def recorded(network, x, out=None):
+        if out is not None:  # of the fitted net
+            return forward(network, x, out=out)
         outputs.append((x.copy(), forward(network, x)))
         return outputs[-1][1].copy()
 
