@@ -19,7 +19,9 @@ pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")
 from skdbn import Checkpoint, load_checkpoint, load_model, resume, save_model
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+    "ignore::skdbn.FewLabelsWarning",
+    "ignore::skdbn.HiddenUnitsWarning",
+    "ignore::skdbn.NotConvergedWarning",
 )
 
 X, X_TEST, Y, Y_TEST = load_digits()
@@ -176,13 +178,14 @@ def test_length_of_a_virtual_adversarial_step_is_decided_once(has_gaps, tmp_path
     if not has_gaps:
         data = np.random.default_rng(0).normal(size=(len(Y), 30))
         y = np.where(np.arange(len(Y)) < 20, data[:, 0] + data[:, 1] > 0, -1)
-    lengths, length_of_step = [], skdbn._dbn_base.length_of_step
+    lengths, try_step = [], skdbn._dbn_base.try_step
 
     def counted(*given):
-        lengths.append(length_of_step(*given))
-        return lengths[-1]
+        trial = try_step(*given)
+        lengths.append(trial.length)
+        return trial
 
-    monkeypatch.setattr("skdbn._dbn_base.length_of_step", counted)
+    monkeypatch.setattr("skdbn._dbn_base.try_step", counted)
     net = DBNClassifier((9,), rbm=RBMTransformer(n_iter=1), unlabeled=-1, random_state=0)
     net.set_params(softmax_iter=2, finetune_iter=3)
     files = fit_with_copies(net, tmp_path, data, y)
@@ -197,6 +200,19 @@ def test_length_of_a_virtual_adversarial_step_is_decided_once(has_gaps, tmp_path
         assert resumed.loss_curve_ == net.loss_curve_
         for one, other in zip(resumed.coefs_, net.coefs_, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.xfail(reason="a fit resumed in fine-tuning forgets that it tried a step", strict=True)
+def test_part_after_a_resumed_fit_keeps_the_length_of_the_step(tmp_path, monkeypatch):
+    y = np.where(np.arange(len(Y)) % 4, -1, Y % 3)
+    net = DBNClassifier((9,), rbm=RBMTransformer(n_iter=1), unlabeled=-1, random_state=0)
+    net.set_params(softmax_iter=1, finetune_iter=2)
+    files = fit_with_copies(net, tmp_path, APART, y)
+    monkeypatch.setattr("skdbn._dbn.LEAST_AGREEMENT", 2.0)  # another trial would say 0
+    resumed = resume(files[-2], APART, y)
+    for model in (net, resumed):
+        length = model.virtual_adversarial_
+        assert model.partial_fit(APART, y).virtual_adversarial_ == length > 0.0
 
 
 def test_weighted_machine_goes_on_with_the_same_bits(tmp_path):

@@ -107,6 +107,27 @@ def test_uniform_numbers_stay_below_one_and_fill_the_memory_given(engine):
     assert len(np.unique(out)) > 0.95 * out.size
 
 
+@pytest.mark.parametrize(("n", "size"), [(1, 1), (7, 3), (7, 7), (7, 9), (10**6, 4)])
+def test_subset_has_different_numbers_and_as_many_as_there_are(engine, n, size):
+    subset = engine.subset(n, size)
+    assert subset.shape == (min(n, size),)
+    assert subset.dtype.kind == "i"
+    assert len(np.unique(subset)) == len(subset)
+    assert subset.min() >= 0
+    assert subset.max() < n
+
+
+def test_subsets_have_every_number_and_pair_equally_often(engine):
+    n, size, n_draws = 12, 5, 4000
+    is_drawn = np.zeros((n_draws, n))
+    for row in is_drawn:
+        row[engine.subset(n, size)] = 1.0
+    pairs = is_drawn.T @ is_drawn / n_draws
+    share, share_of_pairs = size / n, size * (size - 1) / (n * (n - 1))
+    for found, p in ((pairs.diagonal(), share), (pairs[np.triu_indices(n, 1)], share_of_pairs)):
+        assert abs(found - p).max() < 5 * np.sqrt(p * (1 - p) / n_draws)
+
+
 def test_noise_has_the_moments_of_the_normal_distribution(engine):
     out = engine.zeros(1001, 301)  # an odd number in all
     noise = engine.noise(1.0, 0.7, out=out)
@@ -153,6 +174,9 @@ def test_random_numbers_go_on_from_their_state(engine, engine_class):
     other = engine_class(engine.dtype, 7)
     other.set_state(engine.get_state())
     np.testing.assert_array_equal(other.uniform((5,)), engine.uniform((5,)))
+    subsets = [e.subset(10**6, 5) for e in (other, other, engine, engine)]
+    np.testing.assert_array_equal(subsets[:2], subsets[2:])
+    assert (subsets[0] != subsets[1]).any()
 
 
 def test_given_array_is_copied_and_one_of_another_shape_or_type_is_refused(engine):

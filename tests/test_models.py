@@ -364,6 +364,9 @@ def test_classes_that_are_not_sorted_are_refused(tmp_path):
         load_model(path)
 
 
+KEPT = {"n_calls": 1, "n_samples": 60, "n_labelled": 60, "share": 1.0, "has_tried": False}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -373,9 +376,11 @@ def test_classes_that_are_not_sorted_are_refused(tmp_path):
         ("target_offset_", np.zeros(2, np.float32), "type float64"),
         ("_head", "softmax", "the head of a regressor == 'softmax'"),
         ("output_loss_curve_", [1], "not a list of numbers"),
-        ("_kept", {"n_calls": -1, "n_samples": 60, "share": 1.0}, "-1 is out of range"),
-        ("_kept", {"n_calls": 1, "n_samples": 1.5, "share": 1.0}, "1.5 is not an integer"),
-        ("_kept", {"n_calls": 1, "n_samples": 60, "share": 0.0}, "share == 0.0, must be > 0"),
+        ("_kept", {**KEPT, "n_calls": -1}, "-1 is out of range"),
+        ("_kept", {**KEPT, "n_samples": 1.5}, "1.5 is not an integer"),
+        ("_kept", {**KEPT, "n_labelled": 0}, "0 is out of range"),
+        ("_kept", {**KEPT, "has_tried": 2}, "has_tried == 2, must be"),
+        ("_kept", {**KEPT, "share": 0.0}, "share == 0.0, must be > 0"),
         ("_kept", {}, "KeyError"),
     ],
 )

@@ -17,6 +17,7 @@ import skdbn
 from skdbn import (
     DataRangeWarning,
     DBNClassifier,
+    FewLabelsWarning,
     FittedTemplateWarning,
     GrowingWeightsWarning,
     HiddenUnitsWarning,
@@ -57,6 +58,7 @@ NETS = {
     "growing layer": (clone(NET).set_params(rbm=GROWING_TEMPLATE), 16 * X, GrowingWeightsWarning),
     "not converged": (NET, X, NotConvergedWarning),
     "guessing": (clone(NET).set_params(learning_rate_init=1e-9), X, NotConvergedWarning),
+    "few labels": (clone(NET).set_params(unlabeled=9), X, FewLabelsWarning),
     "interrupted": (clone(NET).set_params(verbose=1), X, InterruptedTrainingWarning),
 }
 
