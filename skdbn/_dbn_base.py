@@ -224,8 +224,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                 head = HEADS[self._head](ENGINES["numpy"](rows.X.dtype, 0))
                 guessing = head.loss_of_guessing(weighed.y, weighed.weight)
                 warn_unless_converged(self.loss_curve_[-n_passes:], guessing)
-                if trial is not None and all_rows is not None:
-                    warn_if_predictions_went_elsewhere(self, trial, rows)
+            if n_passes > 0 and trial is not None and all_rows is not None:
+                warn_if_predictions_went_elsewhere(self, trial, rows)
 
     def _go_on_with_part(self, X, y, sample_weight, **known):
         """Make one pass of fine-tuning over some of the rows; pretrain on the first ones."""
@@ -286,14 +286,17 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         if self.virtual_adversarial != "auto":
             self.virtual_adversarial_ = float(self.virtual_adversarial)
             return None
-        if run.resumes("finetune") or (goes_on and self._kept["has_tried"]):
+        if goes_on and self._kept["has_tried"]:
             return None
-        trial = None
-        if weighed.X.shape[0] < rows.X.shape[0]:
-            trial = try_step(self, weighed, rows, run.seeds["finetune"])
-            self._kept = {**self._kept, "has_tried": True}
-            run.report(f"step tried: length {trial.length:.3g}, kappa {trial.agreement:.2f}")
-        self.virtual_adversarial_ = 0.0 if trial is None else trial.length
+        self._kept = {**self._kept, "has_tried": weighed.X.shape[0] < rows.X.shape[0]}
+        if run.resumes("finetune"):
+            return None
+        self.virtual_adversarial_ = 0.0
+        if not self._kept["has_tried"]:
+            return None
+        trial = try_step(self, weighed, rows, run.seeds["finetune"])
+        self.virtual_adversarial_ = trial.length
+        run.report(f"step tried: length {trial.length:.3g}, kappa {trial.agreement:.2f}")
         return trial
 
     def _moved(self, rows):

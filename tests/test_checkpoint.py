@@ -202,7 +202,6 @@ def test_length_of_a_virtual_adversarial_step_is_decided_once(has_gaps, tmp_path
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.xfail(reason="a fit resumed in fine-tuning forgets that it tried a step", strict=True)
 def test_part_after_a_resumed_fit_keeps_the_length_of_the_step(tmp_path, monkeypatch):
     y = np.where(np.arange(len(Y)) % 4, -1, Y % 3)
     net = DBNClassifier((9,), rbm=RBMTransformer(n_iter=1), unlabeled=-1, random_state=0)

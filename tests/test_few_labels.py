@@ -37,7 +37,7 @@ N = 90
 TRUTH = RNG.permutation(N) % 3
 # The columns have their own scales, and gaps separate the classes: "auto" takes the step.
 MEASURED = np.eye(3)[TRUTH] * 8.0 - 4.0 * (TRUTH == 1)[:, None] + RNG.normal(size=(N, 3))
-X = np.hstack([MEASURED * [1.0, 50.0, 1e4], RNG.uniform(size=(N, 3)) < 0.4])
+X = np.hstack([MEASURED * [1.0, 50.0, 1e4], np.eye(3)[TRUTH] != (RNG.uniform(size=(N, 3)) < 0.05)])
 IS_LABELLED = RNG.permutation(N) < 30
 Y = np.where(IS_LABELLED, TRUTH, -1)
 WEIGHT = RNG.integers(0, 4, N) / 2.0
@@ -49,7 +49,7 @@ GAPS = OVERLAPPING * 0.3 + 4.0 * TWO[:, None] - 2.0
 NUMBERS = pd.Series(TRUTH).astype("Int64").mask(~IS_LABELLED)
 
 
-def net(sizes=(6, 5), **parameters):
+def net(sizes=(20, 10), **parameters):
     quick = {
         "rbm": RBMTransformer(n_iter=2),
         "softmax_iter": 2,
