@@ -338,7 +338,8 @@ def measure(row, parameters, stage, seed):
         warnings.simplefilter("ignore", NotConvergedWarning)
         estimator.fit(*fitted_to, **watched)
     fit_seconds = time.perf_counter() - start
-    p = estimator.predict_proba(X_test)
+    # LabelSpreading knows nothing of rows that are not linked to one with a label.
+    p = np.nan_to_num(estimator.predict_proba(X_test))
     likelihood = np.maximum(p[np.arange(len(p)), y_test], np.finfo(np.float32).eps)
     return {
         "error": float((p.argmax(axis=1) != y_test).mean()),

@@ -180,8 +180,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     Notes
     -----
     The computation happens in the type of X, float32 or float64; float32 is about twice as
-    fast. Beside X, `fit` holds the activations of two neighbouring layers at most, and a copy of the
-    rows with labels where others have none; prediction works in blocks of rows, and warns
+    fast. Beside X, `fit` holds the activations of two neighbouring layers at most, and a copy of
+    the rows with labels where others have none; prediction works in blocks of rows, and warns
     (`DataRangeWarning`) when many values are far from those of the rows that were fitted.
 
     The same `random_state` gives bit-identical parameters run after run on one machine with the

@@ -111,7 +111,7 @@ MARKED = {  # what marks them, and labels
     "list of a number and names": (-1, [-1 if i < 0 else str(NAMES[i]) for i in Y]),
     "category": ("", pd.Categorical(NAMES[Y])),
     "series of categories": ("", pd.Series(NAMES[Y]).astype("category")),
-    "no category": (np.nan, pd.Categorical(NAMES[Y], categories=NAMES[:3])),
+    "no category": (np.nan, pd.Categorical.from_codes(Y, NAMES[:3])),
     "nan": (np.nan, np.where(Y < 0, np.nan, Y)),
     "nan of float32": (np.float32("nan"), np.where(Y < 0, np.nan, Y).astype(np.float32)),
     "nan beside names": (np.nan, objects([np.nan if i < 0 else NAMES[i] for i in Y])),
@@ -706,7 +706,7 @@ def test_what_cannot_be_learned_is_refused_with_a_sentence(parameters, fit, mess
 @pytest.mark.parametrize(
     "unlabeled",
     [[-1], np.array([-1]), (None, -1), {-1}, {-1: 0}, True, np.False_, pd.NA, object(), 1j, b"?"],
-    ids=str,
+    ids=lambda marker: type(marker).__name__,
 )
 @pytest.mark.parametrize("way", ["fit", "partial_fit"])
 def test_marker_must_be_a_number_or_a_string(unlabeled, way):
