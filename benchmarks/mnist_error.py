@@ -557,14 +557,14 @@ def draw_error_against_labels(runs, path):
             curves.setdefault(row.name, []).append(
                 (row.n_labels, float(mean_error), float(spread or 0.0))
             )
-    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, ax = plt.subplots(figsize=(9, 4), layout="constrained")
     for name, points in curves.items():
         n_labels, errors, spreads = zip(*points, strict=True)
         style = "o-" if name.startswith("DBN") else "s--"
         ax.errorbar(n_labels, errors, spreads, fmt=style, markersize=4, capsize=3, label=name)
     ax.set(xscale="log", yscale="log", xlabel="labels", ylabel="error on the test digits in %")
-    ticks = [1, 2, 5, 10, 20, 50]
-    ax.set_yticks(ticks, map(str, ticks))
+    for axis, ticks in ((ax.xaxis, [100, 1000, 10_000]), (ax.yaxis, [1, 2, 5, 10, 20, 50])):
+        axis.set_ticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.minorticks_off()
     figure.legend(loc="outside right upper", fontsize="small")
     figure.savefig(path, dpi=120)
