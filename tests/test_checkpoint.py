@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from listeners import Listener
 from scipy.sparse import csr_matrix
 from sklearn.frozen import FrozenEstimator
 from test_models import WRONG, places, replaced
@@ -35,20 +36,11 @@ MACHINE = ("components_", "intercept_visible_", "intercept_hidden_", "h_samples_
 CURVES = ("loss_curve_", "validation_loss_curve_", "free_energy_gap_curve_", "dead_units_curve_")
 
 
-class Copies:
+class Copies(Listener):
     """Keeps a copy of the checkpoint of every pass."""
 
     def __init__(self, path):
         self.path, self.copies = path, []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         if context.task_name == "pass":

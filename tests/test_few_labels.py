@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from listeners import Listener
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import make_moons
@@ -529,20 +530,11 @@ def test_part_may_lack_classes(fitted):
 def test_callbacks_get_the_labels_as_they_were_given(unlabeled, y):
     pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")
 
-    class Listener:
-        def setup(self, estimator, context):
-            pass
-
-        def teardown(self, estimator, context):
-            pass
-
-        def on_fit_task_begin(self, estimator, context):
-            pass
-
+    class Labels(Listener):
         def on_fit_task_end(self, estimator, context, *, X=None, y=None):
             self.X, self.y = X, y
 
-    listener = Listener()
+    listener = Labels()
     net(unlabeled=unlabeled).set_callbacks(listener).fit(X, y)
     np.testing.assert_array_equal(listener.X, X)
     assert listener.y.dtype.kind in (y.dtype.kind, "O")
@@ -694,7 +686,7 @@ LABELS = np.column_stack([TRUTH > 0, TRUTH > 1, X[:, 0] > 0]).astype(int)
         (
             {"early_stopping": True},
             lambda net: net.fit(X, np.where(np.arange(N) < 3, [0, 1, 1] * 30, -1)),
-            "cannot hold out some of 3 rows",
+            "cannot hold out some of 3 rows with a label: .* Give more of them",
         ),
     ],
 )

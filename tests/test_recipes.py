@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+from listeners import Listener
 
 from skdbn import DBNClassifier, RBMTransformer, load_model, save_model
 from skdbn._maths.boltzmann import hidden_mean, visible_mean
@@ -176,20 +177,11 @@ def test_new_part_is_saved_and_loaded(net, tmp_path):
     )
 
 
-class Killer:
+class Killer(Listener):
     """A callback that ends its process after so many passes, as a power failure would."""
 
     def __init__(self, n_passes):
         self.n_left = n_passes
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         self.n_left -= context.task_name == "pass"

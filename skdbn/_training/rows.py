@@ -112,8 +112,9 @@ def hold_out(estimator, rows, held_out, seed, labels=None):
     except ValueError as error:
         raise ValueError(
             f"early_stopping == {estimator.early_stopping!r} and validation_fraction == {fraction} "
-            f"cannot hold out some of {len(numbers)} rows: {error} Give more rows, change "
-            "validation_fraction, pass fit the held-out rows as X_val, or set early_stopping=False."
+            f"cannot hold out some of {len(numbers)} rows{' with a label' * (len(others) > 0)}: "
+            f"{error} Give more of them, change validation_fraction, pass fit the held-out rows as "
+            "X_val, or set early_stopping=False."
         ) from error
     if len(others):
         kept = np.concatenate([kept, others])
