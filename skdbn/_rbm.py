@@ -1,33 +1,20 @@
 """The restricted Boltzmann machine as a scikit-learn transformer."""
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from skdbn._learners import N_MONITORED, SMALLEST_BATCH, MachineLearner
-from skdbn._maths.boltzmann import (
-    RBM,
-    free_energy,
-    gibbs_step,
-    hidden_mean,
-    pseudo_log_likelihood,
-    visible_mean,
-)
+from skdbn._machine import Machine
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.gradients import GRADIENTS
 from skdbn._maths.optimizers import OPTIMIZERS
-from skdbn._maths.units import UNITS, layer
+from skdbn._maths.units import UNITS
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
     FLOATS,
-    MAX_SEED,
     check_choice,
-    check_finite,
     check_integer,
     check_real,
     check_schedule_of_passes,
-    check_values,
     check_weight_of_held_out,
     resolve_batch_size,
 )
@@ -45,9 +32,9 @@ from skdbn._training.diagnosis import (
     warn_of_growing_weights,
     warn_of_idle_units,
 )
-from skdbn._training.fitting import Run, TrainedEstimator
+from skdbn._training.fitting import Run
 from skdbn._training.loop import Training, fitted_attributes
-from skdbn._training.rows import Rows, hold_out, in_blocks, one_for_each_row, that_count
+from skdbn._training.rows import Rows, hold_out, one_for_each_row, that_count
 
 SEEDS = ("training", "split")  # what random_state is drawn for
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
@@ -56,7 +43,7 @@ HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
 CURVES = ("loss_curve_", *HELD_OUT_CURVES, "dead_units_curve_", "saturated_units_curve_")
 
 
-class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
+class RBMTransformer(Machine):
     """Restricted Boltzmann machine trained with contrastive divergence.
 
     A two-layer model of the data in which binary or gaussian hidden units learn features. The
@@ -493,223 +480,3 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedE
         if self.dead_units_curve_:
             warn_of_idle_units(self.dead_units_curve_[-1], self.saturated_units_curve_[-1], where)
         warn_of_growing_weights(self._largest_weights, where)
-
-    def _rows(self, X):
-        """Return rows of data that are read as states of the visible units."""
-        return Rows(X, columns=map_of(self))
-
-    def _model(self, engine):
-        """Return the fitted machine in the engine's type, without a copy when it has it."""
-        return RBM(
-            self.components_.T.astype(engine.dtype, copy=False),
-            self.intercept_visible_.astype(engine.dtype, copy=False),
-            self.intercept_hidden_.astype(engine.dtype, copy=False),
-            layer(self.visible_units_, engine),
-            UNITS[self._units[1]](engine),
-            engine,
-        )
-
-    # -- inference
-
-    def transform(self, X):
-        """Return the expected hidden units given the data.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components)
-            Probabilities for binary hidden units, means for gaussian ones.
-        """
-        return self._hidden_mean(self._read_new(X))
-
-    def _hidden_mean(self, X):
-        """Return `transform` of validated X as a plain array, whatever the output container."""
-        return self._in_blocks(hidden_mean, self._rows(X), len(self.components_))
-
-    def inverse_transform(self, X):
-        """Return the expected visible units given values of the hidden ones.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Values of the hidden units, as `transform` returns them.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            Probabilities for binary visible units, means in the units of the data for gaussian
-            ones.
-        """
-        check_is_fitted(self)
-        H = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", ensure_all_finite=False)
-        check_values(H)
-        n_components, n_features = self.components_.shape
-        if H.shape[1] != n_components:
-            raise ValueError(
-                f"X has {H.shape[1]} columns, but {type(self).__name__} has {n_components} "
-                "hidden units: pass what transform returns."
-            )
-        return self._into_data(self._in_blocks(visible_mean, Rows(H), n_features))
-
-    def free_energy(self, X):
-        """Return the free energy of the data.
-
-        It is ``-log p(x)`` up to a constant that differs from machine to machine, so compare
-        free energies of one machine only.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Free energies in nats.
-        """
-        return self._in_blocks(free_energy, self._rows(self._read_new(X)))
-
-    def score_samples(self, X):
-        """Return the pseudo-log-likelihood of the data.
-
-        It is the sum over features of the log-probability of each given all others, or of its
-        log-density in the units of the data where its unit is gaussian; values that are cut off
-        count as the limit. It is exact, the same at every call, and comparable across machines of
-        the same kinds of units. It takes about as long as 2 * n_features calls of `free_energy`
-        without its matrix product, and ten times that for gaussian units.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data. A value of a binary unit between 0 and 1 is a probability: its two states are
-            weighted.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Pseudo-log-likelihoods in nats.
-        """
-        scores = self._in_blocks(pseudo_log_likelihood, self._rows(self._read_new(X)))
-        scores -= np.log(self.scale_).sum()  # from densities of units to densities of data
-        return scores
-
-    def score(self, X, y=None):
-        """Return the mean of `score_samples`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        float
-            Mean pseudo-log-likelihood in nats.
-        """
-        return float(self.score_samples(X).mean())
-
-    def _in_blocks(self, function, rows, n_columns=None):
-        """Return a function of the machine and rows for all rows."""
-        model = self._model(ENGINES["numpy"](rows.X.dtype, 0))
-        return in_blocks(function, model, rows, n_columns)
-
-    def _into_data(self, v):
-        """Return states of the visible units as values of the data."""
-        columns = map_of(self)
-        if columns is None:
-            return v
-        with np.errstate(over="ignore"):
-            return check_finite(columns.into_data(v), "way back to the data")
-
-    # -- sampling
-
-    def sample(self, n_samples=1, n_gibbs_steps=1000, start=None, random_state=None):
-        """Draw visible states with Gibbs sampling.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of chains, which gives the number of rows.
-        n_gibbs_steps : int, default=1000
-            Steps of each chain.
-        start : array-like of shape (n_samples, n_features), default=None
-            Visible states to start at; by default states drawn without input from the hidden
-            units.
-        random_state : int, RandomState instance or None, default=None
-            Seed of the states that are drawn.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            Visible states.
-
-        Raises
-        ------
-        ValueError
-            When `start` has another shape or a number is out of range.
-        """
-        check_is_fitted(self)
-        check_integer(n_samples, "n_samples", 1)
-        check_integer(n_gibbs_steps, "n_gibbs_steps", 0)
-        seed = check_random_state(random_state).randint(MAX_SEED)
-        engine = ENGINES["numpy"](self.components_.dtype, seed)
-        rbm = self._model(engine)
-        shape = (n_samples, self.components_.shape[1])
-        if start is None:
-            with np.errstate(over="ignore"):
-                mean = rbm.visible_units.mean(engine.zeros(*shape) + rbm.intercept_visible)
-            v = rbm.visible_units.sample(mean)
-        else:
-            v = self._validate(start, dtype=engine.dtype, name="start")
-            if v.shape != shape:
-                raise ValueError(
-                    f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
-                )
-            v = self._rows(v).read(engine, slice(None), engine.zeros(*shape))
-        return self._into_data(self._chain(rbm, v, n_gibbs_steps))
-
-    def gibbs(self, v):
-        """Make one Gibbs step, as `BernoulliRBM.gibbs` does.
-
-        Unlike `sample` it goes on with the machine's own random numbers from call to call.
-
-        Parameters
-        ----------
-        v : array-like of shape (n_samples, n_features)
-            Visible states to start at.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            Visible states after one step.
-        """
-        check_is_fitted(self)
-        engine, _ = self._restored()
-        v = self._validate(v, dtype=engine.dtype, name="v")
-        v = self._rows(v).read(engine, slice(None), engine.zeros(*v.shape))
-        v = self._chain(self._model(engine), v, 1)
-        self._kept = {**self._kept, "engine": engine.get_state()}
-        return self._into_data(v)
-
-    def _chain(self, rbm, v, n_gibbs_steps):
-        """Return the visible states at the end of Markov chains that start at `v`."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            for _ in range(n_gibbs_steps):
-                v = gibbs_step(rbm, v)
-        return check_finite(v, "chain")
-
-    @property
-    def _n_features_out(self):
-        """Number of columns of `transform`, by the name that scikit-learn asks for."""
-        return len(self.components_)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -21,7 +21,8 @@ ALLOWED = {  # rooms of the package, from below; each may import itself, too
     "_maths": set(),
     "_training": {"_version"},
     "_learners": {"_maths", "_training"},
-    "_rbm": {"_learners", "_maths", "_training"},
+    "_machine": {"_maths", "_training"},
+    "_rbm": {"_learners", "_machine", "_maths", "_training"},
     "_layers": {"_rbm", "_training"},
     "_dbn": {"_layers", "_learners", "_rbm", "_maths", "_training"},
     "_dbn_base": {"_dbn", "_layers", "_maths", "_training"},
@@ -222,9 +223,10 @@ def methods_of(module):
 
 
 def test_machine_and_net_share_no_private_method_but_those_of_the_protocol():
-    shared = methods_of("_rbm") & methods_of("_dbn_base")
+    machine = methods_of("_rbm") | methods_of("_machine")
     own = {"_in_blocks"}  # each computes with what it is itself
-    assert shared - own == {"_fit", "_check_parameters", "_restored", "_n_features_out"}
+    shared = {"_fit", "_check_parameters", "_restored", "_n_features_out"}
+    assert (machine & methods_of("_dbn_base")) - own == shared
 
 
 def test_estimators_of_nets_share_what_the_base_asks_for_and_repeat_nothing_of_it():
@@ -235,7 +237,7 @@ def test_estimators_of_nets_share_what_the_base_asks_for_and_repeat_nothing_of_i
     assert classifier & regressor == {*asked, "_check_same"}
     of_a_classifier_alone = {"_validate_targets", "_has_target", "_weigh_classes"}
     assert base & (classifier | regressor) == of_a_classifier_alone
-    assert not methods_of("_rbm") & (classifier | regressor)
+    assert not (methods_of("_rbm") | methods_of("_machine")) & (classifier | regressor)
 
 
 def test_private_reach_is_seen():
