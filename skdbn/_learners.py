@@ -7,7 +7,13 @@ views of another copy. `skdbn._training.loop` says what its members are.
 import numpy as np
 
 from skdbn._maths.boltzmann import RBM, free_energy, hidden_mean, reconstruction_error
-from skdbn._maths.gradients import GRADIENTS, MOMENTA, likelihood_gradient, reserve_phases
+from skdbn._maths.gradients import (
+    GRADIENTS,
+    MOMENTA,
+    likelihood_gradient,
+    reserve_phases,
+    running_offsets,
+)
 from skdbn._maths.network import Network, loss_gradient, scores
 from skdbn._training.checks import resolve_batch_size
 from skdbn._training.diagnosis import idle_units
@@ -27,7 +33,7 @@ class MachineLearner:
     returns new ones.
     """
 
-    def __init__(self, machine, rows, held_out, engine, optimizer):
+    def __init__(self, machine, rows, held_out, engine, optimizer, offsets):
         self.rows, self.engine, self.optimizer = rows, engine, optimizer
         self.held_out = held_out  # a few, dense and mapped, or None
         rbm = machine._model(engine)
@@ -35,6 +41,8 @@ class MachineLearner:
         self.gradients, self.gradient_views = engine.packed(views)
         self.rbm = RBM(*views, *rbm[3:])
         self.complete, self.n_gibbs_steps = GRADIENTS[machine.gradient], machine.n_gibbs_steps
+        self.samples_visible, self.centering = machine.sample_visible, machine.centering
+        self.offsets = offsets if machine.centering else None
         self.reserved = {}
         momentum = machine.momentum
         if momentum == "auto":
@@ -78,8 +86,12 @@ class MachineLearner:
             weight = self.rows.weight_of(indices)
             phases.row_weights[:n] = weight / max(1.0, float(weight.mean()) / HEAVIEST)
         self.rows.read(self.engine, indices, phases.v_pos)
+        if self.samples_visible:
+            self.rbm.visible_units.sample_data(phases.v_pos, out=phases.v_pos)
         self.complete(self.rbm, phases, self.chains[:n], self.n_gibbs_steps)
-        likelihood_gradient(self.rbm, phases, self.gradient_views, scale)
+        if self.centering:
+            self.offsets = running_offsets(self.rbm, phases, self.offsets)
+        likelihood_gradient(self.rbm, phases, self.gradient_views, scale, self.offsets)
         return self.gradients
 
     def end_pass(self):
@@ -115,6 +127,8 @@ class MachineLearner:
     def extras(self, best):
         """Return the chains, and what a later fit goes on from."""
         kept = {"engine": self.engine.get_state(), "optimizer": self.optimizer.get_state()}
+        if self.offsets is not None:
+            kept["offsets"] = [offset.copy() for offset in self.offsets]
         return {"h_samples_": self.chains.copy(), "_kept": kept}
 
     def get_state(self):

@@ -224,7 +224,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             Visible states after one step.
         """
         check_is_fitted(self)
-        engine, _ = self._restored()
+        engine, *_ = self._restored()
         v = self._validate(v, dtype=engine.dtype, name="v")
         v = self._rows(v).read(engine, slice(None), engine.zeros(*v.shape))
         v = self._chain(self._model(engine), v, 1)

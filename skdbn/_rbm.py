@@ -6,12 +6,13 @@ from skdbn._learners import N_MONITORED, SMALLEST_BATCH, MachineLearner
 from skdbn._machine import Machine
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.gradients import GRADIENTS
-from skdbn._maths.optimizers import OPTIMIZERS
+from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
     FLOATS,
     check_choice,
+    check_flag,
     check_integer,
     check_real,
     check_schedule_of_passes,
@@ -77,6 +78,16 @@ class RBMTransformer(Machine):
         visible units it is 0.5 over their number. Momentum multiplies its effect: by ten for a
         momentum of 0.9. "pcd" needs a lower rate, such as 0.01, and more passes to model the data
         well.
+    learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
+        How the rate goes on: "linear" and "cosine" let it fall to 0 over the passes of a fit, which
+        a high likelihood needs. `partial_fit` keeps the rate.
+    centering : bool, default=False
+        Whether to use the centred gradient, which counts the states of the units from their mean.
+        It reaches higher likelihoods with "pcd", and the same ones for data whose zeros and
+        ones are exchanged.
+    sample_visible : bool, default=False
+        Whether each minibatch draws zeros and ones for the values of binary units, which are their
+        probabilities, as a model of binary data needs. By default the probabilities are learned.
     momentum : float or "auto", default="auto"
         Momentum in [0, 1). "auto" is 0.9 for "cd" and 0 for "pcd", whose chains fall behind
         weights that move so fast. The first five passes use at most 0.5.
@@ -169,6 +180,7 @@ class RBMTransformer(Machine):
     6 is the source of the free energy gap.
     Tieleman (2008), "Training restricted Boltzmann machines using approximations to the
     likelihood gradient".
+    Melchior, Fischer and Wiskott (2016), "How to center deep Boltzmann machines".
 
     Examples
     --------
@@ -191,6 +203,9 @@ class RBMTransformer(Machine):
         gradient="cd",
         n_gibbs_steps=1,
         learning_rate="auto",
+        learning_rate_schedule="constant",
+        centering=False,
+        sample_visible=False,
         momentum="auto",
         weight_decay=2e-4,
         batch_size="auto",
@@ -209,6 +224,9 @@ class RBMTransformer(Machine):
         self.gradient = gradient
         self.n_gibbs_steps = n_gibbs_steps
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.centering = centering
+        self.sample_visible = sample_visible
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.batch_size = batch_size
@@ -318,7 +336,8 @@ class RBMTransformer(Machine):
                 warn_of_other_scale(self, rows.X)
             else:
                 warn_of_few_rows(self, rows.X.shape[0])
-            run.go_through("fit", 1, lambda: self._new_training(rows, None, run.seeds["split"]))
+            seed = run.seeds["split"]
+            run.go_through("fit", 1, lambda: self._new_training(rows, None, seed, "constant"))
         return self
 
     @with_callbacks
@@ -376,6 +395,9 @@ class RBMTransformer(Machine):
             check_choice(self.learning_rate, "learning_rate", ["auto"])
         else:
             check_real(self.learning_rate, "learning_rate", boundaries="neither")
+        check_choice(self.learning_rate_schedule, "learning_rate_schedule", SCHEDULES)
+        check_flag(self.centering, "centering")
+        check_flag(self.sample_visible, "sample_visible")
         if isinstance(self.momentum, str):
             check_choice(self.momentum, "momentum", ["auto"])
         else:
@@ -449,7 +471,7 @@ class RBMTransformer(Machine):
         return RATE_OF_GAUSSIAN_UNITS / max(1.0, n_gaussian / MANY_GAUSSIAN_UNITS)
 
     def _restored(self):
-        """Return the engine and the optimizer where an earlier pass left them."""
+        """Return engine, optimizer and offsets, or None, where an earlier pass left them."""
         engine = ENGINES["numpy"](self.components_.dtype, 0)
         engine.set_state(self._kept["engine"])
         n_weights = self.components_.size
@@ -459,11 +481,16 @@ class RBMTransformer(Machine):
         rate = self._rate(self.visible_units_)
         optimizer = OPTIMIZERS["sgd"](engine, n_parameters, n_weights, rate, weight_decay=decay)
         optimizer.set_state(self._kept["optimizer"])
-        return engine, optimizer
+        offsets = self._kept.get("offsets")
+        if offsets is not None:
+            shapes = self.intercept_visible_.shape, self.intercept_hidden_.shape
+            offsets = [engine.given(*pair) for pair in zip(offsets, shapes, strict=True)]
+        return engine, optimizer, offsets
 
-    def _new_training(self, rows, held_out, seed):
+    def _new_training(self, rows, held_out, seed, schedule=None):
         """Return the training of the machine on rows, which goes on from its fitted attributes."""
-        engine, optimizer = self._restored()
+        engine, optimizer, offsets = self._restored()
+        optimizer.schedule = SCHEDULES[schedule or self.learning_rate_schedule]
         rows = rows._replace(columns=map_of(self))
         if held_out is not None:
             n_held_out, n_features = held_out.X.shape
@@ -471,7 +498,7 @@ class RBMTransformer(Machine):
             memory = engine.zeros(len(drawn), n_features)
             x = held_out._replace(columns=map_of(self)).read(engine, drawn, memory)
             held_out = Rows(x, weight=held_out.weight_of(drawn))
-        learner = MachineLearner(self, rows, held_out, engine, optimizer)
+        learner = MachineLearner(self, rows, held_out, engine, optimizer, offsets)
         remedy = "Lower learning_rate; gaussian units want 0.01 at most."
         return Training(learner, optimizer, self, remedy, self.early_stopping)
 

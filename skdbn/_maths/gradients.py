@@ -5,12 +5,16 @@ The gradient is an expectation under the data (the positive phase) minus one und
 
 The rule: ``(rbm, phases, chain, n_gibbs_steps) -> chain``. The phases come with the data and leave
 complete, the chain goes in and comes out, and no hidden layer is computed twice: with
-`likelihood_gradient` a minibatch costs 2k + 3 matrix products for k Gibbs steps.
+`likelihood_gradient` a minibatch costs 2k + 3 matrix products for k Gibbs steps. A member that
+keeps more than its chain is a class; its instances are called like that, and have `get_state` and
+`set_state`.
 """
 
 from typing import NamedTuple
 
 from skdbn._maths.boltzmann import hidden_mean, visible_mean
+
+RATE_OF_OFFSETS = 0.01  # of their running means
 
 
 class Phases(NamedTuple):
@@ -146,39 +150,83 @@ def persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
     return rbm.hidden_units.sample(h_neg, out=chain)
 
 
-def likelihood_gradient(rbm, phases, out, scale=1.0):
-    """Return the gradient of the mean negative log-likelihood: model minus data, times `scale`.
-
-    Each phase is averaged over its own rows, so a short minibatch weighs right.
+def running_offsets(rbm, phases, offsets=None):
+    """Return the offsets of the centred gradient, moved towards the means of a minibatch.
 
     Parameters
     ----------
     rbm : RBM
         The machine.
     phases : Phases
-        Both phases, whose hidden states are overwritten.
+        Both phases.
+    offsets : list of ndarray, optional
+        Offsets before the minibatch, which are overwritten. None before the first one.
+
+    Returns
+    -------
+    list of ndarray
+        Offsets of the visible units (n_visible,) and of the hidden units (n_hidden,): running
+        means of the mean of both phases.
+    """
+    means = [
+        0.5 * (rbm.engine.column_sums(pos) / len(pos) + rbm.engine.column_sums(neg) / len(neg))
+        for pos, neg in ((phases.v_pos, phases.v_neg), (phases.h_pos, phases.h_neg))
+    ]
+    if offsets is None:
+        return means
+    for offset, mean in zip(offsets, means, strict=True):
+        offset += RATE_OF_OFFSETS * (mean - offset)
+    return offsets
+
+
+def likelihood_gradient(rbm, phases, out, scale=1.0, offsets=None):
+    """Return the gradient of the mean negative log-likelihood: model minus data, times `scale`.
+
+    Each phase is averaged over its own rows, so a short minibatch weighs right. With offsets it is
+    the centred gradient: that of a machine whose states are counted from the offsets, brought back
+    to the parameters of this one. Bits that are flipped in data and machine then change nothing.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    phases : Phases
+        Both phases, which are overwritten.
     out : sequence of three ndarrays
         Where the gradients go; shapes as of the result.
     scale : float, default=1.0
         Factor, which costs nothing here.
+    offsets : list of two ndarrays, optional
+        Offsets of the visible and of the hidden units, as `running_offsets` returns them.
 
     Returns
     -------
     list of ndarray
         Gradients of shapes (n_visible, n_hidden), (n_visible,) and (n_hidden,) for the
         weights, the visible and the hidden intercepts.
+
+    References
+    ----------
+    Melchior, Fischer and Wiskott (2016), "How to center deep Boltzmann machines".
     """
     engine, (visible, hidden, weights, row_weights, v_pos, v_neg, h_pos, h_neg) = rbm.engine, phases
     weights = scale * weights
     if row_weights is not None:
         weights *= row_weights
+    if offsets is not None:
+        visible -= offsets[0]
+        hidden -= offsets[1]
     intercept_visible = engine.matmul(weights, visible, out=out[1])
     intercept_hidden = engine.matmul(weights, hidden, out=out[2])
     h_pos *= -scale / len(v_pos)
     h_neg *= scale / len(v_neg)
     if row_weights is not None:
         hidden *= row_weights[:, None]
-    return [engine.matmul(visible.T, hidden, out=out[0]), intercept_visible, intercept_hidden]
+    gradient = engine.matmul(visible.T, hidden, out=out[0])
+    if offsets is not None:
+        intercept_visible -= engine.matmul(gradient, offsets[1])
+        intercept_hidden -= engine.matmul(offsets[0], gradient)
+    return [gradient, intercept_visible, intercept_hidden]
 
 
 GRADIENTS = {"cd": contrastive_divergence, "pcd": persistent_contrastive_divergence}

@@ -27,6 +27,22 @@ def constant(progress):
     return 1.0
 
 
+def linear(progress):
+    """Let the rate fall to 0 in a line.
+
+    Parameters
+    ----------
+    progress : float
+        Progress of training in [0, 1].
+
+    Returns
+    -------
+    float
+        A factor that falls from 1 to 0.
+    """
+    return 1.0 - progress
+
+
 def cosine(progress):
     """Let the rate fall to 0 along half a period of the cosine.
 
@@ -268,5 +284,5 @@ class Adam:
         self.squares = self.engine.given(state["squares"], self.squares.shape)
 
 
-SCHEDULES = {"constant": constant, "cosine": cosine}
+SCHEDULES = {"constant": constant, "linear": linear, "cosine": cosine}
 OPTIMIZERS = {"sgd": SGD, "adam": Adam}

@@ -130,6 +130,23 @@ class BinaryUnits(Units):
         """
         return self.engine.bernoulli(mean, out=out)
 
+    def sample_data(self, u, out=None):
+        """Draw states that data stand for, here their probabilities.
+
+        Parameters
+        ----------
+        u : ndarray
+            Data.
+        out : ndarray, optional
+            Where the states go, `u` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of u
+            Zeros and ones.
+        """
+        return self.sample(u, out=out)
+
 
 class GaussianUnits(Units):
     """Real units with unit variance, which stand for standardized data."""
@@ -227,6 +244,23 @@ class GaussianUnits(Units):
             return noise
         out[...] = noise
         return out
+
+    def sample_data(self, u, out=None):
+        """Draw states that data stand for, here the data themselves.
+
+        Parameters
+        ----------
+        u : ndarray
+            Data.
+        out : ndarray, optional
+            Where the states go, `u` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of u
+            The data.
+        """
+        return self.mean(u, out=out)
 
 
 class MixedUnits:
@@ -345,6 +379,23 @@ class MixedUnits:
             States.
         """
         return self._each("sample", mean, out)
+
+    def sample_data(self, u, out=None):
+        """Draw states that data stand for.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n_rows, n_units)
+            Data.
+        out : ndarray, optional
+            Where the states go, `u` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of u
+            Zeros and ones, or the data.
+        """
+        return self._each("sample_data", u, out)
 
 
 UNITS = {"binary": BinaryUnits, "gaussian": GaussianUnits}
