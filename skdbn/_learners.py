@@ -8,8 +8,8 @@ import numpy as np
 
 from skdbn._maths.boltzmann import RBM, free_energy, hidden_mean, reconstruction_error
 from skdbn._maths.gradients import (
-    GRADIENTS,
     MOMENTA,
+    estimator,
     likelihood_gradient,
     reserve_phases,
     running_offsets,
@@ -33,14 +33,19 @@ class MachineLearner:
     returns new ones.
     """
 
-    def __init__(self, machine, rows, held_out, engine, optimizer, offsets):
+    def __init__(self, machine, rows, held_out, engine, optimizer, offsets, state):
         self.rows, self.engine, self.optimizer = rows, engine, optimizer
         self.held_out = held_out  # a few, dense and mapped, or None
         rbm = machine._model(engine)
         self.parameters, views = engine.packed(rbm[:3])
         self.gradients, self.gradient_views = engine.packed(views)
         self.rbm = RBM(*views, *rbm[3:])
-        self.complete, self.n_gibbs_steps = GRADIENTS[machine.gradient], machine.n_gibbs_steps
+        self.complete, self.n_gibbs_steps = (
+            estimator(machine.gradient, self.rbm),
+            machine.n_gibbs_steps,
+        )
+        if state and hasattr(self.complete, "set_state"):
+            self.complete.set_state(state)
         self.samples_visible, self.centering = machine.sample_visible, machine.centering
         self.offsets = offsets if machine.centering else None
         self.reserved = {}
@@ -107,6 +112,8 @@ class MachineLearner:
             "saturated_units_curve_": float(saturated.mean()),
             "_largest_weights": float(abs(rbm.weights).max()),
         }
+        if hasattr(self.complete, "log_partition"):
+            points["log_partition_curve_"] = self.complete.log_partition(rbm, self.chains)
         if held_out is None:
             return points, None
         energies = [
@@ -129,6 +136,8 @@ class MachineLearner:
         kept = {"engine": self.engine.get_state(), "optimizer": self.optimizer.get_state()}
         if self.offsets is not None:
             kept["offsets"] = [offset.copy() for offset in self.offsets]
+        if hasattr(self.complete, "get_state"):
+            kept["estimator"] = self.complete.get_state()
         return {"h_samples_": self.chains.copy(), "_kept": kept}
 
     def get_state(self):

@@ -7,7 +7,7 @@ from skdbn._machine import Machine
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.gradients import GRADIENTS
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
-from skdbn._maths.units import UNITS
+from skdbn._maths.units import UNITS, layer
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
     FLOATS,
@@ -41,7 +41,13 @@ SEEDS = ("training", "split")  # what random_state is drawn for
 INITIAL_SCALE = 0.01  # standard deviation of the first weights
 RATE, RATE_OF_GAUSSIAN_UNITS, MANY_GAUSSIAN_UNITS = 0.1, 0.005, 100  # of "auto"
 HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
-CURVES = ("loss_curve_", *HELD_OUT_CURVES, "dead_units_curve_", "saturated_units_curve_")
+CURVES = (
+    "loss_curve_",
+    *HELD_OUT_CURVES,
+    "dead_units_curve_",
+    "saturated_units_curve_",
+    "log_partition_curve_",
+)
 
 
 class RBMTransformer(Machine):
@@ -67,10 +73,11 @@ class RBMTransformer(Machine):
         some column fills more, as in images.
     hidden_units : {"binary", "gaussian"}, default="binary"
         What the hidden units are.
-    gradient : {"cd", "pcd"}, default="cd"
+    gradient : {"cd", "pcd", "ptt"}, default="cd"
         Estimator of the gradient: contrastive divergence, which starts a Markov chain at the
-        data, or persistent contrastive divergence, whose chains go on from minibatch to
-        minibatch.
+        data; persistent contrastive divergence, whose chains go on from minibatch to minibatch; or
+        parallel trajectory tempering, whose chains also swap states with machines that training
+        has passed, so that none is caught in one mode, at up to twice the cost.
     n_gibbs_steps : int, default=1
         Steps of the chain for each minibatch.
     learning_rate : float or "auto", default="auto"
@@ -83,14 +90,14 @@ class RBMTransformer(Machine):
         a high likelihood needs. `partial_fit` keeps the rate.
     centering : bool, default=False
         Whether to use the centred gradient, which counts the states of the units from their mean.
-        It reaches higher likelihoods with "pcd", and the same ones for data whose zeros and
-        ones are exchanged.
+        It reaches higher likelihoods with "pcd" and "ptt", and the same ones for data whose zeros
+        and ones are exchanged. The visible units start from the means of the data.
     sample_visible : bool, default=False
         Whether each minibatch draws zeros and ones for the values of binary units, which are their
         probabilities, as a model of binary data needs. By default the probabilities are learned.
     momentum : float or "auto", default="auto"
-        Momentum in [0, 1). "auto" is 0.9 for "cd" and 0 for "pcd", whose chains fall behind
-        weights that move so fast. The first five passes use at most 0.5.
+        Momentum in [0, 1). "auto" is 0.9 for "cd" and 0 for "pcd" and "ptt", whose chains fall
+        behind weights that move so fast. The first five passes use at most 0.5.
     weight_decay : float, default=2e-4
         L2 penalty on the weights, not on the intercepts.
     batch_size : int or "auto", default="auto"
@@ -124,8 +131,8 @@ class RBMTransformer(Machine):
     intercept_hidden_ : ndarray of shape (n_components,)
         Intercepts of the hidden units.
     h_samples_ : ndarray of shape (batch_size, n_components)
-        Hidden states drawn last. With "pcd" they are the persistent chains: a minibatch of n rows
-        moves the first n. A fit that goes on with larger minibatches adds chains.
+        Hidden states drawn last. With "pcd" and "ptt" they are the persistent chains: a minibatch
+        of n rows moves the first n. A fit that goes on with larger minibatches adds chains.
     visible_units_ : ndarray of str of shape (n_features,)
         Kind of each visible unit, "binary" or "gaussian", as the first rows that were fitted say.
     offset_, scale_ : ndarray of shape (n_features,)
@@ -148,6 +155,9 @@ class RBMTransformer(Machine):
         watched rows.
     saturated_units_curve_ : list of float
         Share of binary hidden units that are off, or on, in every watched row, within 0.05.
+    log_partition_curve_ : list of float
+        Log of the partition function after each pass, in nats, when `gradient` is "ptt": the swaps
+        tell it, with an error of some tenths.
     n_iter_ : int
         Passes made. With `early_stopping` the parameters are those of the best of them.
     n_features_in_ : int
@@ -181,6 +191,8 @@ class RBMTransformer(Machine):
     Tieleman (2008), "Training restricted Boltzmann machines using approximations to the
     likelihood gradient".
     Melchior, Fischer and Wiskott (2016), "How to center deep Boltzmann machines".
+    Béreux, Decelle, Furtlehner, Rosset and Seoane (2025), "Fast training and sampling of restricted
+    Boltzmann machines".
 
     Examples
     --------
@@ -427,7 +439,7 @@ class RBMTransformer(Machine):
         optimizer = OPTIMIZERS["sgd"](engine, n_parameters, weights.size, rate)
         return {
             "components_": weights.T,
-            "intercept_visible_": engine.zeros(n_features),
+            "intercept_visible_": self._first_intercept(rows._replace(columns=columns), engine),
             "intercept_hidden_": engine.zeros(n_components),
             "h_samples_": chains,
             "n_iter_": 0,
@@ -438,6 +450,16 @@ class RBMTransformer(Machine):
             "_largest_weights": [],
             "_stopped": False,
         }
+
+    def _first_intercept(self, rows, engine):
+        """Return the first intercepts of the visible units: with centering, means of some rows."""
+        n_samples, n_features = rows.X.shape
+        if not self.centering:
+            return engine.zeros(n_features)
+        drawn = engine.permutation(n_samples)[:N_MONITORED]
+        x = rows.read(engine, drawn, engine.zeros(len(drawn), n_features))
+        mean = np.average(x, axis=0, weights=rows.weight_of(drawn)).astype(engine.dtype)
+        return layer(rows.columns.visible_units, engine).log_odds(mean)
 
     def _check_that_it_can_go_on(self):
         """Raise when the parameters describe another machine than the fitted one."""
@@ -471,7 +493,7 @@ class RBMTransformer(Machine):
         return RATE_OF_GAUSSIAN_UNITS / max(1.0, n_gaussian / MANY_GAUSSIAN_UNITS)
 
     def _restored(self):
-        """Return engine, optimizer and offsets, or None, where an earlier pass left them."""
+        """Return what an earlier pass left: engine, optimizer, offsets, state of the estimator."""
         engine = ENGINES["numpy"](self.components_.dtype, 0)
         engine.set_state(self._kept["engine"])
         n_weights = self.components_.size
@@ -485,11 +507,11 @@ class RBMTransformer(Machine):
         if offsets is not None:
             shapes = self.intercept_visible_.shape, self.intercept_hidden_.shape
             offsets = [engine.given(*pair) for pair in zip(offsets, shapes, strict=True)]
-        return engine, optimizer, offsets
+        return engine, optimizer, offsets, self._kept.get("estimator")
 
     def _new_training(self, rows, held_out, seed, schedule=None):
         """Return the training of the machine on rows, which goes on from its fitted attributes."""
-        engine, optimizer, offsets = self._restored()
+        engine, optimizer, *others = self._restored()
         optimizer.schedule = SCHEDULES[schedule or self.learning_rate_schedule]
         rows = rows._replace(columns=map_of(self))
         if held_out is not None:
@@ -498,7 +520,7 @@ class RBMTransformer(Machine):
             memory = engine.zeros(len(drawn), n_features)
             x = held_out._replace(columns=map_of(self)).read(engine, drawn, memory)
             held_out = Rows(x, weight=held_out.weight_of(drawn))
-        learner = MachineLearner(self, rows, held_out, engine, optimizer, offsets)
+        learner = MachineLearner(self, rows, held_out, engine, optimizer, *others)
         remedy = "Lower learning_rate; gaussian units want 0.01 at most."
         return Training(learner, optimizer, self, remedy, self.early_stopping)
 

@@ -11,6 +11,7 @@ from oracles import (
     make_rbm,
     random_rbm,
     sine_rbm,
+    visible_distribution,
 )
 from scipy.special import expit, logsumexp
 
@@ -19,9 +20,11 @@ from skdbn._maths.engines import NumpyEngine
 from skdbn._maths.gradients import (
     GRADIENTS,
     contrastive_divergence,
+    estimator,
     likelihood_gradient,
     persistent_contrastive_divergence,
     reserve_phases,
+    running_offsets,
 )
 from skdbn._maths.optimizers import SGD
 from skdbn._maths.units import UNITS, BinaryUnits
@@ -33,6 +36,8 @@ def run(estimate, rbm, v, chain, n_gibbs_steps=1):
     """Return both phases and the chain of an estimator of the gradient."""
     phases = reserve_phases(rbm, len(v), len(chain))
     phases.v_pos[...] = v
+    if isinstance(estimate, str):
+        estimate = estimator(estimate, rbm)
     return phases, estimate(rbm, phases, chain, n_gibbs_steps)
 
 
@@ -99,12 +104,97 @@ def test_short_minibatch_weighs_right_beside_many_chains():
         np.testing.assert_allclose(one, ten, rtol=1e-10, atol=1e-12)
 
 
+# -- the centred gradient
+
+
+def flipped(rbm, bits):
+    """The machine that gives flipped states the probabilities of the states."""
+    sign = np.where(bits, -1.0, 1.0)
+    b = rbm.intercept_hidden + bits @ rbm.weights
+    return make_rbm(sign[:, None] * rbm.weights, sign * rbm.intercept_visible, b)
+
+
+def centred_step(rbm, visible, hidden, offsets):
+    """The gradient from three rows of data and seven of the model."""
+    phases = reserve_phases(rbm, 3, 7)
+    phases.visible[...], phases.hidden[...] = visible, hidden
+    return likelihood_gradient(rbm, phases, [np.empty_like(part) for part in rbm[:3]], 0.5, offsets)
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_step_of_a_machine_whose_bits_are_flipped_is_the_flipped_step_when_centred(centred):
+    rbm, rng, bits = random_rbm(5, 4), np.random.default_rng(0), np.array([1, 0, 1, 1, 0])
+    visible, hidden = rng.random((10, 5)), rng.random((10, 4))
+    mean, offset = rng.random(5), rng.random(4)
+    steps = []
+    for machine, v, of_visible in (
+        (rbm, visible, mean),
+        (flipped(rbm, bits), abs(visible - bits), abs(mean - bits)),
+    ):
+        offsets = [of_visible, offset] if centred else None
+        gradients = centred_step(machine, v, hidden, offsets)
+        steps.append(make_rbm(*(p - g for p, g in zip(machine[:3], gradients, strict=True))))
+    agree = [
+        np.allclose(one, other, atol=1e-12)
+        for one, other in zip(flipped(steps[0], bits)[:3], steps[1][:3], strict=True)
+    ]
+    assert all(agree) == centred
+
+
+def test_centred_gradient_is_that_of_a_machine_whose_states_are_counted_from_the_offsets():
+    rbm, data, step = random_rbm(4, 3, seed=2), patterns(6, 4), 1e-6
+    mu, lam = np.random.default_rng(1).random(4), np.random.default_rng(2).random(3)
+    centred = [rbm.weights, rbm.intercept_visible + rbm.weights @ lam]
+    centred.append(rbm.intercept_hidden + mu @ rbm.weights)
+
+    def mean_log_likelihood():
+        weights, a, b = centred
+        return log_likelihood(make_rbm(weights, a - weights @ lam, b - mu @ weights), data).mean()
+
+    slopes = [np.empty_like(part) for part in centred]
+    for parameter, slope in zip(centred, slopes, strict=True):
+        for index in np.ndindex(parameter.shape):
+            kept, values = parameter[index], []
+            for sign in (1, -1):
+                parameter[index] = kept + sign * step
+                values.append(mean_log_likelihood())
+            parameter[index] = kept
+            slope[index] = (values[0] - values[1]) / (2 * step)
+    v, p = visible_distribution(rbm)
+    phases = reserve_phases(rbm, len(data), len(v), has_row_weights=True)
+    phases.v_pos[...], phases.v_neg[...] = data, v
+    phases.hidden[...] = hidden_mean(rbm, phases.visible)
+    phases.row_weights[len(data) :] = p * len(v)
+    estimate = likelihood_gradient(
+        rbm, phases, [np.empty_like(part) for part in rbm[:3]], offsets=[mu, lam]
+    )
+    expected = slopes[0], slopes[1] - slopes[0] @ lam, slopes[2] - mu @ slopes[0]
+    for part, known in zip(estimate, expected, strict=True):
+        np.testing.assert_allclose(-part, known, atol=1e-7)
+
+
+def test_offsets_are_running_means_of_both_phases():
+    rbm, rng = random_rbm(5, 4), np.random.default_rng(0)
+    phases = reserve_phases(rbm, 3, 7)
+    offsets, expected = None, []
+    for i in range(4):
+        phases.visible[...], phases.hidden[...] = rng.random((10, 5)), rng.random((10, 4))
+        means = [(x[:3].mean(axis=0) + x[3:].mean(axis=0)) / 2 for x in phases[:2]]
+        pairs = zip(expected, means, strict=True) if i else ()
+        expected = [0.99 * before + 0.01 * mean for before, mean in pairs] or means
+        offsets = running_offsets(rbm, phases, offsets)
+        for offset, mean in zip(offsets, expected, strict=True):
+            np.testing.assert_allclose(offset, mean)
+
+
 # -- laws of every estimator
 
 
 @pytest.mark.parametrize("n_gibbs_steps", [1, 2, 5])
 @pytest.mark.parametrize("name", GRADIENTS)
-def test_minibatch_costs_no_more_than_2k_plus_3_products(name, n_gibbs_steps):
+def test_minibatch_costs_no_more_than_2k_plus_3_products_and_twice_that_with_swaps(
+    name, n_gibbs_steps
+):
     class CountingEngine(NumpyEngine):
         cost = 0
 
@@ -117,12 +207,20 @@ def test_minibatch_costs_no_more_than_2k_plus_3_products(name, n_gibbs_steps):
             self.cost += x.shape[0] * weights.size
             return super().affine(x, weights, intercept, out)
 
-    engine = CountingEngine(np.float64, 0)
+    engine, n_minibatches = CountingEngine(np.float64, 0), 100
     units = UNITS["binary"](engine)
     rbm = RBM(np.zeros((7, 6)), np.zeros(7), np.zeros(6), units, units, engine)
-    phases, _ = run(GRADIENTS[name], rbm, patterns(10, 7), np.zeros((10, 6)), n_gibbs_steps)
-    gradient(rbm, phases)
-    assert engine.cost == (2 * n_gibbs_steps + 3) * 10 * 7 * 6
+    estimate = estimator(name, rbm)
+    direction = np.random.default_rng(0).normal(size=(7, 6))
+    for i in range(n_minibatches):
+        rbm.weights[...] = 0.05 * i * direction  # training goes on, so that machines are frozen
+        phases, _ = run(estimate, rbm, patterns(10, 7), np.zeros((10, 6)), n_gibbs_steps)
+        gradient(rbm, phases)
+    products = engine.cost / (n_minibatches * 10 * 7 * 6)
+    if name == "ptt":
+        assert 1.2 * (2 * n_gibbs_steps + 3) < products <= 2 * (2 * n_gibbs_steps + 3)
+    else:
+        assert products == 2 * n_gibbs_steps + 3
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
@@ -130,7 +228,7 @@ def test_minibatch_costs_no_more_than_2k_plus_3_products(name, n_gibbs_steps):
 @pytest.mark.parametrize("hidden", UNITS)
 def test_positive_phase_holds_the_data_and_their_hidden_means(name, visible, hidden):
     rbm, v = random_rbm(5, 4, visible, hidden), patterns(6, 5)
-    phases, chain = run(GRADIENTS[name], rbm, v, np.zeros((6, 4)))
+    phases, chain = run(name, rbm, v, np.zeros((6, 4)))
     x = v @ rbm.weights + rbm.intercept_hidden
     np.testing.assert_array_equal(phases.visible[:6], v)
     np.testing.assert_allclose(phases.hidden[:6], expit(x) if hidden == "binary" else x)
@@ -146,7 +244,7 @@ def test_long_chains_reach_the_exact_gradient(name):
     # A machine of strong intercepts and weights: a step without an intercept would miss it.
     rbm, n = random_rbm(4, 3, seed=3), 100_000
     data = np.tile(patterns(5, 4), (n // 5, 1))
-    phases, _ = run(GRADIENTS[name], rbm, data, np.zeros((n, 3)), 60)
+    phases, _ = run(name, rbm, data, np.zeros((n, 3)), 60)
     estimate = gradient(rbm, phases)
     exact = exact_gradient(rbm, data[:5])
     # CD leaves the last reconstruction as probabilities, which only the mean of v allows.
@@ -294,7 +392,7 @@ def test_estimators_learn_bars_and_stripes(name, n_gibbs_steps, units, threshold
 
         def step(rbm, data, _):
             nonlocal chain
-            phases, chain = run(GRADIENTS[name], rbm, data, chain, n_gibbs_steps)
+            phases, chain = run(name, rbm, data, chain, n_gibbs_steps)
             return likelihood_gradient(rbm, phases, out)
 
         return step

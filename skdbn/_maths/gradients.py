@@ -6,15 +6,19 @@ The gradient is an expectation under the data (the positive phase) minus one und
 The rule: ``(rbm, phases, chain, n_gibbs_steps) -> chain``. The phases come with the data and leave
 complete, the chain goes in and comes out, and no hidden layer is computed twice: with
 `likelihood_gradient` a minibatch costs 2k + 3 matrix products for k Gibbs steps. A member that
-keeps more than its chain is a class; its instances are called like that, and have `get_state` and
-`set_state`.
+keeps more than its chain is a class: its instances, made with the machine, are called like that.
 """
 
+import math
 from typing import NamedTuple
 
-from skdbn._maths.boltzmann import hidden_mean, visible_mean
+from skdbn._maths.boltzmann import RBM, free_energy, gibbs_step, hidden_mean, visible_mean
 
 RATE_OF_OFFSETS = 0.01  # of their running means
+LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine, below which one more is frozen
+PRODUCTS_OF_RUNG = 8  # six and what is beside them, whenever chains move and swap
+KEPT = 0.99  # of the sums of a link, whenever new samples come
+N_BISECTIONS = 50  # to solve Bennett's equation
 
 
 class Phases(NamedTuple):
@@ -150,6 +154,251 @@ def persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
     return rbm.hidden_units.sample(h_neg, out=chain)
 
 
+class Link:
+    """The difference of two log partition functions, from samples of both machines.
+
+    What is summed gives a consistent estimate with any `shift`; it is best at the difference. Chains
+    that were just copied are not yet independent: earlier sums count less and less.
+
+    Parameters
+    ----------
+    shift : float
+        A guess of the difference.
+    below, above : float
+        Sums over samples of the lower and of the upper machine.
+
+    References
+    ----------
+    Bennett (1976), "Efficient estimation of free energy differences from Monte Carlo data".
+    """
+
+    def __init__(self, shift, below=0.0, above=0.0):
+        self.shift, self.below, self.above = shift, below, above
+
+    def add(self, xp, work_below, work_above):
+        """Take in the differences of free energies, upper minus lower, of samples of each machine.
+
+        Parameters
+        ----------
+        xp : module
+            Functions of arrays.
+        work_below, work_above : ndarray of shape (n_chains,)
+            At samples of the lower machine, and of the upper one.
+        """
+        below = float((1.0 / (1.0 + xp.exp(work_below + self.shift))).sum())
+        above = float((1.0 / (1.0 + xp.exp(-work_above - self.shift))).sum())
+        self.below, self.above = KEPT * self.below + below, KEPT * self.above + above
+
+    @property
+    def difference(self):
+        """Return log Z of the upper machine minus that of the lower one.
+
+        Returns
+        -------
+        float
+            Nats.
+        """
+        return self.shift + math.log(self.below) - math.log(self.above)
+
+
+def _link(xp, work_below, work_above):
+    """Return the link that one set of samples makes, its shift at the difference that it finds.
+
+    There both sums are equal; between the extremes of the work one falls and the other rises.
+    """
+    works = xp.concatenate([work_below, work_above])
+    low, high = -float(works.max()), -float(works.min())
+    for _ in range(N_BISECTIONS):
+        link = Link(0.5 * (low + high))
+        link.add(xp, work_below, work_above)
+        low, high = (link.shift, high) if link.below > link.above else (low, link.shift)
+    return link
+
+
+class Rung(NamedTuple):
+    """A machine as it was in the course of training, with chains of its own.
+
+    Attributes
+    ----------
+    rbm : RBM
+        The frozen machine.
+    parameters : ndarray of shape (n_parameters,)
+        Its weights and intercepts as one vector.
+    v : ndarray of shape (n_chains, n_visible)
+        Visible states of its chains.
+    link : Link or None
+        The way from the rung below; None for the first one.
+    """
+
+    rbm: object
+    parameters: object
+    v: object
+    link: object
+
+
+class ParallelTrajectoryTempering:
+    """Keep persistent chains in equilibrium by swaps along the course of training: PTT-k.
+
+    Machines that training has passed are frozen and keep chains of their own. The first has no
+    weights: its states are independent draws. Neighbours swap states with the probability that
+    leaves the distribution of both as it is, so states that are new to the last machine wander
+    up to it, and log Z is known along the way. The chains of all rungs move as often as keeps the
+    cost at most twice that of "pcd".
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine before training.
+
+    References
+    ----------
+    Béreux, Decelle, Furtlehner, Rosset and Seoane (2025), "Fast training and sampling of restricted
+    Boltzmann machines".
+    """
+
+    def __init__(self, rbm):
+        self.like, self.rungs, self.paid = rbm, [], 0
+
+    def __call__(self, rbm, phases, chain, n_gibbs_steps=1):
+        """Make the steps of PCD-k, and now and then move the chains of all rungs and swap.
+
+        Parameters
+        ----------
+        rbm : RBM
+            The machine.
+        phases : Phases
+            Both phases, with the data in `v_pos`.
+        chain : ndarray of shape (n_negative, n_hidden)
+            Hidden states of the chains.
+        n_gibbs_steps : int, default=1
+            Steps k of the chains.
+
+        Returns
+        -------
+        ndarray of shape (n_negative, n_hidden)
+            The chain, further on.
+        """
+        persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps)
+        if not self.rungs:
+            self._begin(rbm, len(chain))
+        self.paid += 2 * n_gibbs_steps + 3
+        if self.paid >= PRODUCTS_OF_RUNG * len(self.rungs):
+            self.paid = 0
+            self._swap_with_rungs(rbm, phases.v_neg)
+            hidden_mean(rbm, phases.v_neg, out=phases.h_neg)
+            rbm.hidden_units.sample(phases.h_neg, out=chain)
+        return chain
+
+    def _begin(self, rbm, n_chains):
+        """Start with the machine that has the intercepts, but no weights."""
+        v = rbm.engine.zeros(n_chains, len(rbm.intercept_visible)) + rbm.intercept_visible
+        v = rbm.visible_units.sample(rbm.visible_units.mean(v))
+        self._freeze(rbm._replace(weights=0.0 * rbm.weights), v, None)
+
+    def _freeze(self, rbm, v, link):
+        """Put a copy of a machine and of its chains on top of the rungs."""
+        parameters, views = rbm.engine.packed(rbm[:3])
+        self.rungs.append(Rung(RBM(*views, *rbm[3:]), parameters, v.copy(), link))
+
+    def _swap_with_rungs(self, rbm, v_top):
+        """Move the chains of all rungs, swap from below; freeze the machine when it is far off."""
+        n = min(len(v_top), len(self.rungs[0].v))
+        for rung in self.rungs:
+            rung.v[:n] = gibbs_step(rung.rbm, rung.v[:n])
+        machines = [*(rung.rbm for rung in self.rungs), rbm]
+        states = [*(rung.v[:n] for rung in self.rungs), v_top[:n]]
+        for i in range(len(self.rungs)):
+            works = _works(*machines[i : i + 2], *states[i : i + 2])
+            if i + 1 < len(self.rungs):
+                self.rungs[i + 1].link.add(rbm.engine.xp, *works)
+            acceptance = _swap(rbm.engine, *works, *states[i : i + 2])
+        if acceptance < LEAST_ACCEPTANCE and n == len(self.rungs[0].v):
+            self._freeze(rbm, v_top, _link(rbm.engine.xp, *works))
+
+    def log_partition(self, rbm, chain):
+        """Return the log of the partition function of the machine, from the samples of all rungs.
+
+        Parameters
+        ----------
+        rbm : RBM
+            The machine.
+        chain : ndarray of shape (n_chains, n_hidden)
+            Hidden states of its chains.
+
+        Returns
+        -------
+        float
+            log Z in nats.
+        """
+        first, last = self.rungs[0], self.rungs[-1]
+        v = visible_mean(rbm, chain[: len(last.v)])
+        works = _works(last.rbm, rbm, last.v, rbm.visible_units.sample(v, out=v))
+        parts = [
+            units.log_partition(intercept[None]).sum()
+            for units, intercept in (
+                (first.rbm.visible_units, first.rbm.intercept_visible),
+                (first.rbm.hidden_units, first.rbm.intercept_hidden),
+            )
+        ]
+        differences = [rung.link.difference for rung in self.rungs[1:]]
+        return float(sum(parts) + sum(differences) + _link(rbm.engine.xp, *works).difference)
+
+    def get_state(self):
+        """Return what later steps depend on.
+
+        Returns
+        -------
+        dict
+            Numbers and arrays; frozen parameters are not copied.
+        """
+        rungs = [
+            {
+                "parameters": rung.parameters,
+                "v": rung.v.copy(),
+                "link": None if rung.link is None else vars(rung.link).copy(),
+            }
+            for rung in self.rungs
+        ]
+        return {"paid": self.paid, "rungs": rungs}
+
+    def set_state(self, state):
+        """Go on from a state.
+
+        Parameters
+        ----------
+        state : dict
+            What `get_state` returned.
+
+        Raises
+        ------
+        ValueError
+            When it is of another machine.
+        """
+        engine, arrays = self.like.engine, self.like[:3]
+        n_parameters = sum(array.size for array in arrays)
+        rungs = []
+        for i, rung in enumerate(state["rungs"]):
+            parameters = engine.given(rung["parameters"], (n_parameters,))
+            frozen = RBM(*engine.views(parameters, arrays), *self.like[3:])
+            shape = len(state["rungs"][0]["v"]), len(self.like.intercept_visible)
+            link = Link(**rung["link"]) if i > 0 else None
+            rungs.append(Rung(frozen, parameters, engine.given(rung["v"], shape), link))
+        self.paid, self.rungs = state["paid"] + 0, rungs
+
+
+def _works(below, above, v_below, v_above):
+    """Return the differences of free energies, upper minus lower, of states of two machines."""
+    return [free_energy(above, v) - free_energy(below, v) for v in (v_below, v_above)]
+
+
+def _swap(engine, work_below, work_above, v_below, v_above):
+    """Swap states of two machines row by row, by the rule of Metropolis; return the mean odds."""
+    odds = engine.xp.exp(engine.xp.minimum(work_above - work_below, 0.0))
+    swapped = engine.uniform(odds.shape) < odds
+    v_below[swapped], v_above[swapped] = v_above[swapped], v_below[swapped]
+    return float(odds.mean())
+
+
 def running_offsets(rbm, phases, offsets=None):
     """Return the offsets of the centred gradient, moved towards the means of a minibatch.
 
@@ -229,5 +478,31 @@ def likelihood_gradient(rbm, phases, out, scale=1.0, offsets=None):
     return [gradient, intercept_visible, intercept_hidden]
 
 
-GRADIENTS = {"cd": contrastive_divergence, "pcd": persistent_contrastive_divergence}
-MOMENTA = {"pcd": 0.0}  # where "auto" is not 0.9: persistent chains fall behind fast weights
+def estimator(name, rbm):
+    """Return an estimator of the gradient, ready to be called.
+
+    Parameters
+    ----------
+    name : str
+        Member of `GRADIENTS`.
+    rbm : RBM
+        The machine.
+
+    Returns
+    -------
+    callable
+        The function, or a new instance of the class.
+    """
+    member = GRADIENTS[name]
+    return member(rbm) if isinstance(member, type) else member
+
+
+GRADIENTS = {
+    "cd": contrastive_divergence,
+    "pcd": persistent_contrastive_divergence,
+    "ptt": ParallelTrajectoryTempering,
+}
+MOMENTA = {
+    "pcd": 0.0,
+    "ptt": 0.0,
+}  # where "auto" is not 0.9: persistent chains fall behind fast weights

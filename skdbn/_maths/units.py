@@ -13,6 +13,8 @@ Welling, Rosen-Zvi and Hinton (2004), "Exponential family harmoniums with an app
 information retrieval".
 """
 
+LEAST_MEAN = 0.001  # of a binary unit, which has a finite input
+
 
 class Units:
     """Units of one kind, in any number.
@@ -94,6 +96,22 @@ class BinaryUnits(Units):
             Probabilities of being 1.
         """
         return self.engine.logistic(x, out=out)
+
+    def log_odds(self, mean):
+        """Return the input that a mean needs, the inverse of `mean`.
+
+        Parameters
+        ----------
+        mean : ndarray
+            Probabilities; those below 0.001 and above 0.999 count as these.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            ``log(mean / (1 - mean))``.
+        """
+        mean = self.engine.xp.clip(mean, LEAST_MEAN, 1.0 - LEAST_MEAN)
+        return self.engine.xp.log(mean / (1.0 - mean))
 
     def variance(self, mean, out=None):
         """Return the variance, which is the slope of `mean`, given the mean.
@@ -203,6 +221,21 @@ class GaussianUnits(Units):
             return x
         out[...] = x
         return out
+
+    def log_odds(self, mean):
+        """Return the input that a mean needs, the inverse of `mean`.
+
+        Parameters
+        ----------
+        mean : ndarray
+            Means.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            The means themselves.
+        """
+        return mean
 
     def variance(self, mean, out=None):
         """Return the variance, which is the slope of `mean`, given the mean.
@@ -345,6 +378,21 @@ class MixedUnits:
             Means.
         """
         return self._each("mean", x, out)
+
+    def log_odds(self, mean):
+        """Return the input that a mean needs, the inverse of `mean`.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_units,)
+            Means.
+
+        Returns
+        -------
+        ndarray of shape (n_units,)
+            Inputs.
+        """
+        return self._each("log_odds", mean[None])[0]
 
     def variance(self, mean, out=None):
         """Return the variance, which is the slope of `mean`, given the mean.
