@@ -9,7 +9,6 @@ import numpy as np
 from skdbn._maths.boltzmann import RBM, free_energy, hidden_mean, reconstruction_error
 from skdbn._maths.gradients import (
     MOMENTA,
-    estimator,
     likelihood_gradient,
     reserve_phases,
     running_offsets,
@@ -33,19 +32,15 @@ class MachineLearner:
     returns new ones.
     """
 
-    def __init__(self, machine, rows, held_out, engine, optimizer, offsets, state):
+    def __init__(self, machine, rows, held_out, engine, optimizer, offsets):
         self.rows, self.engine, self.optimizer = rows, engine, optimizer
         self.held_out = held_out  # a few, dense and mapped, or None
         rbm = machine._model(engine)
         self.parameters, views = engine.packed(rbm[:3])
         self.gradients, self.gradient_views = engine.packed(views)
         self.rbm = RBM(*views, *rbm[3:])
-        self.complete, self.n_gibbs_steps = (
-            estimator(machine.gradient, self.rbm),
-            machine.n_gibbs_steps,
-        )
-        if state and hasattr(self.complete, "set_state"):
-            self.complete.set_state(state)
+        self.complete = machine._restored_estimator(self.rbm)
+        self.n_gibbs_steps = machine.n_gibbs_steps
         self.samples_visible, self.centering = machine.sample_visible, machine.centering
         self.offsets = offsets if machine.centering else None
         self.reserved = {}

@@ -5,7 +5,7 @@ import numpy as np
 from skdbn._learners import N_MONITORED, SMALLEST_BATCH, MachineLearner
 from skdbn._machine import Machine
 from skdbn._maths.engines import ENGINES
-from skdbn._maths.gradients import GRADIENTS
+from skdbn._maths.gradients import GRADIENTS, estimator
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS, layer
 from skdbn._training.callbacks import with_callbacks
@@ -493,7 +493,7 @@ class RBMTransformer(Machine):
         return RATE_OF_GAUSSIAN_UNITS / max(1.0, n_gaussian / MANY_GAUSSIAN_UNITS)
 
     def _restored(self):
-        """Return what an earlier pass left: engine, optimizer, offsets, state of the estimator."""
+        """Return engine, optimizer and offsets, or None, where an earlier pass left them."""
         engine = ENGINES["numpy"](self.components_.dtype, 0)
         engine.set_state(self._kept["engine"])
         n_weights = self.components_.size
@@ -507,11 +507,18 @@ class RBMTransformer(Machine):
         if offsets is not None:
             shapes = self.intercept_visible_.shape, self.intercept_hidden_.shape
             offsets = [engine.given(*pair) for pair in zip(offsets, shapes, strict=True)]
-        return engine, optimizer, offsets, self._kept.get("estimator")
+        return engine, optimizer, offsets
+
+    def _restored_estimator(self, rbm):
+        """Return the estimator of the gradient of a machine, where an earlier pass left it."""
+        restored, state = estimator(self.gradient, rbm), self._kept.get("estimator")
+        if state is not None and hasattr(restored, "set_state"):
+            restored.set_state(state)
+        return restored
 
     def _new_training(self, rows, held_out, seed, schedule=None):
         """Return the training of the machine on rows, which goes on from its fitted attributes."""
-        engine, optimizer, *others = self._restored()
+        engine, optimizer, offsets = self._restored()
         optimizer.schedule = SCHEDULES[schedule or self.learning_rate_schedule]
         rows = rows._replace(columns=map_of(self))
         if held_out is not None:
@@ -520,7 +527,7 @@ class RBMTransformer(Machine):
             memory = engine.zeros(len(drawn), n_features)
             x = held_out._replace(columns=map_of(self)).read(engine, drawn, memory)
             held_out = Rows(x, weight=held_out.weight_of(drawn))
-        learner = MachineLearner(self, rows, held_out, engine, optimizer, *others)
+        learner = MachineLearner(self, rows, held_out, engine, optimizer, offsets)
         remedy = "Lower learning_rate; gaussian units want 0.01 at most."
         return Training(learner, optimizer, self, remedy, self.early_stopping)
 

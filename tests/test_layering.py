@@ -47,6 +47,7 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_fitted": "names of the fitted attributes: replaced by a fit, kept in files",
     "_check_parameters": "files and templates are checked as fit checks",
     "_restored": "files check what a fit would go on from",
+    "_restored_estimator": "files and learners take up the chains of all rungs",
     "_units": "the kinds of units that a machine was fitted with",
     "_model": "a machine as the mathematics sees it",
     "_hidden_units": "the kinds of hidden units that a network was fitted with",

@@ -19,6 +19,7 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.preprocessing import scale
 
 from skdbn import DataRangeWarning, DivergenceError, InterruptedTrainingWarning, RBMTransformer
+from skdbn._learners import MachineLearner
 from skdbn._maths.gradients import GRADIENTS
 
 pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
@@ -213,6 +214,79 @@ def test_partial_fit_on_all_rows_goes_on_where_fit_stood(gradient):
     np.testing.assert_allclose(parts.loss_curve_[-1], whole.loss_curve_[-1], rtol=0.3)
 
 
+@pytest.mark.parametrize("gradient", GRADIENTS)
+def test_warm_start_with_centering_goes_on_with_what_a_pass_left(gradient):
+    rbm = make_rbm(gradient=gradient, centering=True, learning_rate=0.01, warm_start=True).fit(X)
+    again = pickle.loads(pickle.dumps(rbm))
+    offsets = [offset.copy() for offset in rbm._kept["offsets"]]
+    assert_same_machine(rbm.fit(X), again.fit(X))
+    after = rbm._kept["offsets"]
+    assert all((abs(a - b) < 0.1).all() for a, b in zip(offsets, after, strict=True))
+    assert any((a != b).any() for a, b in zip(offsets, after, strict=True))
+
+
+@pytest.mark.parametrize(("schedule", "factor"), [("linear", 0.5), ("cosine", 0.5)])
+def test_rate_falls_over_the_passes_of_a_fit_and_not_from_part_to_part(schedule, factor):
+    parameters = {"batch_size": len(X), "momentum": 0.0, "weight_decay": 0.0, "n_iter": 2}
+    first = make_rbm(**{**parameters, "n_iter": 1}).fit(X)
+    constant = make_rbm(**parameters).fit(X)
+    falling = make_rbm(**parameters, learning_rate_schedule=schedule).fit(X)
+    steps = [rbm.components_ - first.components_ for rbm in (constant, falling)]
+    np.testing.assert_allclose(steps[1], factor * steps[0], rtol=1e-6, atol=1e-12)
+    parts = [make_rbm(**parameters, learning_rate_schedule=s) for s in ("constant", schedule)]
+    assert_same_machine(*(rbm.partial_fit(X).partial_fit(X) for rbm in parts))
+
+
+def test_data_are_drawn_as_zeros_and_ones_where_units_are_binary():
+    rng = np.random.default_rng(0)
+    data = np.column_stack([rng.random((500, 3)), 5.0 + rng.normal(size=500)])
+    rbm = make_rbm(sample_visible=True, n_iter=1).fit(data)
+    assert rbm.visible_units_.tolist() == ["binary"] * 3 + ["gaussian"]
+    learner = MachineLearner(rbm, rbm._rows(data), None, *rbm._restored())
+    seen = []
+    learner.complete = lambda _, phases, chain, __: seen.append(phases.v_pos.copy())
+    for _ in range(200):
+        learner.gradient(np.arange(20), 1.0)
+    states = np.array(seen)
+    assert set(np.unique(states[:, :, :3])) == {0.0, 1.0}
+    np.testing.assert_allclose(
+        states[:, :, :3].mean(axis=0), data[:20, :3], atol=5 * 0.5 / 200**0.5
+    )
+    expected = ((data[:20, 3] - rbm.offset_[3]) / rbm.scale_[3])[None].repeat(200, axis=0)
+    np.testing.assert_allclose(states[:, :, 3], expected)
+
+
+def test_machine_with_centering_starts_from_the_means_of_the_data():
+    rng = np.random.default_rng(0)
+    data = np.column_stack([rng.random((800, 3)) < [0.2, 0.9, 0.0], 7.0 * rng.normal(size=800)])
+    rbm = make_rbm(centering=True, n_iter=0).fit(data)
+    expected = [np.log(p / (1 - p)) for p in (*data[:, :2].mean(axis=0), 0.001)]
+    np.testing.assert_allclose(rbm.intercept_visible_, [*expected, 0.0], atol=0.05)
+    assert not make_rbm(n_iter=0).fit(data).intercept_visible_.any()
+
+
+def test_likelihood_reached_with_centering_is_that_of_the_flipped_data():
+    # Sparse bits, which the flipped machine has to unlearn at every step.
+    rng = np.random.default_rng(0)
+    data = (rng.random((1000, 4, 3)) < 0.05).max(axis=2).repeat(3, axis=1).astype(float)
+
+    def reached(centering, is_flipped):
+        given = 1.0 - data if is_flipped else data
+        rbm = make_rbm(
+            n_components=4,
+            gradient="pcd",
+            centering=centering,
+            learning_rate=0.1,
+            learning_rate_schedule="linear",
+            batch_size=50,
+            n_iter=20,
+        )
+        return exact_log_likelihood(rbm.fit(given), given)
+
+    assert abs(reached(True, False) - reached(True, True)) < 0.1
+    assert reached(False, False) - reached(False, True) > 0.2
+
+
 def test_partial_fit_keeps_velocity_and_chains():
     rbm = make_rbm(gradient="pcd", momentum=0.9).fit(X)
     velocity, chains = rbm._kept["optimizer"]["velocity"], rbm.h_samples_
@@ -331,6 +405,9 @@ def test_input_is_never_changed(gradient):
         ({"hidden_units": 3}, r"hidden_units == 3, must be one of: 'binary', 'gaussian'"),
         ({"gradient": "exact"}, r"gradient == 'exact', must be one of: 'cd', 'pcd'"),
         ({"n_gibbs_steps": 0}, r"n_gibbs_steps == 0, must be >= 1"),
+        ({"learning_rate_schedule": "step"}, r"'step', must be one of: 'constant', 'linear', 'cos"),
+        ({"centering": "yes"}, r"centering == 'yes', must be True or False"),
+        ({"sample_visible": 2}, r"sample_visible == 2, must be True or False"),
         ({"learning_rate": 0.0}, r"learning_rate == 0.0, must be > 0"),
         ({"learning_rate": float("inf")}, r"learning_rate == inf, must be finite"),
         ({"learning_rate": float("nan")}, r"learning_rate == nan, must be finite"),

@@ -191,7 +191,8 @@ def _check_machine(model):
     RBMTransformer(visible_units=visible_units, hidden_units=hidden_units)._check_parameters()
     if type(model._stopped) is not bool:
         raise TypeError("_stopped is not a bool")
-    model._restored()  # raises when the optimizer or the random numbers could not go on
+    engine, *_ = model._restored()  # raises when the optimizer or the chains could not go on
+    model._restored_estimator(model._model(engine))
     _check_rest(model, n_features)
 
 

@@ -157,8 +157,8 @@ def persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
 class Link:
     """The difference of two log partition functions, from samples of both machines.
 
-    What is summed gives a consistent estimate with any `shift`; it is best at the difference. Chains
-    that were just copied are not yet independent: earlier sums count less and less.
+    What is summed gives a consistent estimate with any `shift`, best at the difference. Earlier
+    sums count less and less, since chains that were just copied are not independent yet.
 
     Parameters
     ----------
