@@ -86,6 +86,26 @@ def log_likelihood(rbm, v):
     return logsumexp(joint, axis=1) - log_partition_function(rbm)
 
 
+def log_conditional(rbm, v, i):
+    """log p(v_i | all other v), the sum over both states, or over a fine grid, written out."""
+    weights, a, b = (np.asarray(array, float) for array in rbm[:3])
+    units, v = rbm.visible_units.of_column(i), np.asarray(v, float)
+
+    def log_p(values):
+        state = v.copy()
+        state[:, i] = values
+        x = state @ weights + b
+        hidden = np.logaddexp(0.0, x) if rbm.hidden_units.discrete else 0.5 * x**2
+        return a[i] * state[:, i] - base(units, state[:, i, None]) + hidden.sum(axis=1)
+
+    if units.discrete:
+        off, on = log_p(0.0), log_p(1.0)
+        return v[:, i] * on + (1.0 - v[:, i]) * off - np.logaddexp(off, on)
+    grid = np.linspace(-40.0, 40.0, 801)
+    total = logsumexp([log_p(value) for value in grid], axis=0)
+    return log_p(v[:, i]) - total - np.log(grid[1] - grid[0])
+
+
 def likelihood_gradient(rbm, data):
     """Exact gradient of the mean log-likelihood: data minus model expectation."""
     v, h, joint = log_joint(rbm)

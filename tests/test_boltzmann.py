@@ -19,7 +19,6 @@ from skdbn._maths.boltzmann import (
     free_energy,
     gibbs_step,
     hidden_mean,
-    pseudo_log_likelihood,
     reconstruction_error,
     visible_mean,
 )
@@ -75,46 +74,6 @@ def test_free_energy_agrees_with_the_known_value():
     np.testing.assert_allclose(
         -free_energy(rbm, v) - log_partition_function(rbm), -3.56719844601486, rtol=1e-12
     )
-    np.testing.assert_allclose(pseudo_log_likelihood(rbm, v), -3.5661237397410726, rtol=1e-12)
-
-
-@pytest.mark.parametrize("hidden", UNITS)
-def test_pseudo_log_likelihood_agrees_with_brute_force(hidden):
-    rbm = random_rbm(5, 2, "binary", hidden)
-    states, p = visible_distribution(rbm)
-    p = {tuple(state): value for state, value in zip(states, p, strict=True)}
-    expected = []
-    for state in states:
-        total = 0.0
-        for i in range(len(state)):
-            flipped = state.copy()
-            flipped[i] = 1 - flipped[i]
-            total += np.log(p[tuple(state)] / (p[tuple(state)] + p[tuple(flipped)]))
-        expected.append(total)
-    np.testing.assert_allclose(pseudo_log_likelihood(rbm, states), expected, rtol=1e-8)
-
-
-def test_pseudo_log_likelihood_weights_the_states_of_a_grey_value():
-    rbm = random_rbm(5, 3)
-    v = np.array([[1.0, 0.0, 1.0, 1.0, 0.0]])
-    on, off, grey = (v.copy() for _ in range(3))
-    on[0, 2], off[0, 2], grey[0, 2] = 1.0, 0.0, 0.3
-
-    def log_conditional(state, i):
-        flipped = state.copy()
-        flipped[0, i] = 1 - flipped[0, i]
-        both = np.array([-free_energy(rbm, state)[0], -free_energy(rbm, flipped)[0]])
-        return both[0] - logsumexp(both)
-
-    only = make_rbm(
-        rbm.weights, rbm.intercept_visible, rbm.intercept_hidden
-    )  # the term of unit 2 alone, the others being functions of the grey value too
-    total = pseudo_log_likelihood(only, grey)[0]
-    others = 0.0
-    for i in (0, 1, 3, 4):
-        others += log_conditional(grey, i)
-    expected = 0.3 * log_conditional(on, 2) + 0.7 * log_conditional(off, 2)
-    np.testing.assert_allclose(total - others, expected, rtol=1e-10)
 
 
 def test_flipping_a_visible_bit_leaves_the_distribution_unchanged():

@@ -40,7 +40,10 @@ NARROWER = {  # modules that may use part of a room, and who else in their room 
     "_training": {"inspection": {"_training.checks", "_training.diagnosis"}},
     "_files": {"_cli.readers": {"_files.storage"}, "_cli": set()},
 }
-WITHIN_MATHS = {"gradients": {"boltzmann"}}  # the other rooms of `_maths` do not know each other
+WITHIN_MATHS = {  # the other rooms of `_maths` do not know each other
+    "gradients": {"boltzmann"},
+    "pseudo_likelihood": {"boltzmann"},
+}
 PROTOCOL = {  # private names that rooms use of each other, and what for
     "_fit": "fit and resume go through the phases of an estimator",
     "_run": "a checkpoint finds the fit on its way",

@@ -6,13 +6,7 @@ the units. Everything here is exact; approximations live with the gradients.
 The rule: no function keeps or changes anything but the memory it is handed as `out`.
 """
 
-import math
 from typing import NamedTuple
-
-LOG_ROOT_2_PI = 0.5 * math.log(2.0 * math.pi)
-TAIL = 8.0  # standard deviations beyond the outer peaks of a mixture where nothing is left
-WIDEST = 10_000.0  # mixture that is summed; weights that make a wider one have run away
-N_ITERATIONS = 3  # towards those peaks, which need not be reached
 
 
 class RBM(NamedTuple):
@@ -171,78 +165,6 @@ def free_energy(rbm, v):
     """
     hidden = rbm.hidden_units.log_partition(hidden_input(rbm, v)).sum(axis=1)
     return rbm.visible_units.base_energy(v).sum(axis=1) - v @ rbm.intercept_visible - hidden
-
-
-def pseudo_log_likelihood(rbm, v):
-    """Return the pseudo-log-likelihood of visible states.
-
-    Parameters
-    ----------
-    rbm : RBM
-        The machine.
-    v : ndarray of shape (n_rows, n_visible)
-        Visible states. A value of a binary unit between 0 and 1 is a probability: its two states
-        are weighted.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        ``sum_i log p(v_i | all other v)``, in nats; of gaussian units p is a density. It is exact
-        to rounding for binary units, and to about 1e-8 nats a unit for gaussian ones.
-
-    References
-    ----------
-    Besag (1975), "Statistical analysis of non-lattice data".
-    """
-    x = hidden_input(rbm, v)
-    result = rbm.engine.zeros(len(v))
-    for i, weights in enumerate(rbm.weights):
-        off = x - v[:, i, None] * weights  # (n_rows, n_hidden), the input with unit i at 0
-        is_binary = rbm.visible_units.of_column(i).discrete
-        conditional = _log_probability if is_binary else _log_density
-        result += conditional(rbm, i, v[:, i], off)
-    return result
-
-
-def _log_probability(rbm, i, v, off):
-    """Return ``log p(v_i | all other v)`` of a binary unit, given the hidden inputs without it."""
-    log_partition = rbm.hidden_units.log_partition
-    log_odds = (log_partition(off + rbm.weights[i]) - log_partition(off)).sum(axis=1)
-    log_odds += rbm.intercept_visible[i]
-    return v * log_odds - rbm.visible_units.of_column(i).log_partition(log_odds)
-
-
-def _log_density(rbm, i, v, off):
-    """Return ``log p(v_i | all other v)`` of a gaussian unit, given the hidden inputs without it.
-
-    Given binary hidden units the density is a mixture of normal densities of variance 1, whose
-    sum over points that are 1 apart is its integral to 5e-9. All its peaks lie between the fixed
-    points that iterations of ``u -> E[v_i | hidden means at u]`` reach from both ends.
-    """
-    weights, intercept, hidden = rbm.weights[i], rbm.intercept_visible[i], rbm.hidden_units
-    if not hidden.discrete:  # one normal density, as long as there is one
-        precision = 1.0 - weights @ weights
-        mean = (intercept + off @ weights) / precision
-        with_precision = 0.5 * rbm.engine.xp.log(precision) - 0.5 * precision * (v - mean) ** 2
-        return with_precision - LOG_ROOT_2_PI
-
-    def log_mass(u):
-        inputs = off + u[:, None] * weights
-        return intercept * u - 0.5 * u * u + hidden.log_partition(inputs).sum(axis=1)
-
-    low = intercept + 0.0 * v + weights[weights < 0.0].sum()
-    high = intercept + 0.0 * v + weights[weights > 0.0].sum()
-    for _ in range(N_ITERATIONS):
-        low, high = (
-            intercept + hidden.mean(off + u[:, None] * weights) @ weights for u in (low, high)
-        )
-    width = float((high - low).max()) + 2.0 * TAIL
-    if not width <= WIDEST:
-        return v * math.nan
-    total = log_mass(low - TAIL)
-    for k in range(1, math.ceil(width) + 1):
-        total = rbm.engine.xp.logaddexp(total, log_mass(low - TAIL + k))
-    return log_mass(v) - total
 
 
 def reconstruction_error(rbm, v, h=None, weights=None):
