@@ -472,6 +472,49 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             X = machine.inverse_transform(X)
         return X
 
+    @available_if(_is_pretrained)
+    def sample(self, n_samples=1, n_gibbs_steps=1000, start=None, random_state=None):
+        """Draw data from the model of them that pretraining left.
+
+        Gibbs chains run in the top machine. Their last states go down once through the machines
+        below, each drawing states given those above it. Fine-tuning trains the way up alone and
+        changes no sample.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of chains, which gives the number of rows.
+        n_gibbs_steps : int, default=1000
+            Steps of each chain.
+        start : array-like of shape (n_samples, n_features), default=None
+            Data to start at, which go up to the top machine as expectations; by default the chains
+            start at states drawn without input from the top hidden units.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the states that are drawn.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Data: zeros and ones of binary visible units, values in the units of the data of
+            gaussian ones.
+
+        Raises
+        ------
+        ValueError
+            When the layers were not pretrained, `start` has another shape, or a number is out of
+            range.
+
+        References
+        ----------
+        Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
+        """
+        check_is_fitted(self)
+        self._check_that_it_has_machines()
+        if start is not None:
+            start = self._validate(start, name="start")
+        *below, top = self.rbms_
+        return top._sample_stack(below, n_samples, n_gibbs_steps, start, random_state)
+
     def _finetuned_machines(self):
         """Return the machines with the weights that fine-tuning left."""
         check_is_fitted(self)

@@ -191,24 +191,69 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             When `start` has another shape or a number is out of range.
         """
         check_is_fitted(self)
+        return self._sample_stack([], n_samples, n_gibbs_steps, start, random_state)
+
+    def _sample_stack(
+        self, below, n_samples, n_gibbs_steps, start=None, random_state=None, expected=False
+    ):
+        """Return `sample` of a stack of which this is the top machine, `below` from the data up.
+
+        With `expected`, visible units of the data are not drawn, but expected given the hidden
+        states above them.
+        """
         check_integer(n_samples, "n_samples", 1)
         check_integer(n_gibbs_steps, "n_gibbs_steps", 0)
-        seed = check_random_state(random_state).randint(MAX_SEED)
-        engine = ENGINES["numpy"](self.components_.dtype, seed)
-        rbm = self._model(engine)
-        shape = (n_samples, self.components_.shape[1])
+        random_state = check_random_state(random_state)
+        rbm = self._model_to_draw(random_state)
+        v = self._start(below, rbm, n_samples, start)
+        if n_gibbs_steps == 0:
+            X = self._into_data(v)
+        else:
+            v = self._chain(rbm, v, n_gibbs_steps - 1)
+            X = self._visible(rbm, self._hidden(rbm, v), expected and not below)
+        for i, machine in reversed([*enumerate(below)]):
+            rbm = machine._model_to_draw(random_state)
+            X = machine._visible(rbm, X.astype(rbm.engine.dtype), expected and i == 0)
+        return X
+
+    def _model_to_draw(self, random_state):
+        """Return the machine with random numbers of its own."""
+        seed = random_state.randint(MAX_SEED)
+        return self._model(ENGINES["numpy"](self.components_.dtype, seed))
+
+    def _start(self, below, rbm, n_samples, start):
+        """Return the visible states at which chains start: of rows of data, or by chance."""
+        engine, n_visible = rbm.engine, self.components_.shape[1]
         if start is None:
             with np.errstate(over="ignore"):
-                mean = rbm.visible_units.mean(engine.zeros(*shape) + rbm.intercept_visible)
-            v = rbm.visible_units.sample(mean)
-        else:
-            v = self._validate(start, dtype=engine.dtype, name="start")
-            if v.shape != shape:
-                raise ValueError(
-                    f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
+                mean = rbm.visible_units.mean(
+                    engine.zeros(n_samples, n_visible) + rbm.intercept_visible
                 )
-            v = self._rows(v).read(engine, slice(None), engine.zeros(*shape))
-        return self._into_data(self._chain(rbm, v, n_gibbs_steps))
+            return rbm.visible_units.sample(mean)
+        lowest = below[0] if below else self
+        v = lowest._validate(start, dtype=lowest.components_.dtype, name="start")
+        shape = (n_samples, lowest.components_.shape[1])
+        if v.shape != shape:
+            raise ValueError(
+                f"start has shape {v.shape}, must be (n_samples, n_features) == {shape}."
+            )
+        for machine in below:
+            v = machine._hidden_mean(v)
+        v = v.astype(engine.dtype, copy=False)
+        return self._rows(v).read(engine, slice(None), engine.zeros(n_samples, n_visible))
+
+    def _hidden(self, rbm, v):
+        """Return states of the hidden units given visible ones."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            h = hidden_mean(rbm, v)
+            return rbm.hidden_units.sample(h, out=h)
+
+    def _visible(self, rbm, h, expected):
+        """Return states of the visible units given hidden ones, or expectations, as data."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            v = visible_mean(rbm, h)
+            v = v if expected else rbm.visible_units.sample(v, out=v)
+        return self._into_data(check_finite(v, "chain"))
 
     def gibbs(self, v):
         """Make one Gibbs step, as `BernoulliRBM.gibbs` does.

@@ -524,7 +524,7 @@ class SampleDisplay:
     Parameters
     ----------
     samples : ndarray of shape (n_samples, n_features)
-        Expected visible units at the ends of the chains.
+        Expected visible units at the ends of the chains, given the hidden states above them.
     n_gibbs_steps : int
         Steps of each chain.
     n_columns : int, default=12
@@ -572,8 +572,8 @@ class SampleDisplay:
     ):
         """Run Gibbs chains in the top machine and draw what they come to.
 
-        The last step, and the way down through the layers below, take expectations instead of
-        drawing states, which spares the picture its noise.
+        States go down through the layers as in ``sample`` of a net, but those of the data are not
+        drawn: the picture shows what is expected of them, which spares it their noise.
 
         Parameters
         ----------
@@ -599,10 +599,9 @@ class SampleDisplay:
         """
         check_scalar(n_columns, "n_columns", (int, np.integer), min_val=1)
         *below, top = machines(model)
-        samples = top.sample(n_samples, n_gibbs_steps, random_state=random_state)
-        samples = reconstruct(top, samples)
-        for rbm in reversed(below):
-            samples = rbm.inverse_transform(samples)
+        samples = top._sample_stack(
+            below, n_samples, n_gibbs_steps, random_state=random_state, expected=True
+        )
         display = cls(
             samples, n_gibbs_steps=n_gibbs_steps, n_columns=n_columns, image_shape=image_shape
         )

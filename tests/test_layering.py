@@ -66,6 +66,8 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_stopped": "a machine that was stopped makes no further passes by itself",
     "_columns_of": "a net takes the columns of its data for what its first machine does",
     "_warn_of_outcome": "a net speaks of its machines as they do",
+    "_sample_stack": "a net and a figure draw from a stack of machines, as its top one does",
+    "_validate": "chains of a stack start at data, which its lowest machine checks",
     "_hidden_mean": "what a layer passes on, whatever the output container",
     "_finetuned_machines": "machines with the weights of a net are looked at as machines are",
     "_limits": "a network cuts nothing off between its layers",

@@ -170,14 +170,20 @@ def test_wrong_choice_is_refused_with_what_is_allowed(choice, message):
 # -- samples, curves, activations
 
 
-def test_samples_are_drawn_from_the_top_and_go_down():
-    display = SampleDisplay.from_estimator(NET, n_samples=5, n_gibbs_steps=3, random_state=0)
-    lower, upper = NET.rbms_
-    expected = upper.sample(5, 3, random_state=0)
-    expected = lower.inverse_transform(reconstruct(upper, expected))
-    np.testing.assert_array_equal(display.samples, expected)
-    assert_tiles_are(display.image_, expected, 5)
+@pytest.mark.parametrize("model", [RBM, NET])
+def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(model):
+    display = SampleDisplay.from_estimator(model, n_samples=5, n_gibbs_steps=3, random_state=0)
+    assert_tiles_are(display.image_, display.samples, 5)
     assert display.ax_.get_title() == "5 fantasies after 3 Gibbs steps"
+    one = SampleDisplay.from_estimator(model, n_samples=400, n_gibbs_steps=3, random_state=1)
+    states = model.sample(400, 3, random_state=1)
+    assert set(np.unique(states)) == {0.0, 1.0}
+    p = one.samples
+    assert ((p > 0.1) & (p < 0.9)).mean() > 0.05
+    error = np.sqrt((p * (1.0 - p)).sum())
+    assert abs((states - p).sum()) < 4.0 * error
+    surprise = (states - p) ** 2 - p * (1.0 - p)  # 0 on average where p is that of each state
+    assert abs(surprise.sum()) < 4.0 * np.sqrt((p * (1.0 - p) * (1.0 - 2.0 * p) ** 2).sum())
 
 
 def test_loss_curves_show_every_phase():
