@@ -239,8 +239,12 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             )
         for machine in below:
             v = machine._hidden_mean(v)
-        v = v.astype(engine.dtype, copy=False)
-        return self._rows(v).read(engine, slice(None), engine.zeros(n_samples, n_visible))
+        return self._states(engine, v)
+
+    def _states(self, engine, X):
+        """Return rows of data, validated before, as states of the visible units."""
+        rows = self._rows(X.astype(engine.dtype, copy=False))
+        return rows.read(engine, slice(None), engine.zeros(*X.shape))
 
     def _hidden(self, rbm, v):
         """Return states of the hidden units given visible ones."""
@@ -273,10 +277,22 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         check_is_fitted(self)
         engine, *_ = self._restored()
         v = self._validate(v, dtype=engine.dtype, name="v")
-        v = self._rows(v).read(engine, slice(None), engine.zeros(*v.shape))
-        v = self._chain(self._model(engine), v, 1)
+        v = self._chain(self._model(engine), self._states(engine, v), 1)
         self._kept = {**self._kept, "engine": engine.get_state()}
         return self._into_data(v)
+
+    def _trace(self, n_chains, start, random_state):
+        """Yield the states of chains and their free energies: at the start, and after each step."""
+        rbm = self._model_to_draw(random_state)
+        if start is None:
+            v = self._start([], rbm, n_chains, None)
+        else:
+            v = self._states(rbm.engine, start)
+        while True:
+            with np.errstate(over="ignore", invalid="ignore"):
+                energies = free_energy(rbm, v)
+            yield v, energies
+            v = self._chain(rbm, v, 1)
 
     def _chain(self, rbm, v, n_gibbs_steps):
         """Return the visible states at the end of Markov chains that start at `v`."""

@@ -14,11 +14,12 @@ The rule: numbers in, numbers out, in the type of the data or of the model. `skd
 draws them.
 """
 
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._training.checks import FLOATS, check_values
@@ -49,6 +50,26 @@ class LayerStatistics(NamedTuple):
     mean_activation: float
     fraction_saturated: float
     n_dead: int
+
+
+class ChainStatistics(NamedTuple):
+    """How Gibbs chains move away from where they started.
+
+    Attributes
+    ----------
+    start : str
+        Where they started, "data" or "noise".
+    free_energy : ndarray of shape (1 + n_gibbs_steps, n_chains)
+        Free energy of each chain in nats, at the start and after each step.
+    overlap : ndarray of shape (1 + n_gibbs_steps,)
+        Correlation of the states with those at the start, over chains and units, around the mean
+        of each unit over the chains: 1 at the start, about 0 where chains have forgotten it; nan
+        where all chains are alike.
+    """
+
+    start: str
+    free_energy: object
+    overlap: object
 
 
 # -- models
@@ -460,3 +481,78 @@ def unit_statistics(model, X):
         n_dead = int((np.ptp(H, axis=0) < CONSTANT).sum())
         result.append(LayerStatistics(layer, H.shape[1], float(H.mean()), saturated, n_dead))
     return result
+
+
+def chain_statistics(model, X=None, n_chains=20, n_gibbs_steps=1000, random_state=None):
+    """Return how Gibbs chains of the top machine move, from data and from noise.
+
+    A machine mixes where the overlaps fall to 0 and both kinds of chains come to the same free
+    energies. Samples that take fewer steps than that depend on where they start.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+        Data; chains start at rows drawn from them, which go up to the top machine as
+        expectations. Without data they start at noise alone.
+    n_chains : int, default=20
+        Number of chains of each start, at least 2; of data at most one for each row.
+    n_gibbs_steps : int, default=1000
+        Steps of each chain.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the rows and of the states that are drawn.
+
+    Returns
+    -------
+    list of ChainStatistics
+        Those of chains that start at data, if there are any, and of those that start at noise:
+        states drawn without input from the hidden units.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model, X or a number is not what is allowed.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import chain_statistics
+    >>> X = load_digits()[0]
+    >>> rbm = RBMTransformer(20, random_state=0).fit(X)
+    >>> of_data, of_noise = chain_statistics(rbm, X, n_gibbs_steps=10, random_state=0)
+    >>> of_data.start, of_data.free_energy.shape, of_data.overlap.shape
+    ('data', (11, 20), (11,))
+    """
+    check_scalar(n_chains, "n_chains", (int, np.integer), min_val=2)
+    check_scalar(n_gibbs_steps, "n_gibbs_steps", (int, np.integer), min_val=1)
+    random_state = check_random_state(random_state)
+    steps, (*below, top) = _split(model)
+    starts = {"noise": None}
+    if X is not None:
+        X = _prepare(steps, [*below, top], X)
+        rows = random_state.permutation(X.shape[0])[:n_chains]
+        starts = {"data": _up(below, X[rows]), **starts}
+    result = []
+    for name, start in starts.items():
+        chains = top._trace(n_chains, start, random_state)
+        result.append(_statistics_of_chains(name, chains, n_gibbs_steps))
+    return result
+
+
+def _statistics_of_chains(name, chains, n_gibbs_steps):
+    """Return what is to be known of chains, which come as states and free energies step by step."""
+    first, energy = next(chains)
+    overlaps, energies = [_overlap(first, first)], [energy]
+    for v, energy in islice(chains, n_gibbs_steps):
+        overlaps.append(_overlap(first, v))
+        energies.append(energy)
+    return ChainStatistics(name, np.array(energies), np.array(overlaps))
+
+
+def _overlap(first, v):
+    """Return the correlation of states of chains, each less its mean over the chains."""
+    first, v = first - first.mean(axis=0), v - v.mean(axis=0)
+    with np.errstate(invalid="ignore"):
+        return float((first * v).sum() / np.sqrt((first**2).sum() * (v**2).sum()))

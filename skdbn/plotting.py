@@ -19,6 +19,7 @@ from sklearn.utils import _safe_indexing, check_random_state, check_scalar
 
 from skdbn.inspection import (
     bias_probe,
+    chain_statistics,
     hidden_activations,
     machine_input,
     machines,
@@ -625,6 +626,98 @@ class SampleDisplay:
             ax, self.samples, self.image_shape, self.n_columns, _limits(self.samples), title
         )
         _state_scale(self.figure_, self.image_, [self.ax_], "value")
+        return self
+
+
+class MixingDisplay:
+    """Whether Gibbs chains forget where they started: free energies and overlaps along them.
+
+    Parameters
+    ----------
+    statistics : list of ChainStatistics
+        For each start, what `skdbn.inspection.chain_statistics` returns.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (2,)
+        Where `plot` drew: free energies, and overlaps.
+    figure_ : Figure
+        Figure of the axes.
+    lines_ : list of Line2D
+        The curves, axes by axes: one for each chain, then one for each start.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import MixingDisplay
+    >>> X = load_digits()[0]
+    >>> rbm = RBMTransformer(20, random_state=0).fit(X)
+    >>> display = MixingDisplay.from_estimator(rbm, X, n_gibbs_steps=10, random_state=0)
+    >>> [part.start for part in display.statistics]
+    ['data', 'noise']
+    """
+
+    def __init__(self, statistics):
+        self.statistics = statistics
+
+    @classmethod
+    def from_estimator(
+        cls, model, X=None, *, n_chains=20, n_gibbs_steps=1000, random_state=None, ax=None
+    ):
+        """Run chains in the top machine and draw what they go through.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Data; chains start at rows drawn from them, beside those that start at noise.
+        n_chains : int, default=20
+            Number of chains of each start.
+        n_gibbs_steps : int, default=1000
+            Steps of each chain.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the rows and of the chains.
+        ax : sequence of Axes, default=None
+            Where to draw: two; by default a new figure.
+
+        Returns
+        -------
+        MixingDisplay
+            The display.
+        """
+        return cls(chain_statistics(model, X, n_chains, n_gibbs_steps, random_state)).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : sequence of Axes, default=None
+            Where to draw: two; by default a new figure.
+
+        Returns
+        -------
+        MixingDisplay
+            The display.
+        """
+        self.figure_, self.axes_ = _new_axes(ax, [2.6, 2.2])
+        energies, overlaps = self.axes_
+        overlaps.axhline(0.0, color="0.8", linewidth=1.0)
+        of_chains, of_starts = [], []
+        for i, (start, free_energy, overlap) in enumerate(self.statistics):
+            style = {"color": f"C{i}", "label": f"from {start}"}
+            of_chains += energies.plot(free_energy, linewidth=0.6, alpha=0.6, **style)
+            of_starts += overlaps.plot(overlap, **style)
+        self.lines_ = of_chains + of_starts
+        energies.set_ylabel("free energy in nats")
+        overlaps.set_ylabel("overlap with the start")
+        overlaps.legend()
+        for axis in self.axes_:
+            axis.set_xscale("symlog", linthresh=1.0)  # the start has a place, too
+            axis.set_xlim(0.0, len(self.statistics[0].overlap) - 1)
+            axis.set_xlabel("Gibbs step")
         return self
 
 

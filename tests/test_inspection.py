@@ -20,6 +20,7 @@ from skdbn import DBNClassifier, DBNRegressor, RBMTransformer, load_model, save_
 from skdbn.datasets import load_digits
 from skdbn.inspection import (
     bias_probe,
+    chain_statistics,
     finetuned,
     hidden_activations,
     machines,
@@ -399,3 +400,68 @@ class NoWayBack:
 
     def transform(self, X):
         return X
+
+
+# -- chains
+
+
+def test_free_energies_of_chains_begin_with_those_of_the_data(model):
+    lower, upper = machines(model)
+    scaled = isinstance(model, Pipeline) and isinstance(model[0], MinMaxScaler)
+    H = lower.transform(MinMaxScaler().fit(X).transform(X[:9]) if scaled else X[:9])
+    of_data, of_noise = chain_statistics(model, X[:9], 20, 3, random_state=0)
+    assert (of_data.start, of_noise.start) == ("data", "noise")
+    first = np.sort(of_data.free_energy[0])  # rows are drawn, here all of them
+    np.testing.assert_allclose(first, np.sort(upper.free_energy(H)), rtol=1e-5)
+    assert of_data.free_energy.shape == (4, 9)
+    assert of_noise.free_energy.shape == (4, 20)
+    assert of_data.overlap[0] == pytest.approx(1.0)
+
+
+def test_chains_without_weights_forget_their_start_in_one_step():
+    rbm = copy(LOWER)
+    rbm.components_ = np.zeros_like(LOWER.components_)
+    n_chains = 200
+    for part in chain_statistics(rbm, X, n_chains, 5, random_state=0):
+        assert part.overlap[0] == pytest.approx(1.0)
+        assert (abs(part.overlap[1:]) < 5.0 / np.sqrt(n_chains)).all()
+
+
+def test_chains_between_two_states_keep_their_start():
+    # All visible units on or all off: one hidden unit says which, and no step leaves it.
+    rbm = RBMTransformer(1, n_iter=0, visible_units="binary").fit(X)
+    n_features = rbm.components_.shape[1]
+    rbm.components_ = np.full((1, n_features), 10.0, np.float32)
+    rbm.intercept_visible_ = np.full(n_features, -5.0, np.float32)
+    rbm.intercept_hidden_ = np.full(1, -5.0 * n_features, np.float32)
+    start = np.repeat([[0.0], [1.0]], 10, axis=0) * np.ones(n_features)
+    of_data, _ = chain_statistics(rbm, start, 20, 30, random_state=0)
+    assert of_data.overlap.min() > 0.95
+
+
+def test_overlap_is_a_correlation_around_the_mean_of_each_unit():
+    of_data, _ = chain_statistics(LOWER, X, 300, 2, random_state=0)
+    rows = np.random.RandomState(0).permutation(len(X))[:300]
+    seed = np.random.RandomState(0)
+    seed.permutation(len(X))
+    drawn = LOWER.sample(300, 2, start=X[rows], random_state=seed)
+    a, b = (v - v.mean(axis=0) for v in (X[rows], drawn))
+    np.testing.assert_allclose(
+        of_data.overlap[2], np.corrcoef(a.ravel(), b.ravel())[0, 1], rtol=1e-4
+    )
+    np.testing.assert_allclose(of_data.free_energy[2], LOWER.free_energy(drawn), rtol=1e-4)
+
+
+def test_chains_alike_have_no_overlap_and_names_of_columns_no_warning():
+    frame = pd.DataFrame(X[:50, :9]).rename(columns=str)
+    rbm = RBMTransformer(4, random_state=0).fit(frame)
+    of_data, _ = chain_statistics(rbm, frame.iloc[[3] * 5], 5, 1, random_state=0)
+    assert np.isnan(of_data.overlap[0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"), [({"n_chains": 1}, "n_chains"), ({"n_gibbs_steps": 0}, "n_gibbs_steps")]
+)
+def test_chains_are_counted(wrong, name):
+    with pytest.raises(ValueError, match=name):
+        chain_statistics(LOWER, X, **wrong)

@@ -68,6 +68,7 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_warn_of_outcome": "a net speaks of its machines as they do",
     "_sample_stack": "a net and a figure draw from a stack of machines, as its top one does",
     "_validate": "chains of a stack start at data, which its lowest machine checks",
+    "_trace": "chains of a machine are looked at step by step",
     "_hidden_mean": "what a layer passes on, whatever the output container",
     "_finetuned_machines": "machines with the weights of a net are looked at as machines are",
     "_limits": "a network cuts nothing off between its layers",

@@ -21,6 +21,7 @@ from skdbn import (
 from skdbn.datasets import load_digits
 from skdbn.inspection import (
     bias_probe,
+    chain_statistics,
     finetuned,
     hidden_activations,
     machines,
@@ -31,6 +32,7 @@ from skdbn.plotting import (
     ActivationDisplay,
     BiasProbeDisplay,
     LossCurveDisplay,
+    MixingDisplay,
     ReconstructionDisplay,
     SampleDisplay,
     UnitProbeDisplay,
@@ -184,6 +186,22 @@ def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(mode
     assert abs((states - p).sum()) < 4.0 * error
     surprise = (states - p) ** 2 - p * (1.0 - p)  # 0 on average where p is that of each state
     assert abs(surprise.sum()) < 4.0 * np.sqrt((p * (1.0 - p) * (1.0 - 2.0 * p) ** 2).sum())
+
+
+@pytest.mark.parametrize("data", [X, None])
+def test_mixing_shows_every_chain_and_the_overlap_of_each_start(data):
+    arguments = {"n_chains": 4, "n_gibbs_steps": 6, "random_state": 0}
+    display = MixingDisplay.from_estimator(NET, data, **arguments)
+    parts = chain_statistics(NET, data, **arguments)
+    energies, overlaps = (axis.get_lines() for axis in display.axes_)
+    curves = [energy for part in parts for energy in part.free_energy.T]
+    assert_lines_are(energies, curves, [f"from {p.start}" for p in parts for _ in range(4)])
+    assert_lines_are(overlaps[1:], [part.overlap for part in parts])  # the first one is at 0
+    assert display.lines_ == [*energies, *overlaps[1:]]
+    labels = [text.get_text() for text in display.axes_[1].get_legend().get_texts()]
+    assert labels == [f"from {part.start}" for part in parts]
+    assert energies[0].get_color() == overlaps[1].get_color()
+    assert display.axes_[0].get_xlim() == (0.0, 6.0)
 
 
 def test_loss_curves_show_every_phase():
@@ -360,6 +378,9 @@ def displays_of(model, data):
         "bias": lambda **ax: BiasProbeDisplay.from_estimator(model, data, **ax),
         "units": lambda **ax: UnitProbeDisplay.from_estimator(model, **ax),
         "samples": lambda **ax: SampleDisplay.from_estimator(model, n_gibbs_steps=1, **ax),
+        "mixing": lambda **ax: MixingDisplay.from_estimator(
+            model, data, n_chains=3, n_gibbs_steps=2, **ax
+        ),
         "loss": lambda **ax: LossCurveDisplay.from_estimator(model, **ax),
         "activations": lambda **ax: ActivationDisplay.from_estimator(model, data, **ax),
     }

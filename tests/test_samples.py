@@ -1,5 +1,7 @@
 """Samples of a stack of machines against the exact distribution of the data in it."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 from oracles import make_rbm, visible_distribution
@@ -41,6 +43,20 @@ def test_samples_of_a_net_have_its_exact_distribution():
     index = (drawn @ 2.0 ** np.arange(3, -1, -1)).astype(int)
     np.testing.assert_array_equal(v[index], drawn)
     frequencies = np.bincount(index, minlength=len(p)) / n_chains
+    assert (abs(frequencies - p) <= 4.0 * np.sqrt(p * (1.0 - p) / n_chains)).all()
+
+
+def test_step_of_a_machine_leaves_its_exact_distribution_unchanged():
+    rbm, n_chains = copy(NET.rbms_[1]), 100_000
+    rbm.components_ = 8.0 * np.array([[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]])
+    rbm.intercept_hidden_ = -0.5 * rbm.components_.sum(axis=1)
+    rbm.intercept_visible_ = -0.5 * rbm.components_.sum(axis=0)
+    v, p = visible_distribution(
+        make_rbm(rbm.components_.T, rbm.intercept_visible_, rbm.intercept_hidden_)
+    )
+    start = v[np.random.default_rng(0).choice(len(p), n_chains, p=p)]
+    drawn = rbm.sample(n_chains, 1, start=start, random_state=0)
+    frequencies = np.bincount((drawn @ [4, 2, 1]).astype(int), minlength=len(p)) / n_chains
     assert (abs(frequencies - p) <= 4.0 * np.sqrt(p * (1.0 - p) / n_chains)).all()
 
 
