@@ -1,0 +1,88 @@
+"""Question: do the fantasies of a machine, and of a stack, look like digits to a classifier.
+
+    python benchmarks/fantasies.py --n-rows 10000 --passes 3 --out fantasies
+
+1000 fantasies on MNIST, from chains that start at noise, of a machine and of a stack of two, each
+trained in the ways of `RECIPES`. A net that is fine-tuned on real digits judges them, and as many
+real ones of the test set: how sure it is of its class, and which classes come up. Beside that,
+the overlap with their start of chains that start at data: near 0 where they mix.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from common import mnist, print_setting
+
+from skdbn import DBNClassifier, RBMTransformer
+from skdbn.inspection import chain_statistics
+from skdbn.plotting import SampleDisplay
+
+RECIPES = {  # parameters of the machines below the top one, and of the top one, which has the chain
+    "default": ({}, {}),
+    "persistent": (
+        {},
+        {"gradient": "pcd", "n_gibbs_steps": 5, "learning_rate": 0.02, "weight_decay": 1e-4},
+    ),
+}
+N_HIDDEN = 500
+LAYERS = {"machine": (N_HIDDEN,), "stack": (N_HIDDEN, N_HIDDEN)}
+N_FANTASIES = 1000
+SURE = 0.9
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n-rows", type=int, default=60_000, help="training digits")
+    parser.add_argument("--passes", type=int, default=30, help="of each machine")
+    parser.add_argument("--n-gibbs-steps", type=int, default=1000, help="of each chain")
+    parser.add_argument("--out", type=Path, help="folder for a picture of each model")
+    return parser.parse_args()
+
+
+def trained(sizes, recipe, X, y, passes):
+    """Return a net whose machines are pretrained, and nothing else."""
+    below, top = ({"n_iter": passes, **parameters} for parameters in recipe)
+    rbm = [RBMTransformer(**below) for _ in sizes[1:]] + [RBMTransformer(**top)]
+    net = DBNClassifier(sizes, rbm=rbm, softmax_iter=0, finetune_iter=0, random_state=0)
+    return net.fit(X, y)
+
+
+def print_row(name, p, overlap=""):
+    """Print what a classifier says of images."""
+    sure, shares = p.max(axis=1), np.bincount(p.argmax(axis=1), minlength=p.shape[1]) / len(p)
+    shares = " ".join(f"{share:5.1%}" for share in shares)
+    print(
+        f"{name:22}{(sure > SURE).mean():8.1%}{sure.mean():8.3f}  {shares}  {overlap}", flush=True
+    )
+
+
+def main():
+    chosen = options()
+    print_setting()
+    X, X_test, y, y_test = mnist()
+    judge = DBNClassifier((N_HIDDEN, N_HIDDEN), random_state=0)
+    judge.fit(X[: chosen.n_rows], y[: chosen.n_rows])
+    print(f"accuracy of the judge on the test set {judge.score(X_test, y_test):.2%}")
+    print(f"{'':22}{'sure':>8}{'mean':>8}  share of each class, overlap with the start")
+    rows = np.random.default_rng(0).permutation(len(X_test))[:N_FANTASIES]
+    print_row("real digits", judge.predict_proba(X_test[rows]))
+    X, y = X[: chosen.n_rows], y[: chosen.n_rows]
+    for layers, sizes in LAYERS.items():
+        for recipe, parameters in RECIPES.items():
+            net = trained(sizes, parameters, X, y, chosen.passes)
+            display = SampleDisplay.from_estimator(
+                net, n_samples=N_FANTASIES, n_gibbs_steps=chosen.n_gibbs_steps, random_state=0
+            )
+            steps = chosen.n_gibbs_steps
+            of_data, _ = chain_statistics(net, X, n_gibbs_steps=steps, random_state=0)
+            overlap = f"{of_data.overlap[-1]:.2f}"
+            print_row(f"{layers}, {recipe}", judge.predict_proba(display.samples), overlap)
+            if chosen.out is not None:
+                chosen.out.mkdir(exist_ok=True)
+                display.samples = display.samples[:60]
+                display.plot().figure_.savefig(chosen.out / f"{layers}_{recipe}.png")
+
+
+if __name__ == "__main__":
+    main()
