@@ -141,8 +141,9 @@ def _log_odds_of_single_weights(rbm, weights, places, v, x):
         w = weights[start : start + n_at_once, None]
         off = x[hidden] - v[visible] * w  # (n_weights, n_rows)
         terms = log_partition(off + w) - log_partition(off)
-        first = xp.flatnonzero(xp.diff(visible, prepend=-1))  # weight of each visible unit
-        result[visible[first]] += xp.add.reduceat(terms, first, axis=0)
+        units = xp.unique(visible)
+        belongs = (units[:, None] == visible).astype(rbm.engine.dtype)
+        result[units] += rbm.engine.matmul(belongs, terms)
     return result
 
 
