@@ -49,6 +49,18 @@ def log_probabilities(rbm, X, units):
     return result
 
 
+def track_score_samples_to_free_energy():
+    X = mnist()[0][:N_ROWS]
+    rbm = RBMTransformer(N_HIDDEN, n_iter=PASSES[0], random_state=0).fit(X)
+    with threadpool_limits(1):
+        energy, score = in_turns(lambda: rbm.free_energy(X), lambda: rbm.score_samples(X))
+    return ratio(score, energy)
+
+
+track_score_samples_to_free_energy.unit = "ratio"
+track_score_samples_to_free_energy.timeout = 600
+
+
 def main():
     print_setting()
     X = mnist()[0][:N_ROWS]
