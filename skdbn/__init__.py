@@ -4,6 +4,7 @@ from skdbn._dbn_classifier import DBNClassifier
 from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.checkpoint import Checkpoint, load_checkpoint, resume
 from skdbn._files.models import load_model, save_model
+from skdbn._maths.likelihood import LogPartition
 from skdbn._rbm import RBMTransformer
 from skdbn._training.columns import DataRangeWarning
 from skdbn._training.diagnosis import (
@@ -11,6 +12,7 @@ from skdbn._training.diagnosis import (
     FittedTemplateWarning,
     GrowingWeightsWarning,
     HiddenUnitsWarning,
+    MixingWarning,
     NotConvergedWarning,
     VersionWarning,
 )
@@ -28,6 +30,8 @@ __all__ = [
     "GrowingWeightsWarning",
     "HiddenUnitsWarning",
     "InterruptedTrainingWarning",
+    "LogPartition",
+    "MixingWarning",
     "NotConvergedWarning",
     "RBMTransformer",
     "VersionWarning",

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -28,6 +29,7 @@ from skdbn._dbn import (
 )
 from skdbn._layers import (
     check_fit_together,
+    check_same_kinds,
     finetuned_machines,
     is_frozen,
     machines_of_layers,
@@ -36,14 +38,17 @@ from skdbn._layers import (
 )
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.heads import HEADS
+from skdbn._maths.likelihood import Stack, bound_of_log_mass
 from skdbn._maths.network import forward, hidden_layers
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
     FLOATS,
+    MAX_SEED,
     check_choice,
     check_flag,
     check_integer,
+    check_log_partition,
     check_real,
     check_schedule_of_passes,
     check_weight_of_held_out,
@@ -51,6 +56,7 @@ from skdbn._training.checks import (
 )
 from skdbn._training.columns import (
     COLUMN_ATTRIBUTES,
+    check_zeros_and_ones,
     map_of,
     warn_of_few_rows,
     warn_of_other_scale,
@@ -514,6 +520,66 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             start = self._validate(start, name="start")
         *below, top = self.rbms_
         return top._sample_stack(below, n_samples, n_gibbs_steps, start, random_state)
+
+    @available_if(_is_pretrained)
+    def log_likelihood_bound(self, X, log_partition=None, n_samples=10, random_state=None):
+        """Return a lower bound of the log-likelihood of the data under the stack of machines.
+
+        The stack draws the top hidden layers as the top machine does, and each layer below given
+        the one above. Its likelihood has no closed form; the variational bound puts the way up in
+        the place of the unknown distribution of the hidden layers. All of it is that of the
+        machines as pretraining left them: fine-tuning changes the way up of the network alone, and
+        neither the bound nor what it bounds.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data. The values of binary units must be zeros and ones.
+        log_partition : LogPartition or float, default=None
+            What ``rbms_[-1].log_partition()`` returned, so that it is computed once for several
+            calls. By default it is computed.
+        n_samples : int, default=10
+            How often hidden states are drawn for each row. Their mean is returned.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the states that are drawn.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Bounds of ``log p(x)`` in nats, with a random error that has mean 0. With gaussian
+            visible units p is a density in the units of the data. A net with one hidden layer has
+            the log-likelihood of its machine.
+
+        Raises
+        ------
+        ValueError
+            When the layers were not pretrained, a value of a binary unit is neither 0 nor 1, or a
+            machine that was given has other visible units than the hidden ones below.
+
+        Warns
+        -----
+        MixingWarning
+            When the partition function of the top machine is not to be believed.
+
+        References
+        ----------
+        Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
+        Salakhutdinov and Murray (2008), "On the quantitative analysis of deep belief networks".
+        """
+        X = self._read_new(X)
+        self._check_that_it_has_machines()
+        check_integer(n_samples, "n_samples", 1)
+        check_zeros_and_ones(self, X)
+        check_same_kinds(self.rbms_)
+        seeds = check_random_state(random_state).randint(MAX_SEED, size=2).tolist()
+        if log_partition is None:
+            log_partition = self.rbms_[-1].log_partition(random_state=seeds[0])
+        constant = check_log_partition(log_partition) + float(np.log(self.scale_).sum())
+        rows, engine = Rows(X, columns=map_of(self)), ENGINES["numpy"](X.dtype, seeds[1])
+        maps = [(machine.offset_, machine.scale_) for machine in self.rbms_[1:]]
+        stack = Stack([machine._model(engine) for machine in self.rbms_], maps)
+        draws = [in_blocks(bound_of_log_mass, stack, rows) for _ in range(n_samples)]
+        return np.mean(draws, axis=0) - constant
 
     def _finetuned_machines(self):
         """Return the machines with the weights that fine-tuning left."""

@@ -210,6 +210,29 @@ def check_fit_together(machines, n_features):
         n_features = machine.components_.shape[0] if is_frozen(machine) else machine.n_components
 
 
+def check_same_kinds(machines):
+    """Raise when a machine has other visible units than the hidden units of the machine below.
+
+    Parameters
+    ----------
+    machines : list of RBMTransformer
+        Fitted machines, the first layer first.
+
+    Raises
+    ------
+    ValueError
+        When one has.
+    """
+    for number, (below, machine) in enumerate(pairwise(machines), 2):
+        kind = below._units[1]
+        if (machine.visible_units_ != kind).any():
+            raise ValueError(
+                f"The machine of layer {number} does not have {kind} visible units alone, as are "
+                "the hidden units below, so that the stack has no likelihood. Train it with "
+                f"visible_units={kind!r}."
+            )
+
+
 def random_arrays(engine, sizes):
     """Return what a network begins with where it takes nothing from machines.
 

@@ -459,7 +459,7 @@ class RBMTransformer(Machine):
         drawn = engine.permutation(n_samples)[:N_MONITORED]
         x = rows.read(engine, drawn, engine.zeros(len(drawn), n_features))
         mean = np.average(x, axis=0, weights=rows.weight_of(drawn)).astype(engine.dtype)
-        return layer(rows.columns.visible_units, engine).log_odds(mean)
+        return layer(rows.columns.visible_units, engine).input(mean[None])[0]
 
     def _check_that_it_can_go_on(self):
         """Raise when the parameters describe another machine than the fitted one."""

@@ -13,7 +13,7 @@ Welling, Rosen-Zvi and Hinton (2004), "Exponential family harmoniums with an app
 information retrieval".
 """
 
-LEAST_MEAN = 0.001  # of a binary unit, which has a finite input
+RAREST = 1e-3  # probability of a state, below which an input that leads to it would be extreme
 
 
 class Units:
@@ -97,21 +97,22 @@ class BinaryUnits(Units):
         """
         return self.engine.logistic(x, out=out)
 
-    def log_odds(self, mean):
-        """Return the input that a mean needs, the inverse of `mean`.
+    def input(self, mean):
+        """Return the input that leads to a mean.
 
         Parameters
         ----------
         mean : ndarray
-            Probabilities; those below 0.001 and above 0.999 count as these.
+            Probabilities of being 1; those nearer to 0 or 1 than 0.001 count as that.
 
         Returns
         -------
         ndarray of the shape of mean
-            ``log(mean / (1 - mean))``.
+            Log-odds.
         """
-        mean = self.engine.xp.clip(mean, LEAST_MEAN, 1.0 - LEAST_MEAN)
-        return self.engine.xp.log(mean / (1.0 - mean))
+        odds = self.engine.xp.clip(mean, RAREST, 1.0 - RAREST)
+        odds /= 1.0 - odds
+        return self.engine.xp.log(odds, out=odds)
 
     def variance(self, mean, out=None):
         """Return the variance, which is the slope of `mean`, given the mean.
@@ -222,8 +223,8 @@ class GaussianUnits(Units):
         out[...] = x
         return out
 
-    def log_odds(self, mean):
-        """Return the input that a mean needs, the inverse of `mean`.
+    def input(self, mean):
+        """Return the input that leads to a mean.
 
         Parameters
         ----------
@@ -379,20 +380,20 @@ class MixedUnits:
         """
         return self._each("mean", x, out)
 
-    def log_odds(self, mean):
-        """Return the input that a mean needs, the inverse of `mean`.
+    def input(self, mean):
+        """Return the inputs that lead to means.
 
         Parameters
         ----------
-        mean : ndarray of shape (n_units,)
+        mean : ndarray of shape (n_rows, n_units)
             Means.
 
         Returns
         -------
-        ndarray of shape (n_units,)
+        ndarray of the shape of mean
             Inputs.
         """
-        return self._each("log_odds", mean[None])[0]
+        return self._each("input", mean)
 
     def variance(self, mean, out=None):
         """Return the variance, which is the slope of `mean`, given the mean.

@@ -230,6 +230,13 @@ def check_finite(result, what):
     return result
 
 
+def check_log_partition(log_partition):
+    """Return the log of a partition function, which is given as a number or has a `value`."""
+    value = getattr(log_partition, "value", log_partition)
+    check_real(value, "log_partition", minimum=-np.inf)
+    return float(value)
+
+
 def whole_number(value, minimum=0, maximum=None):
     """Return a number that was read from a file; raise unless it is an integer in a range."""
     if type(value) is not int:

@@ -223,6 +223,24 @@ def warn_of_other_scale(estimator, X, name="X"):
         )
 
 
+def check_zeros_and_ones(estimator, X):
+    """Raise unless the values of all binary units are 0 or 1."""
+    is_binary = estimator.visible_units_ == BINARY
+    for block in blocks(X.shape[0]):
+        rows = X[block]
+        values, columns = (rows.data, rows.indices) if issparse(X) else (rows, slice(None))
+        is_grey = (values != 0.0) & (values != 1.0) & is_binary[columns]
+        if is_grey.any():
+            first = np.argmax(is_grey)
+            column = columns[first] if issparse(X) else first % X.shape[1]
+            raise ValueError(
+                f"X has the value {values.ravel()[first]:.6g} in column {column} (counted from 0), "
+                "whose unit is binary: a likelihood is one of zeros and ones. Pass X >= 0.5, or "
+                "states drawn with the probabilities X: rng.random(X.shape) < X. score_samples "
+                "weighs both states of a value between."
+            )
+
+
 def warn_of_few_rows(estimator, n_samples):
     """Warn when the rows that are to say what the scale of columns is are very few."""
     if n_samples < FEW_ROWS and (estimator.visible_units_ == GAUSSIAN).any():

@@ -25,6 +25,7 @@ GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
 NOTHING = 1e-9  # loss of guessing that is one of rounding
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
 MANY_DEVIATIONS = 3.0  # of passes whose loss scatters, within which it may change
+GAP = 1.0  # nats between two estimates of the same quantity
 LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
 GROWTH = 1.01  # factor in a pass that counts as growth
 # Code that stands between the line of a user and the one that warns.
@@ -52,6 +53,10 @@ class NotConvergedWarning(ConvergenceWarning):
 
 class FewLabelsWarning(UserWarning):
     """Rows without labels led the network far from what the labelled rows alone say."""
+
+
+class MixingWarning(UserWarning):
+    """Markov chains of a machine do not get around, so that a likelihood cannot be believed."""
 
 
 class VersionWarning(UserWarning):
@@ -150,6 +155,19 @@ def warn_unless_converged(losses, guessing):
     else:
         return
     warn(finding, NotConvergedWarning)
+
+
+def warn_of_gap(gap, n_temperatures):
+    """Warn when annealing from both ends gives two partition functions, so many nats apart."""
+    if gap > GAP:
+        warn(
+            f"Annealing up and down gives logs of the partition function that are {gap:.3g} nats "
+            f"apart after {n_temperatures} temperatures: the chains do not reach all that the "
+            "machine holds probable, and the value is not to be believed. Pass ten times as many "
+            "n_temperatures. If the gap stays, the machine has modes that no chain leaves: train "
+            "it with a lower learning_rate or more weight_decay.",
+            MixingWarning,
+        )
 
 
 def warn_of_other_version(version, what):

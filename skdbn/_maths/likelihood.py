@@ -1,0 +1,519 @@
+"""The partition function of a machine, and the likelihoods that follow from it.
+
+It is a sum over the states of one layer where a layer is small, and has a closed form for gaussian
+units. Everything else is annealed importance sampling, from both ends.
+
+The rule: logs of sums are kept in float64; arrays of states have the type of the engine.
+
+References
+----------
+Neal (2001), "Annealed importance sampling".
+Salakhutdinov and Murray (2008), "On the quantitative analysis of deep belief networks".
+Burda, Grosse and Salakhutdinov (2015), "Accurate and conservative estimates of MRF log-likelihood
+using reverse annealing".
+Bennett (1976), "Efficient estimation of free energy differences from Monte Carlo data".
+"""
+
+import math
+from typing import NamedTuple
+
+from skdbn._maths.boltzmann import (
+    LOG_ROOT_2_PI,
+    RBM,
+    free_energy,
+    hidden_input,
+    hidden_mean,
+    visible_mean,
+)
+
+N_VALUES = 2**20  # of the other layer that enumeration looks at together
+N_BISECTIONS = 100  # of an interval of nats, down to rounding
+N_DEVIATIONS = 3.0  # standard errors by which the bounds of an estimate are moved apart
+
+
+class LogPartition(NamedTuple):
+    """Log of the partition function of a machine, in nats.
+
+    Attributes
+    ----------
+    value : float
+        The log, or its estimate.
+    lower, upper : float
+        Bounds. Those of an estimate hold with a probability near one as long as the chains that
+        stand for the machine are in equilibrium; exact ones are the value itself.
+    standard_error : float
+        Standard error of the value. 0 where it is exact.
+    method : {"exact", "ais"}
+        How it was found.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> X = load_digits()[0] > 0.5
+    >>> log_z = RBMTransformer(10, n_iter=5, random_state=0).fit(X).log_partition()
+    >>> log_z.method, log_z.lower == log_z.value == log_z.upper
+    ('exact', True)
+    """
+
+    value: float
+    lower: float
+    upper: float
+    standard_error: float
+    method: str
+
+
+# -- exact
+
+
+def turned(rbm):
+    """Return the machine with its layers exchanged.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+
+    Returns
+    -------
+    RBM
+        The same machine, whose visible units are the hidden ones.
+    """
+    return RBM(
+        rbm.weights.T,
+        rbm.intercept_hidden,
+        rbm.intercept_visible,
+        rbm.hidden_units,
+        rbm.visible_units,
+        rbm.engine,
+    )
+
+
+def enumeration(rbm):
+    """Return how many binary units an exact sum runs over, and the function that it sums.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+
+    Returns
+    -------
+    n_units : int
+        Those of the smaller binary layer; without one, the binary units among the visible ones.
+    log_mass : callable
+        Function of states of shape (n_rows, n_units): the log of the sum or the integral of
+        ``exp(-E)`` over all other units, of shape (n_rows,).
+    """
+    n_visible, n_hidden = rbm.weights.shape
+    if rbm.hidden_units.discrete and not (rbm.visible_units.discrete and n_visible < n_hidden):
+        rbm = turned(rbm)
+    if rbm.visible_units.discrete:
+        return len(rbm.weights), lambda v: -free_energy(rbm, v)
+    is_gaussian = _is_gaussian(rbm.visible_units, len(rbm.weights))
+    n_binary = len(is_gaussian) - sum(is_gaussian)
+    return n_binary, _without_gaussian_units(rbm, rbm.engine.xp.array(is_gaussian))
+
+
+def _is_gaussian(units, n_units):
+    """Tell of each unit of a layer whether it is gaussian."""
+    return [not units.of_column(i).discrete for i in range(n_units)]
+
+
+def _without_gaussian_units(rbm, is_gaussian):
+    """Return the log mass of the states of binary visible units beside gaussian ones.
+
+    The hidden units are gaussian too, and with ``c = b + a W`` those left integrate to
+    ``exp(a.a / 2 + c (I - W^T W)^-1 c / 2)`` over the root of the determinant of ``I - W^T W``,
+    times a root of 2 pi for each unit.
+    """
+    xp, weights, a = rbm.engine.xp, rbm.weights[is_gaussian], rbm.intercept_visible[is_gaussian]
+    _, gains, directions = xp.linalg.svd(weights, full_matrices=False)
+    squares = gains * gains
+    constant = LOG_ROOT_2_PI * (len(a) + weights.shape[1]) + 0.5 * a @ a
+    constant = constant - 0.5 * xp.log1p(-squares).sum()
+
+    def log_mass(u):
+        c = hidden_input(rbm._replace(weights=rbm.weights[~is_gaussian]), u) + a @ weights
+        quadratic = (c * c).sum(axis=1) + (c @ directions.T) ** 2 @ (squares / (1.0 - squares))
+        return u @ rbm.intercept_visible[~is_gaussian] + 0.5 * quadratic + constant
+
+    return log_mass
+
+
+def largest_gain(rbm):
+    """Return the largest factor by which gaussian units drive each other.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+
+    Returns
+    -------
+    float
+        Largest singular value of the weights between gaussian units, 0 where there are none. From
+        1 up the machine has no partition function: its density has no integral.
+    """
+    if rbm.hidden_units.discrete:
+        return 0.0
+    xp = rbm.engine.xp
+    is_gaussian = xp.array(_is_gaussian(rbm.visible_units, len(rbm.weights)))
+    gains = xp.linalg.svd(rbm.weights[is_gaussian], compute_uv=False)
+    return float(gains.max(initial=0.0))
+
+
+def exact_log_partition(rbm):
+    """Return the log of the partition function, from all states of the binary units of a layer.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine, in float64.
+
+    Returns
+    -------
+    float
+        The log, in nats.
+    """
+    n_units, log_mass = enumeration(rbm)
+    xp, total = rbm.engine.xp, -math.inf
+    n_rows = min(2**n_units, max(1, N_VALUES // max(rbm.weights.shape)))
+    for start in range(0, 2**n_units, n_rows):
+        numbers = xp.arange(start, min(start + n_rows, 2**n_units))
+        states = (numbers[:, None] >> xp.arange(n_units)) & 1
+        total = float(xp.logaddexp(total, log_sum(rbm.engine, log_mass(states.astype(float)))))
+    return total
+
+
+def log_sum(engine, x):
+    """Return the log of a sum of exponentials.
+
+    Parameters
+    ----------
+    engine : engine
+        Where arithmetic comes from.
+    x : ndarray of shape (n,)
+        Exponents.
+
+    Returns
+    -------
+    float
+        ``log(sum(exp(x)))``.
+    """
+    largest = float(x.max())
+    return largest + math.log(float(engine.xp.exp(x - largest).sum()))
+
+
+# -- annealed
+
+
+class Path(NamedTuple):
+    """Machines between one without weights, at temperature 0, and a given one, at 1.
+
+    The weights and the intercepts of a machine between are on the straight line from one to the
+    other. The energies of units without input stay what they are, so that all machines have a
+    density if the given one has.
+
+    Attributes
+    ----------
+    rbm : RBM
+        The given machine.
+    visible, hidden : ndarray of shape (n_visible,) and (n_hidden,)
+        Intercepts of the machine without weights.
+    """
+
+    rbm: RBM
+    visible: object
+    hidden: object
+
+    def log_partition(self):
+        """Return the log of the partition function of the machine without weights.
+
+        Returns
+        -------
+        float
+            Sum over the units of both layers.
+        """
+        layers = (self.rbm.visible_units, self.visible), (self.rbm.hidden_units, self.hidden)
+        return sum(float(units.log_partition(x[None]).sum(dtype=float)) for units, x in layers)
+
+    def start(self, n_chains):
+        """Draw visible states of the machine without weights.
+
+        Parameters
+        ----------
+        n_chains : int
+            Number of rows.
+
+        Returns
+        -------
+        ndarray of shape (n_chains, n_visible)
+            States.
+        """
+        x = self.rbm.engine.zeros(n_chains, len(self.visible)) + self.visible
+        mean = self.rbm.visible_units.mean(x, out=x)
+        return self.rbm.visible_units.sample(mean, out=mean)
+
+
+def temperatures(n_temperatures):
+    """Return inverse temperatures from 0 to 1, which lie closer to each other towards 1.
+
+    Parameters
+    ----------
+    n_temperatures : int
+        Number of steps.
+
+    Returns
+    -------
+    list of float
+        One more than the steps.
+    """
+    return [1.0 - (1.0 - i / n_temperatures) ** 2 for i in range(n_temperatures + 1)]
+
+
+def equilibrated(rbm, h, n_steps):
+    """Return the end of Markov chains, and the path whose beginning has their mean states.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    h : ndarray of shape (n_chains, n_hidden)
+        Hidden states to start at.
+    n_steps : int
+        Gibbs steps. Means are those of the second half of them.
+
+    Returns
+    -------
+    v : ndarray of shape (n_chains, n_visible)
+        Visible states.
+    path : Path
+        Path from independent units of the same means, from which the weights of annealing vary
+        least.
+    """
+    visible, hidden = 0.0, 0.0
+    for i in range(n_steps):
+        v = visible_mean(rbm, h)
+        is_counted = i >= n_steps // 2
+        visible = visible + v.mean(axis=0, dtype=float) * is_counted
+        v = rbm.visible_units.sample(v, out=v)
+        h = hidden_mean(rbm, v)
+        hidden = hidden + h.mean(axis=0, dtype=float) * is_counted
+        h = rbm.hidden_units.sample(h, out=h)
+    n_counted = n_steps - n_steps // 2
+    intercepts = (
+        units.input(mean[None] / n_counted)[0].astype(rbm.engine.dtype)
+        for units, mean in ((rbm.visible_units, visible), (rbm.hidden_units, hidden))
+    )
+    return v, Path(rbm, *intercepts)
+
+
+def annealed(path, v, betas):
+    """Take Markov chains along the path, and return their log weights.
+
+    Parameters
+    ----------
+    path : Path
+        Machines.
+    v : ndarray of shape (n_chains, n_visible)
+        Visible states, drawn from the machine at the first temperature. They are overwritten.
+    betas : sequence of float
+        Inverse temperatures to go through, up or down.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_chains,)
+        Sum over the steps of how much the log mass of a state differs at the next temperature. The
+        mean of its exponential is the ratio of the last partition function to the first.
+    """
+    rbm, visible, hidden = path
+    x, now = rbm.engine.matmul(v, rbm.weights), betas[0]
+    log_mass = rbm.hidden_units.log_partition
+    log_weights = rbm.engine.xp.zeros(len(v))
+    for to in betas[1:]:
+        before = now * x + ((1.0 - now) * hidden + now * rbm.intercept_hidden)
+        h = to * x + ((1.0 - to) * hidden + to * rbm.intercept_hidden)
+        log_weights += (to - now) * (v @ (rbm.intercept_visible - visible))
+        log_weights += (log_mass(h) - log_mass(before)).sum(axis=1, dtype=float)
+        h = rbm.hidden_units.mean(h, out=h)
+        h = rbm.hidden_units.sample(h, out=h)
+        v = rbm.engine.matmul(h, rbm.weights.T, out=v)
+        v *= to
+        v += (1.0 - to) * visible + to * rbm.intercept_visible
+        v = rbm.visible_units.mean(v, out=v)
+        v = rbm.visible_units.sample(v, out=v)
+        x, now = rbm.engine.matmul(v, rbm.weights, out=x), to
+    return log_weights
+
+
+def log_mean_of_weights(engine, log_weights):
+    """Return the log of the mean of weights, and its standard error.
+
+    Parameters
+    ----------
+    engine : engine
+        Where arithmetic comes from.
+    log_weights : ndarray of shape (n,)
+        Logs of the weights.
+
+    Returns
+    -------
+    value, standard_error : float
+        In nats. The error is that of the mean as a share of it.
+    """
+    n = len(log_weights)
+    value = log_sum(engine, log_weights) - math.log(n)
+    shares = engine.xp.exp(log_weights - value)  # of mean 1
+    return value, float(shares.std(ddof=1)) / math.sqrt(n)
+
+
+def from_both_ends(path, forward, backward):
+    """Return the log of the partition function from log weights of both directions.
+
+    Parameters
+    ----------
+    path : Path
+        Machines.
+    forward : ndarray of shape (n_chains,)
+        Log weights of chains that went from the machine without weights to the given one. The log
+        of their mean is too low rather than too high.
+    backward : ndarray of shape (n_chains,)
+        Log weights of chains that went from the given machine to the one without weights. Minus
+        the log of their mean is too high rather than too low.
+
+    Returns
+    -------
+    result : LogPartition
+        The value is Bennett's estimate from both directions. The bounds are the estimates from one
+        direction, three standard errors further out.
+    gap : float
+        Estimate from the backward direction minus that from the forward one, in nats.
+    """
+    engine, start = path.rbm.engine, path.log_partition()
+    low, error_of_low = log_mean_of_weights(engine, forward)
+    high, error_of_high = log_mean_of_weights(engine, backward)
+    value, error = acceptance_ratio(engine, forward, -backward)
+    lower = min(value, low - N_DEVIATIONS * error_of_low)
+    upper = max(value, -high + N_DEVIATIONS * error_of_high)
+    result = LogPartition(start + value, start + lower, start + upper, error, "ais")
+    return result, -high - low
+
+
+def acceptance_ratio(engine, forward, backward):
+    """Return the log of a ratio of partition functions that makes both directions agree.
+
+    Parameters
+    ----------
+    engine : engine
+        Where arithmetic comes from.
+    forward, backward : ndarray of shape (n,)
+        Log mass gained on the way up, and lost on the way down.
+
+    Returns
+    -------
+    value, standard_error : float
+        In nats. The error is infinite where the directions have nothing in common.
+
+    Notes
+    -----
+    A chain that gained x went forward with the log-odds ``value - x`` (Crooks 1999), if equally
+    many went either way, and the value is the one of the highest likelihood. The error is that of
+    this logistic regression.
+
+    References
+    ----------
+    Bennett (1976), "Efficient estimation of free energy differences from Monte Carlo data".
+    Shirts, Bair, Hooker and Pande (2003), "Equilibrium free energies from nonequilibrium
+    measurements using maximum-likelihood methods".
+    """
+    xp, n = engine.xp, len(forward)
+    gains = xp.concatenate([forward, backward])
+    low, high = float(gains.min()), float(gains.max())
+    for _ in range(N_BISECTIONS):
+        value = 0.5 * (low + high)
+        went_forward = xp.exp(-xp.logaddexp(0.0, gains - value))
+        low, high = (value, high) if went_forward.sum() < n else (low, value)
+    information = float((went_forward * (1.0 - went_forward)).sum())
+    variance = 1.0 / information - 2.0 / n if information > 0.0 else math.inf
+    return value, math.sqrt(max(0.0, variance))
+
+
+# -- a stack of machines
+
+
+class Stack(NamedTuple):
+    """A deep belief net: machines one above the other.
+
+    Attributes
+    ----------
+    machines : list of RBM
+        The machines, the first layer first.
+    maps : list of (ndarray of shape (n_hidden,), ndarray of shape (n_hidden,))
+        Offset and scale for each machine but the first: a hidden state h of the machine below is
+        the visible state ``(h - offset) / scale``.
+    """
+
+    machines: list
+    maps: list
+
+    @property
+    def engine(self):
+        """Return the engine of the machines.
+
+        Returns
+        -------
+        engine
+            The engine.
+        """
+        return self.machines[0].engine
+
+    @property
+    def n_weights_of_largest_layer(self):
+        """Return how many weights the largest machine has.
+
+        Returns
+        -------
+        int
+            Their number.
+        """
+        return max(rbm.weights.size for rbm in self.machines)
+
+
+def bound_of_log_mass(stack, v):
+    """Draw hidden states, and return what they say of the log mass of visible states.
+
+    Parameters
+    ----------
+    stack : Stack
+        The machines.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Its expectation, minus the log of the partition function of the top machine, is a lower
+        bound of ``log p(v)``.
+
+    Notes
+    -----
+    With q the way up, the bound is the mean under q of ``log p(v, h) - log q(h)``. A machine below
+    the top has ``p(v | h) / q(h | v) = p(v) / p(h)``, in which its partition function cancels:
+    what is left of it is the free energy of h minus that of v.
+
+    References
+    ----------
+    Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
+    Salakhutdinov and Murray (2008), "On the quantitative analysis of deep belief networks".
+    """
+    below, *others = stack.machines
+    bound = -free_energy(below, v)
+    for rbm, (offset, scale) in zip(others, stack.maps, strict=True):
+        h = hidden_mean(below, v)
+        h = below.hidden_units.sample(h, out=h)
+        bound += free_energy(turned(below), h)
+        v = (h - offset) / scale
+        bound -= free_energy(rbm, v) + stack.engine.xp.log(scale).sum()
+        below = rbm
+    return bound
