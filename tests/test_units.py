@@ -14,7 +14,9 @@ def units(request):
     return UNITS[request.param](NumpyEngine(np.float64, 0))
 
 
-@pytest.mark.parametrize("method", ["base_energy", "log_partition", "mean", "variance", "sample"])
+@pytest.mark.parametrize(
+    "method", ["base_energy", "log_partition", "mean", "input", "variance", "sample"]
+)
 @pytest.mark.parametrize("in_place", [False, True])
 def test_mixed_layer_is_each_kind_on_its_own_columns(method, in_place):
     kinds = np.array(["gaussian", "binary", "gaussian", "gaussian", "binary"])
@@ -38,6 +40,11 @@ def test_layer_of_one_kind_is_not_mixed(kind):
     units = layer(np.array([kind] * 3), NumpyEngine(np.float64, 0))
     assert type(units) is UNITS[kind]
     assert units.of_column(2) is units
+
+
+def test_input_leads_to_the_mean(units):
+    mean = units.mean(INPUTS.copy())
+    np.testing.assert_allclose(units.mean(units.input(mean)), mean, rtol=1e-12)
 
 
 def levels(units):

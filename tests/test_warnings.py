@@ -5,6 +5,7 @@ import pickle
 import warnings
 
 import joblib
+import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier
@@ -22,6 +23,7 @@ from skdbn import (
     GrowingWeightsWarning,
     HiddenUnitsWarning,
     InterruptedTrainingWarning,
+    MixingWarning,
     NotConvergedWarning,
     RBMTransformer,
     VersionWarning,
@@ -183,6 +185,19 @@ def test_warning_of_a_fitted_template_points_at_the_line_of_the_user_and_can_be_
             fit(clone(NET).set_params(rbm=template), X)
 
 
+def test_warning_of_a_likelihood_points_at_the_line_of_the_user():
+    rbm = RBMTransformer(21, visible_units="binary", n_iter=0, random_state=0).fit(X)
+    rbm.components_ = 5.0 * np.random.default_rng(0).normal(size=rbm.components_.shape)
+    for function in (
+        lambda: (line(), rbm.log_partition(n_temperatures=1, random_state=0)),
+        lambda: (line(), rbm.log_partition(method="ais", n_temperatures=1, random_state=0)),
+    ):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            expected, _ = function()
+        assert_points_here(expected, caught, MixingWarning)
+
+
 def test_range_of_held_out_rows_points_at_the_line_of_the_user():
     for estimator, data, held_out in (
         (RBM, (X,), {"X_val": 3 * X_VAL}),
@@ -272,7 +287,7 @@ def test_warning_can_be_filtered_by_the_module_of_the_user_and_made_an_error():
 
 def test_every_warning_of_the_package_is_tested_here():
     tested = {category for *_, category in (*MACHINES.values(), *NETS.values())}
-    tested |= {VersionWarning, FittedTemplateWarning}
+    tested |= {VersionWarning, FittedTemplateWarning, MixingWarning}
     public = {getattr(skdbn, name) for name in skdbn.__all__}
     defined = {x for x in public if isinstance(x, type) and issubclass(x, Warning)}
     assert defined == tested

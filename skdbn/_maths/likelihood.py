@@ -29,6 +29,8 @@ from skdbn._maths.boltzmann import (
 N_VALUES = 2**20  # of the other layer that enumeration looks at together
 N_BISECTIONS = 100  # of an interval of nats, down to rounding
 N_DEVIATIONS = 3.0  # standard errors by which the bounds of an estimate are moved apart
+NOTABLE = 1.0  # nats beyond these errors that two starts of a way down may differ by
+SETTLING = 4  # of the temperatures this part are the Gibbs steps after resampling
 
 
 class LogPartition(NamedTuple):
@@ -347,6 +349,72 @@ def annealed(path, v, betas):
     return log_weights
 
 
+def resampled(engine, v, log_weights):
+    """Return states each as often as its weight says, as evenly as whole numbers allow.
+
+    Parameters
+    ----------
+    engine : engine
+        Where random numbers come from.
+    v : ndarray of shape (n_chains, n_visible)
+        States.
+    log_weights : ndarray of shape (n_chains,)
+        Logs of their weights.
+
+    Returns
+    -------
+    ndarray of shape (n_chains, n_visible)
+        States, of which some stand there several times and some are missing.
+    """
+    xp, n = engine.xp, len(v)
+    sums = xp.exp(log_weights - log_sum(engine, log_weights)).cumsum()
+    points = (xp.arange(n) + float(engine.uniform((1,))[0])) / n
+    return v[xp.minimum(xp.searchsorted(sums, points), n - 1)]
+
+
+def estimated_log_partition(rbm, h, n_temperatures, report):
+    """Return an estimate of the log of the partition function, from annealing up and down.
+
+    A first way up shows where the mass is. Its ends, resampled by their weights, give the means
+    that the path starts from; then chains go up, and others down. Those that go down start twice:
+    at these ends, and at `h` after as many Gibbs steps as there are temperatures, which may hold
+    what the way up does not find.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    h : ndarray of shape (n_chains, n_hidden)
+        Hidden states that stand for the machine, as those of training.
+    n_temperatures : int
+        Steps in each direction.
+    report : callable
+        Told in a few words what was done.
+
+    Returns
+    -------
+    result : LogPartition
+        The estimate.
+    gap : float
+        Nats between the estimates from both directions.
+    """
+    betas, n_chains = temperatures(n_temperatures), len(h)
+    held, path = equilibrated(rbm, h, n_temperatures)
+    report(f"{n_temperatures} Gibbs steps")
+    v = path.start(n_chains)
+    v = resampled(rbm.engine, v, annealed(path, v, betas))
+    report(f"{n_temperatures} temperatures up, for a start")
+    h = hidden_mean(rbm, v)
+    h = rbm.hidden_units.sample(h, out=h)
+    found, path = equilibrated(rbm, h, max(1, n_temperatures // SETTLING))
+    forward = annealed(path, path.start(n_chains), betas)
+    report(f"{n_temperatures} temperatures up")
+    v = rbm.engine.xp.concatenate([found, held])
+    backward = annealed(path, v, betas[::-1])
+    report(f"{n_temperatures} temperatures down")
+    return from_both_ends(path, forward, backward[:n_chains], backward[n_chains:])
+
+
 def log_mean_of_weights(engine, log_weights):
     """Return the log of the mean of weights, and its standard error.
 
@@ -368,7 +436,7 @@ def log_mean_of_weights(engine, log_weights):
     return value, float(shares.std(ddof=1)) / math.sqrt(n)
 
 
-def from_both_ends(path, forward, backward):
+def from_both_ends(path, forward, backward, held):
     """Return the log of the partition function from log weights of both directions.
 
     Parameters
@@ -378,26 +446,45 @@ def from_both_ends(path, forward, backward):
     forward : ndarray of shape (n_chains,)
         Log weights of chains that went from the machine without weights to the given one. The log
         of their mean is too low rather than too high.
-    backward : ndarray of shape (n_chains,)
-        Log weights of chains that went from the given machine to the one without weights. Minus
-        the log of their mean is too high rather than too low.
+    backward, held : ndarray of shape (n_chains,)
+        Log weights of chains that went the other way, from two starts. Minus the log of their mean
+        is too high rather than too low. The first start was found on the way up; the other one may
+        hold what that missed, but not in the right proportions, and so only raises the bound.
 
     Returns
     -------
     result : LogPartition
-        The value is Bennett's estimate from both directions. The bounds are the estimates from one
-        direction, three standard errors further out.
+        The value is Bennett's estimate from both directions. Its error includes half of the gap.
+        The bounds hold the estimates of each direction and three of their errors.
     gap : float
-        Estimate from the backward direction minus that from the forward one, in nats.
+        How many nats the estimates of the two directions differ by.
     """
     engine, start = path.rbm.engine, path.log_partition()
-    low, error_of_low = log_mean_of_weights(engine, forward)
-    high, error_of_high = log_mean_of_weights(engine, backward)
+    up = log_mean_of_weights(engine, forward)
+    downs = [_from_above(engine, -backward, -backward), _from_above(engine, -held, -backward)]
     value, error = acceptance_ratio(engine, forward, -backward)
-    lower = min(value, low - N_DEVIATIONS * error_of_low)
-    upper = max(value, -high + N_DEVIATIONS * error_of_high)
-    result = LogPartition(start + value, start + lower, start + upper, error, "ais")
-    return result, -high - low
+    gap = max(up, *downs)[0] - min(up, downs[0])[0]
+    result = LogPartition(
+        value=start + value,
+        lower=start + min(end - N_DEVIATIONS * error for end, error in (up, downs[0])),
+        upper=start + max(end + N_DEVIATIONS * error for end, error in (up, *downs)),
+        standard_error=math.hypot(error, 0.5 * gap),
+        method="ais",
+    )
+    return result, gap
+
+
+def _from_above(engine, gains, usual):
+    """Return the estimate from the log mass that chains lost on their way down, and its error.
+
+    A chain that lost far more than usual may come from a part of the mass that no way up has found.
+    However few such chains there are, its loss is a bound of that part, from above.
+    """
+    highest = float(gains.max())
+    if highest > float(usual.max()) + N_DEVIATIONS * float(usual.std()) + NOTABLE:
+        return highest, 0.0
+    value, error = log_mean_of_weights(engine, -gains)
+    return -value, error
 
 
 def acceptance_ratio(engine, forward, backward):

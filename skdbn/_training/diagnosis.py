@@ -161,11 +161,11 @@ def warn_of_gap(gap, n_temperatures):
     """Warn when annealing from both ends gives two partition functions, so many nats apart."""
     if gap > GAP:
         warn(
-            f"Annealing up and down gives logs of the partition function that are {gap:.3g} nats "
-            f"apart after {n_temperatures} temperatures: the chains do not reach all that the "
-            "machine holds probable, and the value is not to be believed. Pass ten times as many "
-            "n_temperatures. If the gap stays, the machine has modes that no chain leaves: train "
-            "it with a lower learning_rate or more weight_decay.",
+            f"After {n_temperatures} temperatures the estimates of log Z from both directions are "
+            f"{gap:.3g} nats apart: chains do not reach all that the machine holds probable, and "
+            "the value is not to be believed. Pass ten times as many n_temperatures. If the gap "
+            "stays, the machine has modes that chains do not leave: train it with a lower "
+            "learning_rate or more weight_decay.",
             MixingWarning,
         )
 
