@@ -210,8 +210,9 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Raises
         ------
         ValueError
-            When a parameter is not what is allowed, when there are too many units for "exact", or
-            when gaussian units drive each other so strongly that their density has no integral.
+            When a parameter is not what is allowed, when there are too many units for "exact", when
+            gaussian units drive each other so strongly that their density has no integral, or when
+            weights are so large that a number overflows.
 
         Warns
         -----
@@ -232,7 +233,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         >>> from skdbn.datasets import load_digits
         >>> X = load_digits()[0] > 0.5
         >>> rbm = RBMTransformer(10, n_iter=5, random_state=0).fit(X)
-        >>> exact, estimate = rbm.log_partition(), rbm.log_partition("ais", random_state=0)
+        >>> exact = rbm.log_partition()
+        >>> estimate = rbm.log_partition("ais", n_temperatures=200, random_state=0)
         >>> estimate.lower < exact.value < estimate.upper
         True
         """
@@ -246,7 +248,9 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         self._check_that_it_has_a_density(rbm)
         n_units, _ = enumeration(rbm)
         if n_units <= MOST_SUMMED[method]:
-            value = exact_log_partition(rbm)
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = exact_log_partition(rbm)
+            check_finite(np.float64(value), "partition function")
             return LogPartition(value, value, value, 0.0, "exact")
         if method == "exact":
             raise ValueError(
@@ -276,14 +280,12 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
                 seconds = time.perf_counter() - start
                 print(f"[{type(self).__name__}] log_partition: {part}, {seconds:.1f} s", flush=True)
 
-        start, rbm = (
-            time.perf_counter(),
-            self._model(ENGINES["numpy"](self.components_.dtype, seed)),
-        )
+        start, dtype = time.perf_counter(), self.components_.dtype
+        rbm = self._model(ENGINES["numpy"](dtype, seed))
         h = np.resize(self.h_samples_, (n_chains, len(self.components_)))
         with np.errstate(over="ignore", invalid="ignore"), threads_for(n_chains * rbm.weights.size):
             result, gap = estimated_log_partition(rbm, h, n_temperatures, report)
-        check_finite(np.array([result.value, gap]), "partition function")
+        check_finite(np.array([result.value, gap], dtype), "partition function")
         return result, gap
 
     def log_likelihood(self, X, log_partition=None):

@@ -160,6 +160,14 @@ def test_density_without_an_integral_is_refused(visible, method):
         rbm.log_likelihood(np.zeros((1, 6)))
 
 
+@pytest.mark.parametrize(("method", "dtype"), [("exact", np.float64), ("ais", np.float32)])
+def test_weights_that_overflow_are_refused(method, dtype):
+    rbm = random_machine(6, 4, dtype=dtype)
+    rbm.components_ = np.full((4, 6), 0.9 * np.finfo(dtype).max, dtype)
+    with pytest.raises(ValueError, match=f"partition function overflows.*for {dtype.__name__}"):
+        rbm.log_partition(method, n_temperatures=5, random_state=0)
+
+
 def test_float32_machine_has_the_exact_value_of_its_parameters():
     rbm = random_machine(6, 5, dtype=np.float32)
     wide = fitted(rbm.components_.T, rbm.intercept_visible_, rbm.intercept_hidden_)
