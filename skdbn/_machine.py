@@ -217,7 +217,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Warns
         -----
         MixingWarning
-            When the two directions are more than one nat apart.
+            When the two directions are more than one nat apart, as they are where the chains of
+            training stay where annealing does not lead.
 
         References
         ----------

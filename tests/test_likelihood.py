@@ -277,7 +277,7 @@ def two_modes(share_of_chains):
 
 def test_mode_that_only_some_chains_of_training_know_makes_a_warning():
     # Nearly all of the mass is on, which annealing from chains that are off does not find.
-    rbm, log_z = two_modes(share_of_chains=0.02)
+    rbm, log_z = two_modes(share_of_chains=0.1)
     with pytest.warns(MixingWarning, match="nats apart.*ten times as many n_temperatures"):
         estimate = rbm.log_partition(**ESTIMATED)
     assert estimate.lower <= log_z <= estimate.upper
@@ -292,7 +292,7 @@ def test_modes_that_the_chains_of_training_know_in_equal_parts_are_found():
 
 
 def test_likelihood_without_a_given_log_z_warns_too():
-    rbm, _ = two_modes(0.02)
+    rbm, _ = two_modes(0.1)
     with pytest.warns(MixingWarning):
         rbm.log_likelihood(np.zeros((1, 30)))
 

@@ -30,6 +30,7 @@ N_VALUES = 2**20  # of the other layer that enumeration looks at together
 N_BISECTIONS = 100  # of an interval of nats, down to rounding
 N_DEVIATIONS = 3.0  # standard errors by which the bounds of an estimate are moved apart
 NOTABLE = 1.0  # nats beyond these errors that two starts of a way down may differ by
+RARE = 0.05  # share of the chains that may be elsewhere, as the last that have yet to settle
 SETTLING = 4  # of the temperatures this part are the Gibbs steps after resampling
 
 
@@ -477,12 +478,12 @@ def from_both_ends(path, forward, backward, held):
 def _from_above(engine, gains, usual):
     """Return the estimate from the log mass that chains lost on their way down, and its error.
 
-    A chain that lost far more than usual may come from a part of the mass that no way up has found.
-    However few such chains there are, its loss is a bound of that part, from above.
+    Chains that lost far more than usual come from where no way up has led. If they are no rarity,
+    that place may hold any part of the mass, of which their largest loss is a bound.
     """
-    highest = float(gains.max())
-    if highest > float(usual.max()) + N_DEVIATIONS * float(usual.std()) + NOTABLE:
-        return highest, 0.0
+    limit = float(usual.max()) + N_DEVIATIONS * float(usual.std()) + NOTABLE
+    if (gains > limit).mean() > RARE:
+        return float(gains.max()), 0.0
     value, error = log_mean_of_weights(engine, -gains)
     return -value, error
 
