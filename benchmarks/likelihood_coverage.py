@@ -70,12 +70,14 @@ def coverage(rbm, n_seeds):
 
 def main():
     n_seeds = int(sys.argv[1]) if len(sys.argv) > 1 else N_SEEDS
-    print("visible  hidden   size   weights    mean     rms      se   width  4 se bounds warned")
+    print(
+        "visible  hidden   size   weights     mean      rms       se    width   4 se bounds warned"
+    )
     for visible, hidden, size, name in product(VISIBLE, HIDDEN, SIZES, STRENGTHS):
         figures = coverage(machine(visible, hidden, size, STRENGTHS[name]), n_seeds)
         print(
             f"{visible:8} {hidden:8} {size[0]:2}x{size[1]:<2}  {name:6}",
-            "{:8.4f}{:8.4f}{:8.4f}{:8.4f} {:5.0%} {:6.0%} {:6.0%}".format(*figures),
+            "{:9.4f} {:8.4f} {:8.4f} {:8.4f} {:6.0%} {:6.0%} {:6.0%}".format(*figures),
             flush=True,
         )
 

@@ -277,7 +277,7 @@ def two_modes(share_of_chains):
 
 def test_mode_that_only_some_chains_of_training_know_makes_a_warning():
     # Nearly all of the mass is on, which annealing from chains that are off does not find.
-    rbm, log_z = two_modes(share_of_chains=0.1)
+    rbm, log_z = two_modes(share_of_chains=0.2)
     with pytest.warns(MixingWarning, match="nats apart.*ten times as many n_temperatures"):
         estimate = rbm.log_partition(**ESTIMATED)
     assert estimate.lower <= log_z <= estimate.upper
@@ -292,7 +292,7 @@ def test_modes_that_the_chains_of_training_know_in_equal_parts_are_found():
 
 
 def test_likelihood_without_a_given_log_z_warns_too():
-    rbm, _ = two_modes(0.1)
+    rbm, _ = two_modes(0.2)
     with pytest.warns(MixingWarning):
         rbm.log_likelihood(np.zeros((1, 30)))
 
@@ -363,7 +363,7 @@ def test_result_survives_pickle_and_says_what_it_is():
 
 
 def test_resampling_takes_each_state_as_often_as_its_weight_says():
-    shares = np.array([0.5, 0.26, 0.24, 0.0])
+    shares = np.array([0.6, 0.3, 0.1, 0.0])
     with np.errstate(divide="ignore"):
         log_weights = 7.0 + np.log(shares)
     v = np.arange(4.0)[:, None]
@@ -371,7 +371,7 @@ def test_resampling_takes_each_state_as_often_as_its_weight_says():
     for seed in range(200):
         drawn = likelihood.resampled(NumpyEngine(float, seed), v, log_weights)[:, 0]
         counts += np.bincount(drawn.astype(int), minlength=4)
-    np.testing.assert_allclose(counts / 800, shares, atol=0.04)
+    np.testing.assert_allclose(counts / 800, shares, atol=0.03)
 
 
 def works(rng, n_chains, deviation):

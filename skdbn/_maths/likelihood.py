@@ -30,7 +30,7 @@ N_VALUES = 2**20  # of the other layer that enumeration looks at together
 N_BISECTIONS = 100  # of an interval of nats, down to rounding
 N_DEVIATIONS = 3.0  # standard errors by which the bounds of an estimate are moved apart
 NOTABLE = 1.0  # nats beyond these errors that two starts of a way down may differ by
-RARE = 0.05  # share of the chains that may be elsewhere, as the last that have yet to settle
+RARE = 0.1  # share of the chains that may be elsewhere, as the last that have yet to settle
 SETTLING = 4  # of the temperatures this part are the Gibbs steps after resampling
 
 
