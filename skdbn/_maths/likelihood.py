@@ -320,7 +320,8 @@ def annealed(path, v, betas):
     path : Path
         Machines.
     v : ndarray of shape (n_chains, n_visible)
-        Visible states, drawn from the machine at the first temperature. They are overwritten.
+        Visible states, drawn from the machine at the first temperature. Those at the last one
+        take their place.
     betas : sequence of float
         Inverse temperatures to go through, up or down.
 
@@ -467,8 +468,8 @@ def from_both_ends(path, forward, backward, held):
     gap = max(up, *downs)[0] - min(up, downs[0])[0]
     result = LogPartition(
         value=start + value,
-        lower=start + min(end - N_DEVIATIONS * error for end, error in (up, downs[0])),
-        upper=start + max(end + N_DEVIATIONS * error for end, error in (up, *downs)),
+        lower=start + min(end - N_DEVIATIONS * spread for end, spread in (up, downs[0])),
+        upper=start + max(end + N_DEVIATIONS * spread for end, spread in (up, *downs)),
         standard_error=math.hypot(error, 0.5 * gap),
         method="ais",
     )
