@@ -6,7 +6,10 @@ the units. Everything here is exact; approximations live with the gradients.
 The rule: no function keeps or changes anything but the memory it is handed as `out`.
 """
 
+import math
 from typing import NamedTuple
+
+LOG_ROOT_2_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class RBM(NamedTuple):

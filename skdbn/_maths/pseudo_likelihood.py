@@ -11,13 +11,12 @@ precision of the type. Rounding alone does as much.
 
 import math
 
-from skdbn._maths.boltzmann import hidden_input
+from skdbn._maths.boltzmann import LOG_ROOT_2_PI, hidden_input
 
 RADII = [1.5 * 0.75**i for i in range(12)]  # up to pi / 2, where terms begin to cancel
 SINGLE = 200  # multiplications of a matrix product that take as long as one weight by itself
 N_VALUES = 131_072  # of single weights at once: few enough for a cache
 
-LOG_ROOT_2_PI = 0.5 * math.log(2.0 * math.pi)
 TAIL = 8.0  # standard deviations beyond the outer peaks of a mixture where nothing is left
 WIDEST = 10_000.0  # mixture that is summed; weights that make a wider one have run away
 N_ITERATIONS = 3  # towards those peaks, which need not be reached
