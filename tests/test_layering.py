@@ -41,7 +41,7 @@ NARROWER = {  # modules that may use part of a room, and who else in their room 
     "_files": {"_cli.readers": {"_files.storage"}, "_cli": set()},
 }
 WITHIN_MATHS = {  # the other rooms of `_maths` do not know each other
-    "gradients": {"boltzmann"},
+    "gradients": {"boltzmann", "likelihood"},
     "likelihood": {"boltzmann"},
     "pseudo_likelihood": {"boltzmann"},
 }

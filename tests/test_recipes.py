@@ -91,9 +91,15 @@ class SpinUnits:
     def mean(self, x, out=None):
         return self.engine.xp.tanh(x, out=out)
 
+    def input(self, mean):
+        return self.engine.xp.arctanh(self.engine.xp.clip(mean, -0.999, 0.999))
+
     def variance(self, mean, out=None):
         out = self.engine.xp.multiply(mean, mean, out=out)
         return self.engine.xp.subtract(1.0, out, out=out)
+
+    def sample_data(self, u, out=None):
+        return self.sample(u, out=out)
 
     def sample(self, mean, out=None):
         drawn = self.engine.bernoulli(0.5 * (1.0 + mean), out=out)
@@ -118,6 +124,7 @@ class OtherEngine(ENGINES["numpy"]):
 PARTS = {
     "optimizer": (OPTIMIZERS, "lion", Lion),
     "gradient": (GRADIENTS, "mean field", mean_field_persistence),
+    "gradient with a state": (GRADIENTS, "ptt", GRADIENTS["ptt"]),
     "visible units": (UNITS, "spin", SpinUnits),
     "hidden units": (UNITS, "spin", SpinUnits),
     "engine": (ENGINES, "numpy", OtherEngine),
@@ -125,6 +132,9 @@ PARTS = {
 OPTIONS = {
     "optimizer": {"solver": "lion"},
     "gradient": {"rbm": RBMTransformer(n_iter=2, gradient="mean field")},
+    "gradient with a state": {
+        "rbm": RBMTransformer(n_iter=2, gradient="ptt", centering=True, sample_visible=True)
+    },
     "visible units": {"rbm": RBMTransformer(n_iter=2, visible_units="spin", learning_rate=0.01)},
     "hidden units": {"rbm": RBMTransformer(n_iter=2, hidden_units="spin", learning_rate=0.01)},
     "engine": {},

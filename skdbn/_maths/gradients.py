@@ -13,12 +13,12 @@ import math
 from typing import NamedTuple
 
 from skdbn._maths.boltzmann import RBM, free_energy, gibbs_step, hidden_mean, visible_mean
+from skdbn._maths.likelihood import acceptance_ratio
 
 RATE_OF_OFFSETS = 0.01  # of their running means
 LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine, below which one more is frozen
 PRODUCTS_OF_RUNG = 8  # six and what is beside them, whenever chains move and swap
 KEPT = 0.99  # of the sums of a link, whenever new samples come
-N_BISECTIONS = 50  # to solve Bennett's equation
 
 
 class Phases(NamedTuple):
@@ -201,17 +201,11 @@ class Link:
         return self.shift + math.log(self.below) - math.log(self.above)
 
 
-def _link(xp, work_below, work_above):
-    """Return the link that one set of samples makes, its shift at the difference that it finds.
-
-    There both sums are equal; between the extremes of the work one falls and the other rises.
-    """
-    works = xp.concatenate([work_below, work_above])
-    low, high = -float(works.max()), -float(works.min())
-    for _ in range(N_BISECTIONS):
-        link = Link(0.5 * (low + high))
-        link.add(xp, work_below, work_above)
-        low, high = (link.shift, high) if link.below > link.above else (low, link.shift)
+def _link(engine, work_below, work_above):
+    """Return the link that one set of samples makes, its shift at the difference that it finds."""
+    value, _ = acceptance_ratio(engine, -work_below, -work_above)
+    link = Link(value)
+    link.add(engine.xp, work_below, work_above)
     return link
 
 
@@ -313,7 +307,7 @@ class ParallelTrajectoryTempering:
                 self.rungs[i + 1].link.add(rbm.engine.xp, *works)
             acceptance = _swap(rbm.engine, *works, *states[i : i + 2])
         if acceptance < LEAST_ACCEPTANCE and n == len(self.rungs[0].v):
-            self._freeze(rbm, v_top, _link(rbm.engine.xp, *works))
+            self._freeze(rbm, v_top, _link(rbm.engine, *works))
 
     def log_partition(self, rbm, chain):
         """Return the log of the partition function of the machine, from the samples of all rungs.
@@ -341,7 +335,7 @@ class ParallelTrajectoryTempering:
             )
         ]
         differences = [rung.link.difference for rung in self.rungs[1:]]
-        return float(sum(parts) + sum(differences) + _link(rbm.engine.xp, *works).difference)
+        return float(sum(parts) + sum(differences) + _link(rbm.engine, *works).difference)
 
     def get_state(self):
         """Return what later steps depend on.
