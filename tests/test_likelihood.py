@@ -168,9 +168,11 @@ def test_weights_that_overflow_are_refused(method, dtype):
         rbm.log_partition(method, n_temperatures=5, random_state=0)
 
 
-def test_float32_machine_has_the_exact_value_of_its_parameters():
-    rbm = random_machine(6, 5, dtype=np.float32)
-    wide = fitted(rbm.components_.T, rbm.intercept_visible_, rbm.intercept_hidden_)
+@pytest.mark.parametrize("kind", ["binary", "gaussian"])
+def test_float32_machine_has_the_exact_value_of_its_parameters(kind):
+    rbm = random_machine(6, 5, kind, kind, dtype=np.float32)
+    arrays = rbm.components_.T, rbm.intercept_visible_, rbm.intercept_hidden_
+    wide = fitted(*arrays, kind, kind)
     assert rbm.log_partition() == wide.log_partition()
     log_p = rbm.log_likelihood(all_states(6).astype(np.float32))
     assert log_p.dtype == np.float32
