@@ -199,14 +199,12 @@ def warn_of_other_scale(estimator, X, name="X"):
     n_outside, example = 0, None
     for block in blocks(X.shape[0]):
         rows = X[block]
-        values, columns = (rows.data, rows.indices) if issparse(X) else (rows, slice(None))
+        values, columns = _stored(rows)
         if values.size and (values.min() < low.max() or values.max() > high.min()):
             are_outside = (values < low[columns]) | (values > high[columns])
             n_outside += np.count_nonzero(are_outside)
             if example is None and are_outside.any():
-                first = np.argmax(are_outside)
-                column = columns[first] if issparse(X) else first % X.shape[1]
-                example = values.ravel()[first], column
+                example = _first(are_outside, values, columns)
     share = n_outside / max(1, X.nnz if issparse(X) else X.size)
     if share > MANY and n_outside >= MANY_VALUES:
         value, column = example
@@ -223,18 +221,29 @@ def warn_of_other_scale(estimator, X, name="X"):
         )
 
 
+def _stored(rows):
+    """Return values of rows and their columns; of sparse rows those values that are stored."""
+    return (rows.data, rows.indices) if issparse(rows) else (rows, slice(None))
+
+
+def _first(are_meant, values, columns):
+    """Return the first of the values that are meant, and its column."""
+    first = np.argmax(are_meant)
+    column = first % values.shape[1] if values.ndim == 2 else columns[first]
+    return values.ravel()[first], column
+
+
 def check_zeros_and_ones(estimator, X):
     """Raise unless the values of all binary units are 0 or 1."""
     is_binary = estimator.visible_units_ == BINARY
     for block in blocks(X.shape[0]):
         rows = X[block]
-        values, columns = (rows.data, rows.indices) if issparse(X) else (rows, slice(None))
+        values, columns = _stored(rows)
         is_grey = (values != 0.0) & (values != 1.0) & is_binary[columns]
         if is_grey.any():
-            first = np.argmax(is_grey)
-            column = columns[first] if issparse(X) else first % X.shape[1]
+            value, column = _first(is_grey, values, columns)
             raise ValueError(
-                f"X has the value {values.ravel()[first]:.6g} in column {column} (counted from 0), "
+                f"X has the value {value:.6g} in column {column} (counted from 0), "
                 "whose unit is binary: a likelihood is one of zeros and ones. Pass X >= 0.5, or "
                 "states drawn with the probabilities X: rng.random(X.shape) < X. score_samples "
                 "weighs both states of a value between."
