@@ -4,15 +4,19 @@ The rule: a learner copies the parameters that it trains, and returns fitted att
 views of another copy. `skdbn._training.loop` says what its members are.
 """
 
+import math
+
 import numpy as np
 
 from skdbn._maths.boltzmann import RBM, free_energy, hidden_mean, reconstruction_error
 from skdbn._maths.gradients import (
     MOMENTA,
+    START_AT_DATA,
     likelihood_gradient,
     reserve_phases,
     running_offsets,
 )
+from skdbn._maths.missing import conditional_machine, draw
 from skdbn._maths.network import Network, loss_gradient, scores
 from skdbn._training.checks import resolve_batch_size
 from skdbn._training.diagnosis import idle_units
@@ -41,6 +45,7 @@ class MachineLearner:
         self.rbm = RBM(*views, *rbm[3:])
         self.complete = machine._restored_estimator(self.rbm)
         self.n_gibbs_steps = machine.n_gibbs_steps
+        self.is_conditional = machine.gradient in START_AT_DATA
         self.samples_visible, self.centering = machine.sample_visible, machine.centering
         self.offsets = offsets if machine.centering else None
         self.reserved = {}
@@ -48,7 +53,7 @@ class MachineLearner:
         if momentum == "auto":
             momentum = MOMENTA.get(machine.gradient, MOMENTUM)
         self.n_iter, self.full_momentum = machine.n_iter_, float(momentum)
-        self.n_samples = rows.X.shape[0]
+        self.n_samples, self.has_missing = rows.X.shape[0], rows.has_missing()
         self.batch_size = resolve_batch_size(machine.batch_size, self.n_samples, SMALLEST_BATCH)
         self.n_multiplications = self.batch_size * self.rbm.n_weights_of_largest_layer
         n_chains = max(len(machine.h_samples_), self.batch_size)
@@ -85,40 +90,65 @@ class MachineLearner:
             # steps the more a minibatch weighs.
             weight = self.rows.weight_of(indices)
             phases.row_weights[:n] = weight / max(1.0, float(weight.mean()) / HEAVIEST)
-        self.rows.read(self.engine, indices, phases.v_pos)
-        if self.samples_visible:
-            self.rbm.visible_units.sample_data(phases.v_pos, out=phases.v_pos)
-        self.complete(self.rbm, phases, self.chains[:n], self.n_gibbs_steps)
+        rbm, v = self.rbm, self._read(indices, phases.v_pos)
+        if self.has_missing and self.is_conditional:
+            rbm = conditional_machine(rbm, v)
+        elif self.has_missing:
+            draw(rbm, v)
+        self.complete(rbm, phases, self.chains[:n], self.n_gibbs_steps)
         if self.centering:
             self.offsets = running_offsets(self.rbm, phases, self.offsets)
         likelihood_gradient(self.rbm, phases, self.gradient_views, scale, self.offsets)
         return self.gradients
 
+    def _read(self, indices, v):
+        """Read rows as visible states, drawn where that is wanted; what is missing stays NaN."""
+        self.rows.read(self.engine, indices, v)
+        if self.samples_visible:
+            missing = self.engine.xp.isnan(v) if self.has_missing else None
+            self.rbm.visible_units.sample_data(v, out=v)
+            if missing is not None:
+                v[missing] = math.nan
+        return v
+
     def end_pass(self):
         """Return a point for each curve, and the reconstruction error of the held-out rows."""
         self.n_iter += 1
         self.prepare_pass()
-        rbm, (watched, _, weight, _), held_out = self.rbm, self.watched_rows, self.held_out
-        h = hidden_mean(rbm, watched)
-        dead, saturated = idle_units(h, rbm.hidden_units.discrete)
+        loss, v, h = self._look_at(self.watched_rows)
+        dead, saturated = idle_units(h, self.rbm.hidden_units.discrete)
         points = {
-            "loss_curve_": reconstruction_error(rbm, watched, h, weight),
+            "loss_curve_": loss,
             "dead_units_curve_": float(dead.mean()),
             "saturated_units_curve_": float(saturated.mean()),
-            "_largest_weights": float(abs(rbm.weights).max()),
+            "_largest_weights": float(abs(self.rbm.weights).max()),
         }
         if hasattr(self.complete, "log_partition"):
-            points["log_partition_curve_"] = self.complete.log_partition(rbm, self.chains)
-        if held_out is None:
+            points["log_partition_curve_"] = self.complete.log_partition(self.rbm, self.chains)
+        if self.held_out is None:
             return points, None
+        loss, v_of_held_out, _ = self._look_at(self.held_out)
         energies = [
-            np.average(free_energy(rbm, rows.X), weights=rows.weight)
-            for rows in (held_out, self.watched_rows)
+            np.average(free_energy(self.rbm, states), weights=rows.weight)
+            for states, rows in ((v_of_held_out, self.held_out), (v, self.watched_rows))
         ]
         points["free_energy_gap_curve_"] = float(energies[0] - energies[1])
-        loss = reconstruction_error(rbm, held_out.X, weights=held_out.weight)
         points["validation_loss_curve_"] = loss
         return points, loss
+
+    def _look_at(self, rows):
+        """Return the reconstruction error of rows, their states without gaps, and their features.
+
+        The error is that of observed values.
+        """
+        rbm, v, share = self.rbm, rows.X, 1.0
+        if rows.has_missing():
+            v = v.copy()
+            rbm = conditional_machine(rbm, v)
+            observed = rbm.visible_units.free.mean(axis=1)
+            share = max(self.engine.tiny, float(np.average(observed, weights=rows.weight)))
+        h = hidden_mean(rbm, v)
+        return reconstruction_error(rbm, v, h, rows.weight) / share, v, h
 
     def arrays(self, parameters):
         """Return the fitted attributes that are views of a vector of parameters."""

@@ -7,12 +7,14 @@ the arithmetic to the mathematics. Nothing here trains.
 import time
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._maths.boltzmann import (
     RBM,
+    clamped,
     free_energy,
     gibbs_step,
     hidden_mean,
@@ -25,6 +27,13 @@ from skdbn._maths.likelihood import (
     estimated_log_partition,
     exact_log_partition,
     largest_gain,
+)
+from skdbn._maths.missing import (
+    MOST_SUMMED,
+    can_sum_out,
+    free_energy_of_observed,
+    hidden_mean_given_observed,
+    imputed,
 )
 from skdbn._maths.pseudo_likelihood import pseudo_log_likelihood
 from skdbn._maths.units import UNITS, layer
@@ -40,10 +49,10 @@ from skdbn._training.checks import (
 from skdbn._training.columns import check_zeros_and_ones, map_of
 from skdbn._training.diagnosis import warn_of_gap
 from skdbn._training.fitting import TrainedEstimator
-from skdbn._training.rows import Rows, in_blocks
+from skdbn._training.rows import Rows, blocks, in_blocks
 from skdbn._training.threads import threads_for
 
-MOST_SUMMED = {"auto": 20, "exact": 25, "ais": -1}  # binary units whose states are all visited
+MOST_ENUMERATED = {"auto": 20, "exact": 25, "ais": -1}  # binary units whose states are all visited
 
 
 class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
@@ -72,18 +81,20 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
+            Data. NaN is a missing value, which gives no input but what the others say of it.
 
         Returns
         -------
         ndarray of shape (n_samples, n_components)
             Probabilities for binary hidden units, means for gaussian ones.
         """
-        return self._hidden_mean(self._read_new(X))
+        return self._hidden_mean(self._read_new(X, missing_allowed=True))
 
     def _hidden_mean(self, X):
         """Return `transform` of validated X as a plain array, whatever the output container."""
-        return self._in_blocks(hidden_mean, self._rows(X), len(self.components_))
+        rows = self._rows(X)
+        function = hidden_mean_given_observed if rows.has_missing() else hidden_mean
+        return self._in_blocks(function, rows, len(self.components_))
 
     def inverse_transform(self, X):
         """Return the expected visible units given values of the hidden ones.
@@ -110,23 +121,76 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             )
         return self._into_data(self._in_blocks(visible_mean, Rows(H), n_features))
 
-    def free_energy(self, X):
-        """Return the free energy of the data.
+    def impute(self, X):
+        """Return the data with expected values where they are missing.
 
-        It is ``-log p(x)`` up to a constant that differs from machine to machine, so compare
-        free energies of one machine only.
+        A value is expected given all others, one feature after another, two times over. The same
+        X gives the same result at every call. To draw values, which vary as those of data do, call
+        ``sample(given=X)``.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
+            Data, NaN where a value is missing. Of a sparse matrix only values that are stored can
+            be missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            X in the units of the data, unchanged where there is a value.
+        """
+        X = self._read_new(X, missing_allowed=True)
+        rows = self._rows(X)
+        filled = self._into_data(self._in_blocks(imputed, rows, X.shape[1]))
+        for block in blocks(len(filled)):
+            given = X[block].toarray() if issparse(X) else X[block]
+            np.copyto(filled[block], given, where=~np.isnan(given))
+        return filled
+
+    def free_energy(self, X):
+        """Return the free energy of the data.
+
+        It is ``-log p(x)`` up to a constant that differs from machine to machine, so compare
+        free energies of one machine only. Missing values are summed out, which is exact; it takes
+        a sum over up to 2^20 states for each row that has some.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, NaN where a value is missing.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Free energies in nats.
+
+        Raises
+        ------
+        ValueError
+            When a row misses more than 20 values, or one that has a gaussian unit, unless the
+            machine has at most 20 hidden units, all binary.
         """
-        return self._in_blocks(free_energy, self._rows(self._read_new(X)))
+        rows = self._rows(self._read_new(X, missing_allowed=True))
+        if not rows.has_missing():
+            return self._in_blocks(free_energy, rows)
+        self._check_that_sums_are_short(rows.X)
+        return self._in_blocks(free_energy_of_observed, rows)
+
+    def _check_that_sums_are_short(self, X):
+        """Raise when the missing values of a row cannot be summed out."""
+        model = self._model(ENGINES["numpy"](X.dtype, 0))
+        for block in blocks(X.shape[0]):
+            are_missing = np.isnan(X[block].toarray() if issparse(X) else X[block])
+            cannot = ~can_sum_out(model, are_missing)
+            if cannot.any():
+                row = int(np.argmax(cannot))
+                raise ValueError(
+                    f"X misses {np.count_nonzero(are_missing[row])} values in row "
+                    f"{block.start + row} (counted from 0). The free energy sums over missing "
+                    f"values only where at most {MOST_SUMMED} are missing, all with binary units, "
+                    f"or the machine has at most {MOST_SUMMED} hidden units, all binary: it has "
+                    f"{len(self.components_)} that are {self._units[1]}. Fill X with impute first."
+                )
 
     def score_samples(self, X):
         """Return the pseudo-log-likelihood of the data.
@@ -142,8 +206,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data. A value of a binary unit between 0 and 1 is a probability: its two states are
-            weighted.
+            Data without missing values. A value of a binary unit between 0 and 1 is a probability:
+            its two states are weighted.
 
         Returns
         -------
@@ -240,7 +304,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         True
         """
         check_is_fitted(self)
-        check_choice(method, "method", MOST_SUMMED)
+        check_choice(method, "method", MOST_ENUMERATED)
         check_integer(n_temperatures, "n_temperatures", 1)
         check_integer(n_chains, "n_chains", 2)
         check_integer(verbose, "verbose", 0)
@@ -248,7 +312,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         rbm = self._model(ENGINES["numpy"](np.float64, 0))
         self._check_that_it_has_a_density(rbm)
         n_units, _ = enumeration(rbm)
-        if n_units <= MOST_SUMMED[method]:
+        if n_units <= MOST_ENUMERATED[method]:
             with np.errstate(over="ignore", invalid="ignore"):
                 value = exact_log_partition(rbm)
             check_finite(np.float64(value), "partition function")
@@ -256,7 +320,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         if method == "exact":
             raise ValueError(
                 f"method == 'exact' visits all states of a layer, and the smaller binary one has "
-                f"{n_units} units, more than {MOST_SUMMED[method]}. Set method='ais'."
+                f"{n_units} units, more than {MOST_ENUMERATED[method]}. Set method='ais'."
             )
         result, gap = self._annealed(n_temperatures, n_chains, seed, verbose)
         warn_of_gap(gap, n_temperatures)
@@ -351,8 +415,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
     # -- sampling
 
-    def sample(self, n_samples=1, n_gibbs_steps=1000, start=None, random_state=None):
-        """Draw visible states with Gibbs sampling.
+    def sample(self, n_samples=1, n_gibbs_steps=1000, start=None, random_state=None, *, given=None):
+        """Draw visible states with Gibbs sampling, given some of them if wanted.
 
         Parameters
         ----------
@@ -362,41 +426,59 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             Steps of each chain.
         start : array-like of shape (n_samples, n_features), default=None
             Visible states to start at; by default states drawn without input from the hidden
-            units.
+            units. Values that are given take the place of theirs.
         random_state : int, RandomState instance or None, default=None
             Seed of the states that are drawn.
+        given : array-like of shape (n_samples, n_features) or (1, n_features), default=None
+            What is known of the rows: NaN where a value is to be drawn. All others stay what they
+            are, in every step, so that the chains draw from the distribution of the free values
+            given these. Each row belongs to a chain, and a single row to all of them. When
+            `n_samples` is 1, there are as many chains as rows.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Visible states.
+            Visible states, and the given values as they were given.
 
         Raises
         ------
         ValueError
-            When `start` has another shape or a number is out of range.
+            When `start` or `given` has another shape or a number is out of range.
         """
         check_is_fitted(self)
-        return self._sample_stack([], n_samples, n_gibbs_steps, start, random_state)
+        return self._sample_stack([], n_samples, n_gibbs_steps, start, random_state, given=given)
 
     def _sample_stack(
-        self, below, n_samples, n_gibbs_steps, start=None, random_state=None, expected=False
+        self,
+        below,
+        n_samples,
+        n_gibbs_steps,
+        start=None,
+        random_state=None,
+        *,
+        expected=False,
+        given=None,
     ):
         """Return `sample` of a stack of which this is the top machine, `below` from the data up.
 
         With `expected`, visible units of the data are not drawn, but expected given the hidden
-        states above them.
+        states above them. Values are `given` to a machine without others below.
         """
         check_integer(n_samples, "n_samples", 1)
         check_integer(n_gibbs_steps, "n_gibbs_steps", 0)
         random_state = check_random_state(random_state)
-        rbm = self._model_to_draw(random_state)
+        rbm, states = self._model_to_draw(random_state), None
+        if given is not None:
+            given = self._given(given, n_samples, rbm.engine)
+            n_samples, states = len(given), self._rows(given).states(rbm.engine)
         v = self._start(below, rbm, n_samples, start)
         if n_gibbs_steps == 0:
             X = self._into_data(v)
         else:
-            v = self._chain(rbm, v, n_gibbs_steps - 1)
+            v = self._chain(rbm, v, n_gibbs_steps - 1, states)
             X = self._visible(rbm, self._hidden(rbm, v), expected and not below)
+        if given is not None:
+            X = clamped(rbm, X, given)
         for i, machine in reversed([*enumerate(below)]):
             rbm = machine._model_to_draw(random_state)
             X = machine._visible(rbm, X.astype(rbm.engine.dtype), expected and i == 0)
@@ -406,6 +488,17 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         """Return the machine with random numbers of its own."""
         seed = random_state.randint(MAX_SEED)
         return self._model(ENGINES["numpy"](self.components_.dtype, seed))
+
+    def _given(self, given, n_samples, engine):
+        """Return a row for each chain, dense, with NaN where a value is to be drawn."""
+        given = self._validate(given, dtype=engine.dtype, name="given", missing_allowed=True)
+        if 1 not in (n_samples, given.shape[0]) and given.shape[0] != n_samples:
+            raise ValueError(
+                f"given has {given.shape[0]} rows and n_samples == {n_samples}: pass a row for "
+                "each chain, or one row for all of them."
+            )
+        rows = Rows(given).states(engine)
+        return rows.repeat(n_samples, axis=0) if len(rows) == 1 else rows
 
     def _start(self, below, rbm, n_samples, start):
         """Return the visible states at which chains start: of rows of data, or by chance."""
@@ -429,8 +522,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
     def _states(self, engine, X):
         """Return rows of data, validated before, as states of the visible units."""
-        rows = self._rows(X.astype(engine.dtype, copy=False))
-        return rows.read(engine, slice(None), engine.zeros(*X.shape))
+        return self._rows(X.astype(engine.dtype, copy=False)).states(engine)
 
     def _hidden(self, rbm, v):
         """Return states of the hidden units given visible ones."""
@@ -480,11 +572,12 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             yield v, energies
             v = self._chain(rbm, v, 1)
 
-    def _chain(self, rbm, v, n_gibbs_steps):
+    def _chain(self, rbm, v, n_gibbs_steps, given=None):
         """Return the visible states at the end of Markov chains that start at `v`."""
+        v = v if given is None else clamped(rbm, v, given)
         with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(n_gibbs_steps):
-                v = gibbs_step(rbm, v)
+                v = gibbs_step(rbm, v, given)
         return check_finite(v, "chain")
 
     @property
@@ -494,5 +587,6 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

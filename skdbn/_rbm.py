@@ -26,6 +26,7 @@ from skdbn._training.columns import (
     map_of,
     recognized,
     standardized,
+    warn_of_empty_columns,
     warn_of_few_rows,
     warn_of_other_scale,
 )
@@ -178,6 +179,14 @@ class RBMTransformer(Machine):
     `transform` and the other methods that take data work in blocks of rows. They warn
     (`DataRangeWarning`) when many values are far from those of the rows that were fitted.
 
+    NaN in the data is a missing value. Its unit stands at what the machine expects of it given the
+    observed ones, which adds nothing to what they say. With "cd" the gradient is that of
+    ``log p(observed | the others as filled)``, with "pcd" that of ``log p(observed)``, where the
+    others are drawn. Column statistics and reconstruction errors count observed values alone.
+    A column without values is harmless (`DataRangeWarning`), but what is expected of it is a guess.
+    `impute` fills missing values, `free_energy` sums them out where that is feasible, `sample`
+    draws them given the others.
+
     The same `random_state` gives bit-identical parameters run after run on one machine with the
     same number of threads. With another number of threads sums are rounded in another order, and
     predictions agree to float tolerance. In long training such a difference can tip a state
@@ -188,6 +197,8 @@ class RBMTransformer(Machine):
     Hinton (2002), "Training products of experts by minimizing contrastive divergence".
     Hinton (2010), "A practical guide to training restricted Boltzmann machines", whose section
     6 is the source of the free energy gap.
+    Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann machines for collaborative
+    filtering", where missing units are left out rather than filled.
     Tieleman (2008), "Training restricted Boltzmann machines using approximations to the
     likelihood gradient".
     Melchior, Fischer and Wiskott (2016), "How to center deep Boltzmann machines".
@@ -259,7 +270,7 @@ class RBMTransformer(Machine):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data.
+            Training data, NaN where a value is missing.
         y : None
             Ignored, but passed to callbacks where it has an entry for each row.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -288,9 +299,9 @@ class RBMTransformer(Machine):
         Warns
         -----
         DataRangeWarning
-            When `visible_units` are "binary" and X has values outside [0, 1], when many values of
-            X_val are far from those of X, or many of X from those of the first fit that this one
-            goes on from.
+            When `visible_units` are "binary" and X has values outside [0, 1], when a column has no
+            value, when many values of X_val are far from those of X, or many of X from those of
+            the first fit that this one goes on from.
         HiddenUnitsWarning
             When more than three quarters of the hidden units are saturated after training, or all
             of them dead.
@@ -359,7 +370,7 @@ class RBMTransformer(Machine):
         rows, held_out = self._read(X, run.goes_on, sample_weight, y), None
         check_weight_of_held_out(sample_weight_val, X_val)
         if X_val is not None:
-            X_val = self._validate(X_val, dtype=rows.X.dtype, name="X_val")
+            X_val = self._validate(X_val, dtype=rows.X.dtype, name="X_val", missing_allowed=True)
             held_out = that_count(X_val, None, sample_weight_val, "sample_weight_val")
         rows, held_out = hold_out(self, rows, held_out, run.seeds["split"])
         held_out = None if held_out is None else held_out._replace(y=None)
@@ -393,7 +404,7 @@ class RBMTransformer(Machine):
         """Check the parameters; return rows as they are computed with."""
         self._check_parameters()
         dtype = self.components_.dtype if goes_on else FLOATS
-        X = self._validate(X, dtype=dtype, reset=not goes_on)
+        X = self._validate(X, dtype=dtype, reset=not goes_on, missing_allowed=True)
         return that_count(X, one_for_each_row(y, X.shape[0]), weight)
 
     def _check_parameters(self):
@@ -458,7 +469,10 @@ class RBMTransformer(Machine):
             return engine.zeros(n_features)
         drawn = engine.permutation(n_samples)[:N_MONITORED]
         x = rows.read(engine, drawn, engine.zeros(len(drawn), n_features))
-        mean = np.average(x, axis=0, weights=rows.weight_of(drawn)).astype(engine.dtype)
+        counts = (~np.isnan(x)).astype(engine.dtype)
+        if rows.weight is not None:
+            counts *= rows.weight[drawn, None]
+        mean = np.nansum(x * counts, axis=0) / np.maximum(counts.sum(axis=0), engine.tiny)
         return layer(rows.columns.visible_units, engine).input(mean[None])[0]
 
     def _check_that_it_can_go_on(self):
@@ -478,6 +492,8 @@ class RBMTransformer(Machine):
 
     def _columns_of(self, rows):
         """Return what the columns of rows stand for."""
+        if rows.has_missing():
+            warn_of_empty_columns(rows.X, getattr(self, "feature_names_in_", None))
         recognize = {"auto": recognized, GAUSSIAN: standardized}.get(self.visible_units)
         if recognize is None:
             return as_given(rows.X, self.visible_units, UNITS[self.visible_units].support)

@@ -44,11 +44,7 @@ INFINITE = r" has a value that is infinite or too large for float64 in row 3, co
 @pytest.mark.parametrize(
     ("make", "method"),
     [
-        *(
-            (make_rbm, name)
-            for name in ("fit", "fit_transform", "partial_fit", "transform", "score")
-        ),
-        *((make_rbm, name) for name in ("score_samples", "free_energy", "inverse_transform")),
+        *((make_rbm, name) for name in ("score", "score_samples", "inverse_transform")),
         *(
             (make_net, name)
             for name in ("fit", "predict", "predict_proba", "predict_log_proba", "score")
@@ -64,17 +60,29 @@ def test_every_method_says_where_the_first_gap_is(make, method, container, value
         getattr(fitted, method)(container(with_gaps(value)), *labels)
 
 
+@pytest.mark.parametrize(
+    "method", ["fit", "fit_transform", "partial_fit", "transform", "free_energy", "impute"]
+)
+@pytest.mark.parametrize("container", [np.array, csr_matrix, csr_array])
+def test_infinite_values_are_refused_where_missing_ones_are_taken(method, container):
+    data = with_gaps(np.inf)
+    data[0, 0] = np.nan
+    message = "^X" + INFINITE + ".* Replace such values with NaN, which stands for a missing value."
+    with pytest.raises(ValueError, match=message):
+        getattr(make_rbm().fit(X), method)(container(data))
+
+
 def test_gap_in_a_sparse_row_whose_columns_are_out_of_order_is_found():
     data = csr_matrix(([0.5, np.nan, np.nan], [1, 2, 0], [0, 1, 3]), shape=(2, 3))
     with pytest.raises(ValueError, match="row 1, column 0 .*, the first of 2 in 1 of its 2 rows"):
-        make_rbm().fit(data)
+        make_net().fit(data, [0, 1])
 
 
 def test_data_with_both_are_said_to_have_gaps():
     data = with_gaps()
     data[0, 0] = np.inf
     with pytest.raises(ValueError, match="^X" + GAPS):
-        make_rbm().fit(data)
+        make_net().fit(data, Y)
 
 
 def test_column_of_a_frame_is_named():
@@ -88,7 +96,7 @@ def test_column_of_a_frame_is_named():
 def test_gap_of_pandas_is_one():
     frame = pd.DataFrame({"a": pd.array([0, 1, None], dtype="Int64"), "b": [0.0, 1.0, 0.5]})
     with pytest.raises(ValueError, match=r"in row 2 \(counted from 0\), column 'a'"):
-        make_rbm().fit(frame)
+        make_net().fit(frame, [0, 1, 1])
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # of NumPy
@@ -102,7 +110,6 @@ def test_what_is_given_by_another_name_is_called_so():
     fitted = make_rbm().fit(X)
     wrong = with_gaps()
     for name, function in {
-        "X_val": lambda data: make_rbm().fit(X, X_val=data),
         "^X_val": lambda data: make_net().fit(X, Y, X_val=data, y_val=Y),
         "start": lambda data: fitted.sample(40, start=data),
         "v": fitted.gibbs,
@@ -136,10 +143,11 @@ def test_data_with_gaps_can_be_filled_or_their_rows_dropped(container, make, val
 def test_held_out_data_with_gaps_can_be_filled_by_a_pipeline():
     wrong = with_gaps()
     with sklearn.config_context(enable_metadata_routing=True):
-        rbm = make_rbm().set_fit_request(X_val=True)
+        net = make_net().set_fit_request(X_val=True, y_val=True)
         with pytest.raises(ValueError, match=r"^X_val.* transform_input=\['X_val'\]"):
-            make_pipeline(SimpleImputer(), rbm).fit(X, X_val=wrong)
-        make_pipeline(SimpleImputer(), rbm, transform_input=["X_val"]).fit(X, X_val=wrong)
+            make_pipeline(SimpleImputer(), net).fit(X, Y, X_val=wrong, y_val=Y)
+        filled = make_pipeline(SimpleImputer(), net, transform_input=["X_val"])
+        filled.fit(X, Y, X_val=wrong, y_val=Y)
 
 
 # -- labels

@@ -431,7 +431,6 @@ def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (np.where(np.eye(4), np.nan, 0.5), "has a missing value"),
         (np.where(np.eye(4), np.inf, 0.5), "infinite or too large"),
         (np.ones(4), "Expected 2D array, got 1D array"),
         (np.empty((0, 4)), "0 sample"),

@@ -130,7 +130,7 @@ def visible_mean(rbm, h, out=None):
     return rbm.visible_units.mean(x, out=x)
 
 
-def gibbs_step(rbm, v):
+def gibbs_step(rbm, v, given=None):
     """Draw hidden states given the visible ones, then visible given hidden.
 
     Parameters
@@ -139,6 +139,9 @@ def gibbs_step(rbm, v):
         The machine.
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
+    given : ndarray of shape (n_rows, n_visible), optional
+        Visible states that are clamped, NaN where a unit is free. The step then leaves the
+        distribution of the free units given these unchanged, as long as `v` agrees with them.
 
     Returns
     -------
@@ -148,7 +151,27 @@ def gibbs_step(rbm, v):
     h = hidden_mean(rbm, v)
     h = rbm.hidden_units.sample(h, out=h)
     v = visible_mean(rbm, h)
-    return rbm.visible_units.sample(v, out=v)
+    v = rbm.visible_units.sample(v, out=v)
+    return v if given is None else clamped(rbm, v, given)
+
+
+def clamped(rbm, v, given):
+    """Return visible states with those that are given in their place.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v, given : ndarray of shape (n_rows, n_visible)
+        Visible states; those that are given are NaN where a unit is free.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_visible)
+        `given`, and `v` where a unit is free.
+    """
+    xp = rbm.engine.xp
+    return xp.where(xp.isnan(given), v, given)
 
 
 def free_energy(rbm, v):

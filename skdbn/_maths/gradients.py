@@ -7,6 +7,11 @@ The rule: ``(rbm, phases, chain, n_gibbs_steps) -> chain``. The phases come with
 complete, the chain goes in and comes out, and no hidden layer is computed twice: with
 `likelihood_gradient` a minibatch costs 2k + 3 matrix products for k Gibbs steps. A member that
 keeps more than its chain is a class: its instances, made with the machine, are called like that.
+
+With missing values (`skdbn._maths.missing`) "cd" estimates the gradient of ``log p(observed units |
+the others)``: these stay, in both phases, at what is expected of them given the observed ones.
+Members with persistent chains, which belong to no row, estimate that of ``log p(observed units)``:
+the others are drawn given these in the positive phase.
 """
 
 import math
@@ -500,3 +505,4 @@ MOMENTA = {
     "pcd": 0.0,
     "ptt": 0.0,
 }  # where "auto" is not 0.9: persistent chains fall behind fast weights
+START_AT_DATA = {"cd"}  # members whose chains belong to rows, and keep what is missing of them

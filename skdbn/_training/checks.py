@@ -72,40 +72,48 @@ def resolve_batch_size(batch_size, n_samples, smallest):
 
 
 def value_range(X):
-    """Return the smallest and the largest value of an array or a CSR matrix."""
-    values = X.data if issparse(X) else X
+    """Return the smallest and the largest value of an array or a CSR matrix, missing ones aside."""
+    values = (X.data if issparse(X) else X).ravel()
     zeros = issparse(X) and X.nnz < np.prod(X.shape)
-    smallest, largest = (np.min(values), np.max(values)) if values.size else (0.0, 0.0)
+    smallest, largest = (
+        np.fmin.reduce(values, initial=np.inf),
+        np.fmax.reduce(values, initial=-np.inf),
+    )
     if zeros:
         smallest, largest = min(smallest, 0.0), max(largest, 0.0)
     return float(smallest), float(largest)
 
 
-def check_values(X, name="X", columns=None):
+def check_values(X, name="X", columns=None, missing_allowed=False):
     """Raise when a value of an array or a CSR matrix is missing or infinite, and say where.
 
-    `columns` are the names of the columns, where they have names.
+    `columns` are the names of the columns, where they have names. Missing values may be allowed.
     """
     try:
-        assert_all_finite(X, input_name=name)
+        assert_all_finite(X, input_name=name, allow_nan=missing_allowed)
     except ValueError as error:
-        raise ValueError(_where_not_finite(X, name, columns)) from error
+        raise ValueError(_where_not_finite(X, name, columns, missing_allowed)) from error
 
 
-def _where_not_finite(X, name, columns):
+def _where_not_finite(X, name, columns, missing_allowed):
     """Return sentences about the values that are missing, or else infinite."""
     what, remedy = "a missing value (NaN)", "Fill such values"
     rows, at = _positions(X, np.isnan)
-    if not len(rows):
+    if missing_allowed or not len(rows):
         what = f"a value that is infinite or too large for {X.dtype}"
         remedy = "Replace such values with NaN and fill them"
         rows, at = _positions(X, np.isinf)
     where = f"row {rows[0]}, column {at[0]} (counted from 0)"
     if columns is not None:
         where = f"row {rows[0]} (counted from 0), column {columns[at[0]]!r}"
-    message = (
+    found = (
         f"{name} has {what} in {where}, the first of {len(rows)} in {len(np.unique(rows))} of "
-        f"its {X.shape[0]} rows. {remedy} with sklearn.impute.SimpleImputer as a step of a "
+        f"its {X.shape[0]} rows."
+    )
+    if missing_allowed:
+        return f"{found} Replace such values with NaN, which stands for a missing value."
+    message = (
+        f"{found} {remedy} with sklearn.impute.SimpleImputer as a step of a "
         "Pipeline, or drop these rows."
     )
     if name == "X_val":

@@ -147,22 +147,12 @@ def _standardized(rows, engine, low, high, are_gaussian):
     values = engine.rows(X, sample, engine.zeros(n_sampled, n_features))
     weight_of_sample = np.ones(n_sampled) if weight is None else weight[sample].astype(float)
     ends = [TAIL + ROUNDING, 1.0 - TAIL - ROUNDING]  # the same of -X, and of weights times 3
-    first, last = np.quantile(
-        values.astype(float), ends, axis=0, weights=weight_of_sample, method="inverted_cdf"
-    )
+    first, last = _quantiles(values.astype(float), ends, weight_of_sample)
     margin = np.where(last > first, last - first, np.inf)
-    low, high = np.maximum(low, first - margin), np.minimum(high, last + margin)
+    low, high = np.fmax(low, first - margin), np.fmin(high, last + margin)
     span = np.where(high > low, high - low, 1.0)
-    sums, squares = np.zeros(n_features), np.zeros(n_features)
-    start = 0
-    for block in _in_blocks(X, engine):
-        shares = (np.clip(block, low, high) - low) / span  # within [0, 1], where squares are safe
-        weight_of_block = 1.0 if weight is None else weight[start : start + len(block), None]
-        sums += (weight_of_block * shares).sum(axis=0)
-        squares += (weight_of_block * shares * shares).sum(axis=0)
-        start += len(block)
-    mean = sums / n_samples
-    deviation = span * np.sqrt(np.maximum(squares / n_samples - mean * mean, 0.0))
+    mean, variance = _moments(rows, engine, low, high, span)
+    deviation = span * np.sqrt(variance)
     float_info = np.finfo(X.dtype)
     varies = deviation > float_info.eps * np.maximum(abs(low), abs(high))
     scale = np.maximum(deviation, span / SPAN)
@@ -174,13 +164,47 @@ def _standardized(rows, engine, low, high, are_gaussian):
     return Columns(kinds, *(array.astype(X.dtype) for array in (offset, scale, limits)))
 
 
+def _moments(rows, engine, low, high, span):
+    """Return mean and variance of each column, cut off and as shares of its span."""
+    (n_samples, n_features), weight = rows.X.shape, rows.weight
+    sums, squares, n_missing = np.zeros((3, n_features))
+    start = 0
+    for block in _in_blocks(rows.X, engine):
+        shares = (np.clip(block, low, high) - low) / span  # within [0, 1], where squares are safe
+        weight_of_block = 1.0 if weight is None else weight[start : start + len(block), None]
+        are_missing = np.isnan(block)
+        shares[are_missing] = 0.0
+        n_missing += (weight_of_block * are_missing).sum(axis=0)
+        sums += (weight_of_block * shares).sum(axis=0)
+        squares += (weight_of_block * shares * shares).sum(axis=0)
+        start += len(block)
+    n_observed = n_samples - n_missing
+    n_observed[n_observed <= 0.0] = 1.0
+    mean = sums / n_observed
+    return mean, np.maximum(squares / n_observed - mean * mean, 0.0)
+
+
+def _quantiles(values, ends, weight):
+    """Return quantiles of each column of a sample of rows: of what it has, and NaN of nothing."""
+    if not np.isnan(values).any():
+        return np.quantile(values, ends, axis=0, weights=weight, method="inverted_cdf")
+    quantiles = np.full((len(ends), values.shape[1]), np.nan)
+    for column, found in zip(values.T, quantiles.T, strict=True):
+        known = ~np.isnan(column)
+        if known.any():
+            rules = {"weights": weight[known], "method": "inverted_cdf"}
+            found[:] = np.quantile(column[known], ends, **rules)
+    return quantiles
+
+
 def _ranges(X, engine):
-    """Return the smallest and the largest value of each column."""
+    """Return the smallest and the largest value of each column, 0 where it has no value."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for rows in _in_blocks(X, engine):
-        np.minimum(low, rows.min(axis=0), out=low)
-        np.maximum(high, rows.max(axis=0), out=high)
-    return low, high
+        np.fmin(low, np.fmin.reduce(rows, axis=0), out=low)
+        np.fmax(high, np.fmax.reduce(rows, axis=0), out=high)
+    has_some = low <= high
+    return np.where(has_some, low, 0.0), np.where(has_some, high, 0.0)
 
 
 def _in_blocks(X, engine):
@@ -196,17 +220,21 @@ def warn_of_other_scale(estimator, X, name="X"):
     Of sparse rows those count that are stored.
     """
     low, high = estimator._limits
-    n_outside, example = 0, None
+    n_values, n_outside, example = 0, 0, None
     for block in blocks(X.shape[0]):
         rows = X[block]
         values, columns = _stored(rows)
-        if values.size and (values.min() < low.max() or values.max() > high.min()):
+        n_values += np.count_nonzero(~np.isnan(values))
+        lowest, highest = value_range(rows)
+        if lowest < low.max() or highest > high.min():
             are_outside = (values < low[columns]) | (values > high[columns])
             n_outside += np.count_nonzero(are_outside)
             if example is None and are_outside.any():
                 example = _first(are_outside, values, columns)
-    share = n_outside / max(1, X.nnz if issparse(X) else X.size)
-    if share > MANY and n_outside >= MANY_VALUES:
+    if n_outside < MANY_VALUES:
+        return
+    share = n_outside / n_values
+    if share > MANY:
         value, column = example
         names = getattr(estimator, "feature_names_in_", None)
         where = f"column {column}" if names is None else f"column {names[column]!r}"
@@ -239,7 +267,7 @@ def check_zeros_and_ones(estimator, X):
     for block in blocks(X.shape[0]):
         rows = X[block]
         values, columns = _stored(rows)
-        is_grey = (values != 0.0) & (values != 1.0) & is_binary[columns]
+        is_grey = (values != 0.0) & (values != 1.0) & ~np.isnan(values) & is_binary[columns]
         if is_grey.any():
             value, column = _first(is_grey, values, columns)
             raise ValueError(
@@ -248,6 +276,23 @@ def check_zeros_and_ones(estimator, X):
                 "states drawn with the probabilities X: rng.random(X.shape) < X. score_samples "
                 "weighs both states of a value between."
             )
+
+
+def warn_of_empty_columns(X, names=None):
+    """Warn when columns have no value in any row."""
+    has_some = np.zeros(X.shape[1], bool)
+    for block in blocks(X.shape[0]):
+        rows = X[block].toarray() if issparse(X) else X[block]
+        has_some |= ~np.isnan(rows).all(axis=0)
+    empty = np.flatnonzero(~has_some)
+    if len(empty):
+        first = f"column {empty[0]}" if names is None else f"column {names[empty[0]]!r}"
+        warn(
+            f"X has no value in {len(empty)} of {X.shape[1]} columns, the first of which is "
+            f"{first}. What is expected of them is a guess: drop them, or pass rows that have "
+            "values.",
+            DataRangeWarning,
+        )
 
 
 def warn_of_few_rows(estimator, n_samples):

@@ -279,7 +279,9 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
 
     _fitted = ()
 
-    def _validate(self, X, *y, dtype=FLOATS, reset=False, name="X", **rules_of_targets):
+    def _validate(
+        self, X, *y, dtype=FLOATS, reset=False, name="X", missing_allowed=False, **rules_of_targets
+    ):
         """Return X as a C-contiguous array or a CSR matrix of floats, and y where it is given.
 
         `name` is what the caller was given X as.
@@ -295,13 +297,13 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
                 raise
             raise ValueError(f"{name}: {error}") from error
         columns = getattr(self, "feature_names_in_", None)
-        check_values(checked[0] if y else checked, name, columns)
+        check_values(checked[0] if y else checked, name, columns, missing_allowed)
         return checked
 
-    def _read_new(self, X):
+    def _read_new(self, X, missing_allowed=False):
         """Return new rows as they are computed with."""
         check_is_fitted(self)
-        X = self._validate(X)
+        X = self._validate(X, missing_allowed=missing_allowed)
         warn_of_other_scale(self, X)
         return X
 

@@ -6,6 +6,7 @@ The rule: rows travel as one. Nothing downstream takes X, y and weights apart.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 
@@ -73,6 +74,15 @@ class Rows(NamedTuple):
         """Copy some of the rows, dense and mapped, into memory."""
         rows = engine.rows(self.X, indices, out)
         return rows if self.columns is None else self.columns.into_units(rows)
+
+    def has_missing(self):
+        """Tell whether a value is missing."""
+        values = self.X.data if issparse(self.X) else self.X
+        return any(np.isnan(values[block]).any() for block in blocks(len(values)))
+
+    def states(self, engine):
+        """Return all rows, dense and mapped, in memory of their own."""
+        return self.read(engine, slice(None), engine.zeros(*self.X.shape))
 
 
 def that_count(X, y=None, weight=None, name="sample_weight"):

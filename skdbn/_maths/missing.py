@@ -1,0 +1,314 @@
+"""Rows of which some visible units are not observed.
+
+The rule: NaN is a unit that is not observed. Such a unit gives no input but what the observed ones
+say of it: it stands at what the machine expects given these. Where a chain starts at the data it
+stays there in both phases of the gradient, so that nothing pulls at what is not known; elsewhere
+it is drawn. Sums over it are exact, or refused.
+
+References
+----------
+Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann machines for collaborative filtering",
+whose machine of a row has no units but the observed ones.
+"""
+
+from skdbn._maths.boltzmann import (
+    free_energy,
+    gibbs_step,
+    hidden_input,
+    hidden_mean,
+    visible_mean,
+)
+
+N_FILLS = 2  # iterations of the mean field, from no input on
+N_DRAWS = 2  # Gibbs steps from there
+N_SWEEPS = 2  # over the units that are imputed
+N_STEPS = 3  # towards the mean of a gaussian unit given all others
+MOST_SUMMED = 20  # binary units whose states are visited
+N_VISITED = 4096  # states at once
+
+
+class ClampedUnits:
+    """Units of which each row has some that stay where they are.
+
+    Parameters
+    ----------
+    units : units
+        The units. Those members are here that estimators of the gradient use.
+    free : ndarray of shape (n_rows, n_units)
+        0 where a unit stays, else 1.
+    states : ndarray of shape (n_rows, n_units)
+        Where they stay; 0 for the others.
+    engine : engine
+        Where arithmetic comes from.
+    """
+
+    def __init__(self, units, free, states, engine):
+        self.units, self.free, self.states, self.engine = units, free, states, engine
+
+    def _with_states(self, u, out):
+        """Return states of free units beside those that stay."""
+        u = self.engine.xp.multiply(u, self.free, out=out)
+        u += self.states
+        return u
+
+    def mean(self, x, out=None):
+        """Return the expected state given the input.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows, n_units)
+            Inputs.
+        out : ndarray, optional
+            Where the result goes, `x` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of x
+            Means.
+        """
+        return self._with_states(self.units.mean(x, out=out), out)
+
+    def sample(self, mean, out=None):
+        """Draw states given their means.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_rows, n_units)
+            Means.
+        out : ndarray, optional
+            Where the states go, `mean` itself included.
+
+        Returns
+        -------
+        ndarray of the shape of mean
+            States.
+        """
+        return self._with_states(self.units.sample(mean, out=out), out)
+
+
+def fill(rbm, v):
+    """Fill units that are not observed with their expected states, in place.
+
+    The states are those of a mean field: expected hidden states given the visible ones, and
+    expected visible states given these, in turns. At first the units give no input.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states, NaN where a unit is not observed.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_rows, n_visible)
+        Where a unit is not observed.
+    """
+    xp, are_missing = rbm.engine.xp, v != v
+    xp.copyto(v, 0.0, where=are_missing)
+    h = rbm.engine.buffer("hidden means", len(v), rbm.weights.shape[1])
+    mean = rbm.engine.buffer("visible means", *v.shape)
+    for _ in range(N_FILLS):
+        visible_mean(rbm, hidden_mean(rbm, v, out=h), out=mean)
+        xp.copyto(v, mean, where=are_missing)
+    return are_missing
+
+
+def conditional_machine(rbm, v):
+    """Fill units that are not observed, in place; return the machine in which they stay there.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states, NaN where a unit is not observed.
+
+    Returns
+    -------
+    RBM
+        The machine with `ClampedUnits`. Whatever estimates the gradient of a log-likelihood
+        estimates that of ``log p(observed units | the others as they were filled)`` with it.
+    """
+    are_missing = fill(rbm, v)
+    free = (~are_missing).astype(v.dtype)
+    return rbm._replace(
+        visible_units=ClampedUnits(rbm.visible_units, free, v - v * free, rbm.engine)
+    )
+
+
+def draw(rbm, v):
+    """Draw units that are not observed given the observed ones, in place.
+
+    A mean over such rows estimates that over the distribution of what is missing. The chains start
+    at the mean field, from where they need few steps.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states, NaN where a unit is not observed.
+    """
+    given = v.copy()
+    fill(rbm, v)
+    for _ in range(N_DRAWS):
+        v[...] = gibbs_step(rbm, v, given)
+
+
+def hidden_mean_given_observed(rbm, v, out=None):
+    """Return the expected hidden states given the observed units.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states, NaN where a unit is not observed; they are filled in place.
+    out : ndarray of shape (n_rows, n_hidden), optional
+        Where the result goes.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_hidden)
+        Means.
+    """
+    fill(rbm, v)
+    return hidden_mean(rbm, v, out=out)
+
+
+def imputed(rbm, v, out=None):
+    """Return visible states with the expected ones where a unit is not observed.
+
+    Each is expected given all others, one unit after another, a few times. Unlike in a mean field
+    of whole layers, a unit's own state does not speak for itself.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states, NaN where a unit is not observed; they are filled in place.
+    out : ndarray of shape (n_rows, n_visible), optional
+        Where the result goes.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_visible)
+        The states.
+    """
+    are_missing = fill(rbm, v)
+    x = hidden_input(rbm, v)
+    for _ in range(N_SWEEPS):
+        for i in are_missing.any(axis=0).nonzero()[0]:
+            rows = are_missing[:, i].nonzero()[0]
+            off = x[rows] - v[rows, i, None] * rbm.weights[i]
+            v[rows, i] = _expected(rbm, i, v[rows, i], off)
+            x[rows] = off + v[rows, i, None] * rbm.weights[i]
+    if out is None:
+        return v
+    out[...] = v
+    return out
+
+
+def _expected(rbm, i, u, off):
+    """Return the expected state of a visible unit given the hidden inputs without it, and a guess.
+
+    It is exact for binary units. That of a gaussian unit is where the mean field settles, which is
+    near the guess.
+    """
+    weights, intercept, units = rbm.weights[i], rbm.intercept_visible[i], rbm.hidden_units
+    if rbm.visible_units.of_column(i).discrete:
+        log_odds = (units.log_partition(off + weights) - units.log_partition(off)).sum(axis=1)
+        return rbm.visible_units.of_column(i).mean(log_odds + intercept)
+    for _ in range(N_STEPS):
+        u = intercept + units.mean(off + u[:, None] * weights) @ weights
+    return u
+
+
+# -- exact sums
+
+
+def free_energy_of_observed(rbm, v):
+    """Return the free energy of the observed units, the others summed out.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states, NaN where a unit is not observed. `can_sum_out` tells which rows may have
+        such units.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        ``-log p(observed units)`` up to the log of the partition function, in nats.
+    """
+    xp, result = rbm.engine.xp, rbm.engine.zeros(len(v))
+    for row, states in enumerate(v):
+        are_missing = states != states
+        if not are_missing.any():
+            result[row] = free_energy(rbm, v[row : row + 1])[0]
+            continue
+        observed = xp.where(are_missing, 0.0, states)
+        total = _over_visible if _is_few(rbm, are_missing) else _over_hidden
+        result[row] = -total(rbm, observed, are_missing)
+    return result
+
+
+def can_sum_out(rbm, are_missing):
+    """Tell of which rows the units that are not observed can be summed out.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    are_missing : ndarray of bool of shape (n_rows, n_visible)
+        Where a unit is not observed.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_rows,)
+        Where they are at most `MOST_SUMMED` binary ones; everywhere, if the hidden units are.
+    """
+    n_hidden = rbm.weights.shape[1]
+    over_hidden = rbm.hidden_units.discrete and n_hidden <= MOST_SUMMED
+    return rbm.engine.xp.array([over_hidden or _is_few(rbm, row) for row in are_missing], bool)
+
+
+def _is_few(rbm, are_missing):
+    """Tell whether the units of a row that are not observed are few, and all binary."""
+    columns = are_missing.nonzero()[0]
+    most = min(MOST_SUMMED, len(are_missing))
+    if rbm.hidden_units.discrete and rbm.weights.shape[1] <= MOST_SUMMED:
+        most = min(most, rbm.weights.shape[1])  # whose states are fewer else
+    return len(columns) <= most and all(rbm.visible_units.of_column(i).discrete for i in columns)
+
+
+def _states(n_units, dtype, xp):
+    """Yield all states of binary units, some at a time."""
+    for start in range(0, 2**n_units, N_VISITED):
+        numbers = xp.arange(start, min(start + N_VISITED, 2**n_units))
+        yield (numbers[:, None] >> xp.arange(n_units) & 1).astype(dtype)
+
+
+def _over_visible(rbm, observed, are_missing):
+    """Return the log of the sum of ``exp(-F)`` over the states of the units that are missing."""
+    xp, columns, total = rbm.engine.xp, are_missing.nonzero()[0], -float("inf")
+    for states in _states(len(columns), observed.dtype, rbm.engine.xp):
+        v = xp.repeat(observed[None, :], len(states), axis=0)
+        v[:, columns] = states
+        total = xp.logaddexp(total, xp.logaddexp.reduce(-free_energy(rbm, v)))
+    return total
+
+
+def _over_hidden(rbm, observed, are_missing):
+    """Return the same as a sum over the states of the hidden units, given which it is closed."""
+    xp, total, a = rbm.engine.xp, -float("inf"), rbm.intercept_visible
+    x = hidden_input(rbm, observed[None, :])[0]
+    for h in _states(rbm.weights.shape[1], observed.dtype, rbm.engine.xp):
+        missing = rbm.visible_units.log_partition(h @ rbm.weights.T + a)[:, are_missing]
+        total = xp.logaddexp(total, xp.logaddexp.reduce(h @ x + missing.sum(axis=1)))
+    base = rbm.visible_units.base_energy(observed[None, :])[0]
+    return total + observed @ a - base.sum()
