@@ -153,11 +153,11 @@ def test_training_on_complete_rows_of_incomplete_data_is_that_on_complete_data()
 # -- what a machine says of incomplete rows
 
 
-@pytest.mark.parametrize("visible", UNITS)
-@pytest.mark.parametrize("hidden", UNITS)
+@pytest.mark.parametrize(
+    ("visible", "hidden"),  # of gaussian units alone neither layer has few states: refused
+    [("binary", "binary"), ("binary", "gaussian"), ("gaussian", "binary")],
+)
 def test_free_energy_sums_missing_units_out(visible, hidden):
-    if visible == hidden == "gaussian":
-        pytest.skip("refused: neither layer has few states")
     rbm = random_rbm(3, 2, visible, hidden)
     if visible == "gaussian":
         values, log_volume = GRID, np.log(GRID[1] - GRID[0])
