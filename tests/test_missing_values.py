@@ -19,7 +19,7 @@ from skdbn._maths.gradients import (
     reserve_phases,
 )
 from skdbn._maths.missing import conditional_machine, fill, free_energy_of_observed, imputed
-from skdbn._maths.units import UNITS, layer
+from skdbn._maths.units import layer
 from skdbn._training.rows import Rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::skdbn.HiddenUnitsWarning")
