@@ -18,7 +18,7 @@ from skdbn import RBMTransformer
 X_train, X_test = train_test_split(load_digits().data / 16, random_state=0)
 rng = np.random.default_rng(0)
 gaps_train, gaps = (np.where(rng.random(X.shape) < 1 / 3, np.nan, X) for X in (X_train, X_test))
-rbm = RBMTransformer(learning_rate=0.05, n_iter=60, random_state=0).fit(gaps_train)
+rbm = RBMTransformer(learning_rate=0.05, n_iter=200, random_state=0).fit(gaps_train)
 
 # %%
 # The machine has never seen an image without gaps. Other imputers for comparison: the mean of each
