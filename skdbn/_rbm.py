@@ -187,6 +187,9 @@ class RBMTransformer(Machine):
     `impute` fills missing values, `free_energy` sums them out where that is feasible, `sample`
     draws them given the others.
 
+    With ``gradient="ptt"`` a fitted machine keeps what training goes on from: up to some tens of
+    earlier weights, and chains of each. Pickles and model files hold them, too.
+
     The same `random_state` gives bit-identical parameters run after run on one machine with the
     same number of threads. With another number of threads sums are rounded in another order, and
     predictions agree to float tolerance. In long training such a difference can tip a state

@@ -130,6 +130,17 @@ def test_state_goes_on_to_the_same_bits_and_that_of_another_machine_is_refused()
         ParallelTrajectoryTempering(random_rbm(6, 4)).set_state(state)
 
 
+def test_machines_without_common_states_leave_a_finite_estimate():
+    rbm = random_rbm(6, 5, seed=3)
+    tempering = ParallelTrajectoryTempering(rbm)
+    chain = np.zeros((50, 5))
+    with np.errstate(over="ignore"):
+        run(tempering, scaled(rbm, 0.0), chain, 3)
+        phases = run(tempering, scaled(rbm, 1e4), chain, 3)
+        assert np.isfinite(tempering.log_partition(scaled(rbm, -1e4), chain))
+    assert np.isfinite(phases.visible).all()
+
+
 def test_short_minibatch_moves_the_first_chains_alone():
     rbm = random_rbm(6, 5, seed=3)
     tempering = ParallelTrajectoryTempering(rbm)

@@ -23,6 +23,7 @@ from skdbn._maths.likelihood import acceptance_ratio
 RATE_OF_OFFSETS = 0.01  # of their running means
 LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine, below which one more is frozen
 PRODUCTS_OF_RUNG = 8  # six and what is beside them, whenever chains move and swap
+SMALLEST_SUM = 1e-300  # of a link; samples of machines that have nothing in common add up to 0
 KEPT = 0.99  # of the sums of a link, whenever new samples come
 
 
@@ -203,7 +204,8 @@ class Link:
         float
             Nats.
         """
-        return self.shift + math.log(self.below) - math.log(self.above)
+        below, above = (max(total, SMALLEST_SUM) for total in (self.below, self.above))
+        return self.shift + math.log(below) - math.log(above)
 
 
 def _link(engine, work_below, work_above):
