@@ -157,8 +157,10 @@ class RBMTransformer(Machine):
     saturated_units_curve_ : list of float
         Share of binary hidden units that are off, or on, in every watched row, within 0.05.
     log_partition_curve_ : list of float
-        Log of the partition function after each pass, in nats, when `gradient` is "ptt": the swaps
-        tell it, with an error of some tenths.
+        Log of the partition function after each pass with ``gradient="ptt"``, in nats: the swaps
+        tell it. Towards the end of a rate that falls, with a hundred chains, it is right to some
+        tenths; while the rate is high it may be nats too low. nan where chains have nothing in
+        common. `log_partition` checks it.
     n_iter_ : int
         Passes made. With `early_stopping` the parameters are those of the best of them.
     n_features_in_ : int
@@ -187,8 +189,8 @@ class RBMTransformer(Machine):
     `impute` fills missing values, `free_energy` sums them out where that is feasible, `sample`
     draws them given the others.
 
-    With ``gradient="ptt"`` a fitted machine keeps what training goes on from: up to some tens of
-    earlier weights, and chains of each. Pickles and model files hold them, too.
+    With ``gradient="ptt"`` a fitted machine keeps what training goes on from: weights that it
+    had earlier, a few or tens of them, and chains of each. Pickles and model files hold them, too.
 
     The same `random_state` gives bit-identical parameters run after run on one machine with the
     same number of threads. With another number of threads sums are rounded in another order, and
@@ -526,6 +528,8 @@ class RBMTransformer(Machine):
         if offsets is not None:
             shapes = self.intercept_visible_.shape, self.intercept_hidden_.shape
             offsets = [engine.given(*pair) for pair in zip(offsets, shapes, strict=True)]
+            if not all(map(engine.all_finite, offsets)):
+                raise ValueError("an offset is not finite")
         return engine, optimizer, offsets
 
     def _restored_estimator(self, rbm):

@@ -7,12 +7,13 @@ import pytest
 from oracles import (
     bars_and_stripes,
     log_partition_function,
+    make_rbm,
     random_rbm,
     visible_distribution,
 )
 from scipy.special import expit, softmax
 
-from skdbn import RBMTransformer
+from skdbn import RBMTransformer, load_model, save_model
 from skdbn._maths.boltzmann import RBM, hidden_mean
 from skdbn._maths.engines import NumpyEngine
 from skdbn._maths.gradients import Link, ParallelTrajectoryTempering, Rung, reserve_phases
@@ -130,15 +131,72 @@ def test_state_goes_on_to_the_same_bits_and_that_of_another_machine_is_refused()
         ParallelTrajectoryTempering(random_rbm(6, 4)).set_state(state)
 
 
-def test_machines_without_common_states_leave_a_finite_estimate():
+def test_machines_without_common_states_have_no_estimate():
+    rbm = make_rbm(np.zeros((6, 5)), np.full(6, -50.0), np.zeros(5))
+    far = make_rbm(np.zeros((6, 5)), np.full(6, 800.0), np.zeros(5))
+    tempering, chain = ParallelTrajectoryTempering(rbm), np.zeros((50, 5))
+    with np.errstate(over="ignore"):
+        run(tempering, rbm, chain, 3)
+        assert np.isfinite(tempering.log_partition(rbm, chain))
+        assert np.isnan(tempering.log_partition(far, chain))
+
+
+def test_rung_that_its_neighbours_do_not_need_is_dropped():
+    last, n = random_rbm(4, 3, seed=2), 20_000
+    factors = [0.0, 0.1, 0.2, 0.3, 0.4]
+    machines = [RBM(factor * last.weights, *last[1:]) for factor in factors]
+    tempering = ladder([*machines, last], n)
+    chain = last.hidden_units.sample(hidden_mean(last, at_the_distribution(last, n, seed=9)))
+    tempering._drop_needless()
+    weights = [rung.rbm.weights for rung in tempering.rungs]
+    np.testing.assert_array_equal(weights, [machines[0].weights, machines[-1].weights])
+    run(tempering, last, chain, 20)
+    assert abs(tempering.log_partition(last, chain) - log_partition_function(last)) < 0.05
+    far = ladder([scaled(last, factor) for factor in (0.0, 2.0, 8.0, 9.0)], 1000)
+    far._drop_needless()
+    assert len(far.rungs) == 3  # each of them is far from the next but one
+
+
+def test_larger_minibatch_later_adds_chains_to_every_rung(tmp_path):
+    X, _, _ = four_clusters()
+    rbm = RBMTransformer(12, gradient="ptt", batch_size=50, learning_rate=0.3, random_state=0)
+    rbm.partial_fit(X[:10])
+    for _ in range(3):
+        rbm.partial_fit(X)
+    rungs = rbm._kept["estimator"]["rungs"]
+    assert len(rungs) > 1
+    assert {rung["v"].shape for rung in rungs} == {(50, 60)}
+    save_model(rbm, tmp_path / "rbm.npz")
+    loaded = load_model(tmp_path / "rbm.npz").partial_fit(X)
+    np.testing.assert_array_equal(loaded.components_, rbm.partial_fit(X).components_)
+
+
+DAMAGES = {
+    "number that is no integer": lambda state: state.update(paid=np.zeros(3)),
+    "link of text": lambda state: state["rungs"][1]["link"].update(shift="x"),
+    "link that is not finite": lambda state: state["rungs"][1]["link"].update(below=np.nan),
+    "no chains": lambda state: [rung.update(v=rung["v"][:0]) for rung in state["rungs"]],
+    "chains that are not finite": lambda state: state["rungs"][0]["v"].fill(np.nan),
+    "parameters that are not finite": lambda state: state["rungs"][1].update(
+        parameters=np.nan * state["rungs"][1]["parameters"]
+    ),
+    "weights where there are none": lambda state: state["rungs"][0].update(
+        parameters=1.0 + state["rungs"][0]["parameters"]
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_state_is_refused(damage):
     rbm = random_rbm(6, 5, seed=3)
     tempering = ParallelTrajectoryTempering(rbm)
-    chain = np.zeros((50, 5))
-    with np.errstate(over="ignore"):
-        run(tempering, scaled(rbm, 0.0), chain, 3)
-        phases = run(tempering, scaled(rbm, 1e4), chain, 3)
-        assert np.isfinite(tempering.log_partition(scaled(rbm, -1e4), chain))
-    assert np.isfinite(phases.visible).all()
+    run(tempering, scaled(rbm, 0.0), np.zeros((50, 5)), 3)
+    run(tempering, scaled(rbm, 2.0), np.zeros((50, 5)), 5)
+    state = tempering.get_state()
+    ParallelTrajectoryTempering(rbm).set_state(state)
+    DAMAGES[damage](state)
+    with pytest.raises(ValueError, match="must|damaged"):
+        ParallelTrajectoryTempering(rbm).set_state(state)
 
 
 def test_short_minibatch_moves_the_first_chains_alone():

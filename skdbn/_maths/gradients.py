@@ -23,8 +23,8 @@ from skdbn._maths.likelihood import acceptance_ratio
 RATE_OF_OFFSETS = 0.01  # of their running means
 LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine, below which one more is frozen
 PRODUCTS_OF_RUNG = 8  # six and what is beside them, whenever chains move and swap
-SMALLEST_SUM = 1e-300  # of a link; samples of machines that have nothing in common add up to 0
-KEPT = 0.99  # of the sums of a link, whenever new samples come
+FEWER_ACCEPTED = 0.15  # of swaps between the neighbours of a frozen machine that is not needed
+KEPT = 0.9  # of the sums of a link, whenever new samples come
 
 
 class Phases(NamedTuple):
@@ -202,10 +202,11 @@ class Link:
         Returns
         -------
         float
-            Nats.
+            Nats; nan where the samples have nothing in common.
         """
-        below, above = (max(total, SMALLEST_SUM) for total in (self.below, self.above))
-        return self.shift + math.log(below) - math.log(above)
+        if not (self.below > 0.0 and self.above > 0.0):
+            return math.nan
+        return self.shift + math.log(self.below) - math.log(self.above)
 
 
 def _link(engine, work_below, work_above):
@@ -238,13 +239,14 @@ class Rung(NamedTuple):
 
 
 class ParallelTrajectoryTempering:
-    """Keep persistent chains in equilibrium by swaps along the course of training: PTT-k.
+    """Keep persistent chains near equilibrium by swaps along the course of training: PTT-k.
 
     Machines that training has passed are frozen and keep chains of their own. The first has no
     weights: its states are independent draws. Neighbours swap states with the probability that
     leaves the distribution of both as it is, so states that are new to the last machine wander
     up to it, and log Z is known along the way. The chains of all rungs move as often as keeps the
-    cost at most twice that of "pcd".
+    products at most twice those of "pcd": many rungs move seldom. Chains that were just copied,
+    and all of them while the rate is high, lag behind equilibrium, and log Z comes out too low.
 
     Parameters
     ----------
@@ -282,6 +284,8 @@ class ParallelTrajectoryTempering:
         persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps)
         if not self.rungs:
             self._begin(rbm, len(chain))
+        if len(chain) > len(self.rungs[0].v):
+            self._add_chains(len(chain))
         self.paid += 2 * n_gibbs_steps + 3
         if self.paid >= PRODUCTS_OF_RUNG * len(self.rungs):
             self.paid = 0
@@ -301,9 +305,27 @@ class ParallelTrajectoryTempering:
         parameters, views = rbm.engine.packed(rbm[:3])
         self.rungs.append(Rung(RBM(*views, *rbm[3:]), parameters, v.copy(), link))
 
+    def _drop_needless(self):
+        """Drop the rungs whose neighbours swap states well enough without them."""
+        i, engine = 1, self.like.engine
+        while i + 1 < len(self.rungs):
+            below, above = self.rungs[i - 1], self.rungs[i + 1]
+            works = _works(below.rbm, above.rbm, below.v, above.v)
+            if _odds(engine.xp, *works).mean() < FEWER_ACCEPTED:
+                i += 1
+                continue
+            self.rungs[i : i + 2] = [above._replace(link=_link(engine, *works))]
+
+    def _add_chains(self, n_chains):
+        """Give each rung as many chains, the new ones copies of those that it has."""
+        resize = self.like.engine.xp.resize
+        self.rungs = [
+            rung._replace(v=resize(rung.v, (n_chains, rung.v.shape[1]))) for rung in self.rungs
+        ]
+
     def _swap_with_rungs(self, rbm, v_top):
         """Move the chains of all rungs, swap from below; freeze the machine when it is far off."""
-        n = min(len(v_top), len(self.rungs[0].v))
+        n = len(v_top)
         for rung in self.rungs:
             rung.v[:n] = gibbs_step(rung.rbm, rung.v[:n])
         machines = [*(rung.rbm for rung in self.rungs), rbm]
@@ -315,6 +337,7 @@ class ParallelTrajectoryTempering:
             acceptance = _swap(rbm.engine, *works, *states[i : i + 2])
         if acceptance < LEAST_ACCEPTANCE and n == len(self.rungs[0].v):
             self._freeze(rbm, v_top, _link(rbm.engine, *works))
+            self._drop_needless()
 
     def log_partition(self, rbm, chain):
         """Return the log of the partition function of the machine, from the samples of all rungs.
@@ -377,14 +400,24 @@ class ParallelTrajectoryTempering:
         """
         engine, arrays = self.like.engine, self.like[:3]
         n_parameters = sum(array.size for array in arrays)
+        if type(state["paid"]) is not int:
+            raise ValueError(f"paid == {state['paid']!r}, must be an integer")
         rungs = []
         for i, rung in enumerate(state["rungs"]):
             parameters = engine.given(rung["parameters"], (n_parameters,))
             frozen = RBM(*engine.views(parameters, arrays), *self.like[3:])
-            shape = len(state["rungs"][0]["v"]), len(self.like.intercept_visible)
-            link = Link(**rung["link"]) if i > 0 else None
-            rungs.append(Rung(frozen, parameters, engine.given(rung["v"], shape), link))
-        self.paid, self.rungs = state["paid"] + 0, rungs
+            shape = max(1, len(state["rungs"][0]["v"])), len(self.like.intercept_visible)
+            v, link = engine.given(rung["v"], shape), Link(**rung["link"]) if i > 0 else None
+            numbers = vars(link).values() if i > 0 else ()
+            if not (
+                engine.all_finite(parameters)
+                and engine.all_finite(v)
+                and all(type(number) is float and math.isfinite(number) for number in numbers)
+                and (i > 0 or not frozen.weights.any())
+            ):
+                raise ValueError(f"the frozen machine {i} is damaged")
+            rungs.append(Rung(frozen, parameters, v, link))
+        self.paid, self.rungs = state["paid"], rungs
 
 
 def _works(below, above, v_below, v_above):
@@ -392,9 +425,14 @@ def _works(below, above, v_below, v_above):
     return [free_energy(above, v) - free_energy(below, v) for v in (v_below, v_above)]
 
 
+def _odds(xp, work_below, work_above):
+    """Return the probabilities that swaps are accepted, by the rule of Metropolis."""
+    return xp.exp(xp.minimum(work_above - work_below, 0.0))
+
+
 def _swap(engine, work_below, work_above, v_below, v_above):
-    """Swap states of two machines row by row, by the rule of Metropolis; return the mean odds."""
-    odds = engine.xp.exp(engine.xp.minimum(work_above - work_below, 0.0))
+    """Swap states of two machines row by row; return the mean probability that they are."""
+    odds = _odds(engine.xp, work_below, work_above)
     swapped = engine.uniform(odds.shape) < odds
     v_below[swapped], v_above[swapped] = v_above[swapped], v_below[swapped]
     return float(odds.mean())
