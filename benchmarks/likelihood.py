@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_info
 from skdbn import RBMTransformer
 
 RUNS = Path(__file__).parent / "results" / "likelihood.jsonl"
-N_PASSES, BATCH_SIZE, N_TEMPERATURES = 60, 100, 5000
+N_PASSES, BATCH_SIZE, N_TEMPERATURES = 60, 100, 10_000
 N_CHOICE, N_PASSES_OF_CHOICE, RATES = 50_000, 10, (0.1, 0.03, 0.01, 0.003)
 RECIPE = {
     "learning_rate": 0.1,
