@@ -352,7 +352,7 @@ class ParallelTrajectoryTempering:
         Returns
         -------
         float
-            log Z in nats.
+            Value of log Z in nats.
         """
         first, last = self.rungs[0], self.rungs[-1]
         v = visible_mean(rbm, chain[: len(last.v)])
