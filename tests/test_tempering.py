@@ -150,6 +150,8 @@ def test_rung_that_its_neighbours_do_not_need_is_dropped():
     tempering._drop_needless()
     weights = [rung.rbm.weights for rung in tempering.rungs]
     np.testing.assert_array_equal(weights, [machines[0].weights, machines[-1].weights])
+    expected = log_partition_function(machines[-1]) - log_partition_function(machines[0])
+    assert abs(tempering.rungs[-1].link.difference - expected) < 0.05
     run(tempering, last, chain, 20)
     assert abs(tempering.log_partition(last, chain) - log_partition_function(last)) < 0.05
     far = ladder([scaled(last, factor) for factor in (0.0, 2.0, 8.0, 9.0)], 1000)
