@@ -559,7 +559,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         Warns
         -----
         MixingWarning
-            When the partition function of the top machine is not to be believed.
+            When the partition function of the top machine is not to be trusted.
 
         References
         ----------

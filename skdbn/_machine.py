@@ -58,6 +58,8 @@ MOST_ENUMERATED = {"auto": 20, "exact": 25, "ais": -1}  # binary units whose sta
 class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
     """A fitted restricted Boltzmann machine, which `RBMTransformer` trains."""
 
+    _filler = "impute"
+
     def _rows(self, X):
         """Return rows of data that are read as states of the visible units."""
         return Rows(X, columns=map_of(self))
@@ -81,7 +83,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data. NaN is a missing value, which gives no input but what the others say of it.
+            Data. NaN is a missing value. It is filled in from the observed values by a mean field,
+            so that what is expected is an approximation.
 
         Returns
         -------
@@ -125,8 +128,9 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         """Return the data with expected values where they are missing.
 
         A value is expected given all others, one feature after another, two times over. The same
-        X gives the same result at every call. To draw values, which vary as those of data do, call
-        ``sample(given=X)``.
+        X gives the same result at every call. Where features have several modes, the expected
+        value can lie between them. To draw values, which vary as those of data do, call
+        ``sample(given=X)``. For gaussian features it takes up to twice as long as `score_samples`.
 
         Parameters
         ----------
@@ -138,6 +142,11 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         -------
         ndarray of shape (n_samples, n_features)
             X in the units of the data, unchanged where there is a value.
+
+        Raises
+        ------
+        ValueError
+            When weights of a gaussian unit are so large that its density has no integral.
         """
         X = self._read_new(X, missing_allowed=True)
         rows = self._rows(X)
@@ -151,8 +160,9 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         """Return the free energy of the data.
 
         It is ``-log p(x)`` up to a constant that differs from machine to machine, so compare
-        free energies of one machine only. Missing values are summed out, which is exact; it takes
-        a sum over up to 2^20 states for each row that has some.
+        free energies of one machine only. Missing values are summed out in the units of the data,
+        which is exact, so rows compare whatever they miss. It takes a sum over up to 2^20 states
+        for each row that has some.
 
         Parameters
         ----------
@@ -170,17 +180,23 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             When a row misses more than 20 values, or one that has a gaussian unit, unless the
             machine has at most 20 hidden units, all binary.
         """
-        rows = self._rows(self._read_new(X, missing_allowed=True))
+        return self._free_energy(self._read_new(X, missing_allowed=True))
+
+    def _free_energy(self, X):
+        """Return the free energy of validated rows."""
+        rows = self._rows(X)
         if not rows.has_missing():
             return self._in_blocks(free_energy, rows)
-        self._check_that_sums_are_short(rows.X)
-        return self._in_blocks(free_energy_of_observed, rows)
+        self._check_that_sums_are_short(X)
+        energies = self._in_blocks(free_energy_of_observed, rows)
+        for block, are_missing in _gaps(X):  # summed over values of the data, not states of units
+            energies[block] -= are_missing @ np.log(self.scale_)
+        return energies
 
     def _check_that_sums_are_short(self, X):
         """Raise when the missing values of a row cannot be summed out."""
         model = self._model(ENGINES["numpy"](X.dtype, 0))
-        for block in blocks(X.shape[0]):
-            are_missing = np.isnan(X[block].toarray() if issparse(X) else X[block])
+        for block, are_missing in _gaps(X):
             cannot = ~can_sum_out(model, are_missing)
             if cannot.any():
                 row = int(np.argmax(cannot))
@@ -254,9 +270,9 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             "auto" is exact up to 20 binary units in the smaller layer, "exact" up to 25. Each unit
             doubles the time.
         n_temperatures : int, default=2000
-            Steps of a chain in either direction, and Gibbs steps beforehand from `h_samples_`. All
-            in all there are 10.5 matrix products of `n_chains` rows for each. The defaults take
-            about half a minute for 784 x 500 units in float32.
+            Steps of a chain in either direction, and Gibbs steps beforehand from `h_samples_`. Each
+            temperature costs 10.5 products of `n_chains` rows. The defaults take about half a
+            minute for 784 x 500 units in float32.
         n_chains : int, default=100
             Chains in either direction.
         random_state : int, RandomState instance or None, default=None
@@ -362,7 +378,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data. The values of binary units must be zeros and ones.
+            Data, NaN where a value is missing. The values of binary units must be zeros and ones.
         log_partition : LogPartition or float, default=None
             What `log_partition` returned, so that it is computed once for several calls. By default
             it is computed, with ``random_state=0``. Its bounds, passed as numbers, bound the
@@ -371,13 +387,15 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Returns
         -------
         ndarray of shape (n_samples,)
-            ``log p(x)`` in nats. With gaussian visible units it is a log-density in the units of
-            the data, where values that are cut off count as the limit.
+            ``log p(x)`` in nats, of the observed values where others are missing. With gaussian
+            visible units it is a log-density in the units of the data, where values that are cut
+            off count as the limit.
 
         Raises
         ------
         ValueError
-            When a value of a binary unit is neither 0 nor 1, or `log_partition` raises.
+            When a value of a binary unit is neither 0 nor 1, when a row misses more values than
+            `free_energy` sums out, or `log_partition` raises.
 
         Warns
         -----
@@ -393,12 +411,12 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         >>> rbm.log_likelihood(X, rbm.log_partition()).shape == (len(X),)
         True
         """
-        X = self._read_new(X)
+        X = self._read_new(X, missing_allowed=True)
         check_zeros_and_ones(self, X)
         if log_partition is None:
             log_partition = self.log_partition(random_state=0)
         constant = check_log_partition(log_partition) + float(np.log(self.scale_).sum())
-        return -self._in_blocks(free_energy, self._rows(X)) - constant
+        return -self._free_energy(X) - constant
 
     def _in_blocks(self, function, rows, n_columns=None):
         """Return a function of the machine and rows for all rows."""
@@ -510,7 +528,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
                 )
             return rbm.visible_units.sample(mean)
         lowest = below[0] if below else self
-        v = lowest._validate(start, dtype=lowest.components_.dtype, name="start")
+        filler = None if below else "impute, or pass them as given"
+        v = lowest._validate(start, dtype=lowest.components_.dtype, name="start", filler=filler)
         shape = (n_samples, lowest.components_.shape[1])
         if v.shape != shape:
             raise ValueError(
@@ -590,3 +609,9 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _gaps(X):
+    """Yield blocks of rows, and where they miss a value."""
+    for block in blocks(X.shape[0]):
+        yield block, np.isnan(X[block].toarray() if issparse(X) else X[block])

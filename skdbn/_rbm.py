@@ -52,7 +52,7 @@ CURVES = (
 
 
 class RBMTransformer(Machine):
-    """Restricted Boltzmann machine trained with contrastive divergence.
+    """Restricted Boltzmann machine.
 
     A two-layer model of the data in which binary or gaussian hidden units learn features. The
     columns of the data may be probabilities, zeros and ones, or measurements of any scale.
@@ -84,8 +84,8 @@ class RBMTransformer(Machine):
     learning_rate : float or "auto", default="auto"
         Step size. "auto" is 0.1, and 0.005 where a unit is gaussian; with more than 100 gaussian
         visible units it is 0.5 over their number. Momentum multiplies its effect: by ten for a
-        momentum of 0.9. "pcd" needs a lower rate, such as 0.01, and more passes to model the data
-        well.
+        momentum of 0.9. "pcd" and "ptt" need a lower rate, such as 0.01, and more passes to model
+        the data well.
     learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
         How the rate goes on: "linear" and "cosine" let it fall to 0 over the passes of a fit, which
         a high likelihood needs. `partial_fit` keeps the rate.
@@ -150,7 +150,8 @@ class RBMTransformer(Machine):
     free_energy_gap_curve_ : list of float
         Mean free energy of the held-out rows minus that of the watched training rows, in nats
         after each pass, when there are held-out rows. A gap that grows from pass to pass shows
-        overfitting.
+        overfitting. Missing values are filled first, so the sign means nothing unless both sides
+        miss alike.
     dead_units_curve_ : list of float
         Share of hidden units after each pass whose value changes by less than 0.05 over the
         watched rows.
@@ -181,13 +182,13 @@ class RBMTransformer(Machine):
     `transform` and the other methods that take data work in blocks of rows. They warn
     (`DataRangeWarning`) when many values are far from those of the rows that were fitted.
 
-    NaN in the data is a missing value. Its unit stands at what the machine expects of it given the
-    observed ones, which adds nothing to what they say. With "cd" the gradient is that of
-    ``log p(observed | the others as filled)``, with "pcd" that of ``log p(observed)``, where the
-    others are drawn. Column statistics and reconstruction errors count observed values alone.
+    NaN in the data is a missing value. It is filled in from the observed values, by a mean field.
+    With "cd" the gradient is that of ``log p(observed | the others as filled)``, with "pcd" and
+    "ptt" that of ``log p(observed)``, where the others are drawn. Column statistics and
+    reconstruction errors count observed values alone.
     A column without values is harmless (`DataRangeWarning`), but what is expected of it is a guess.
-    `impute` fills missing values, `free_energy` sums them out where that is feasible, `sample`
-    draws them given the others.
+    `impute` fills missing values, `free_energy` and `log_likelihood` sum them out where that is
+    feasible, `sample` draws them given the others.
 
     With ``gradient="ptt"`` a fitted machine keeps what training goes on from: weights that it
     had earlier, a few or tens of them, and chains of each. Pickles and model files hold them, too.
@@ -474,11 +475,14 @@ class RBMTransformer(Machine):
             return engine.zeros(n_features)
         drawn = engine.permutation(n_samples)[:N_MONITORED]
         x = rows.read(engine, drawn, engine.zeros(len(drawn), n_features))
+        units = layer(rows.columns.visible_units, engine)
         counts = (~np.isnan(x)).astype(engine.dtype)
         if rows.weight is not None:
             counts *= rows.weight[drawn, None]
-        mean = np.nansum(x * counts, axis=0) / np.maximum(counts.sum(axis=0), engine.tiny)
-        return layer(rows.columns.visible_units, engine).input(mean[None])[0]
+        sums, n_observed = np.nansum(x * counts, axis=0), counts.sum(axis=0)
+        mean = units.mean(engine.zeros(1, n_features))  # where there is no value to count
+        np.divide(sums, n_observed, out=mean[0], where=n_observed > 0.0)
+        return units.input(mean)[0]
 
     def _check_that_it_can_go_on(self):
         """Raise when the parameters describe another machine than the fitted one."""

@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skdbn._training.checks import FLOATS, check_values
+from skdbn._training.checks import FLOATS, IMPUTER, check_values
 from skdbn._training.diagnosis import CONSTANT, SATURATED
 
 
@@ -215,7 +215,7 @@ def _prepare(steps, rbms, X):
     for step in steps:
         X = step.transform(X)
     X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", ensure_all_finite=False)
-    check_values(X)
+    check_values(X, filler=IMPUTER if steps else "impute of the first machine")
     if X.shape[1] != rbms[0].n_features_in_:
         raise ValueError(
             f"X has {X.shape[1]} features, but the model was trained on {rbms[0].n_features_in_}."
@@ -495,7 +495,7 @@ def chain_statistics(model, X=None, n_chains=20, n_gibbs_steps=1000, random_stat
         A fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
         Data; chains start at rows drawn from them, which go up to the top machine as
-        expectations. Without data they start at noise alone.
+        expectations, at least 2. Without data they start at noise alone.
     n_chains : int, default=20
         Number of chains of each start, at least 2; of data at most one for each row.
     n_gibbs_steps : int, default=1000
@@ -532,6 +532,11 @@ def chain_statistics(model, X=None, n_chains=20, n_gibbs_steps=1000, random_stat
     starts = {"noise": None}
     if X is not None:
         X = _prepare(steps, [*below, top], X)
+        if X.shape[0] < 2:
+            raise ValueError(
+                "X has 1 row, and overlaps compare chains with their mean: pass at least 2 rows, "
+                "or none to start at noise alone."
+            )
         rows = random_state.permutation(X.shape[0])[:n_chains]
         starts = {"data": _up(below, X[rows]), **starts}
     result = []

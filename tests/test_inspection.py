@@ -465,3 +465,8 @@ def test_chains_alike_have_no_overlap_and_names_of_columns_no_warning():
 def test_chains_are_counted(wrong, name):
     with pytest.raises(ValueError, match=name):
         chain_statistics(LOWER, X, **wrong)
+
+
+def test_a_single_row_of_data_is_refused_as_the_start_of_chains():
+    with pytest.raises(ValueError, match="X has 1 row, .* at least 2"):
+        chain_statistics(LOWER, X[:1])

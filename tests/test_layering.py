@@ -43,7 +43,7 @@ NARROWER = {  # modules that may use part of a room, and who else in their room 
 WITHIN_MATHS = {  # the other rooms of `_maths` do not know each other
     "gradients": {"boltzmann", "likelihood"},
     "likelihood": {"boltzmann"},
-    "missing": {"boltzmann"},
+    "missing": {"boltzmann", "pseudo_likelihood"},
     "pseudo_likelihood": {"boltzmann"},
 }
 PROTOCOL = {  # private names that rooms use of each other, and what for

@@ -463,6 +463,18 @@ def test_real_values_of_gaussian_columns_are_welcome_beside_zeros_and_ones():
         rbm.log_likelihood(X[:, ::-1][:, [1, 0, 2, 3]] + [[0.7, 0.0, 0.0, 0.0]])
 
 
+def test_advice_on_grey_values_works_beside_gaussian_columns_and_missing_values():
+    rbm = random_machine(4, 3, "mixed")
+    X = np.array([[0.3, 1.0, 0.3, -1.7], [np.nan, 0.6, np.nan, 0.2]])
+    with pytest.raises(ValueError, match="value 0.3 in column 0") as error:
+        rbm.log_likelihood(X)
+    advice = str(error.value).partition("Pass ")[2].partition(", or")[0]
+    assert advice.startswith("np.where")
+    rounded = eval(advice, {"np": np, "model": rbm, "X": X})  # what a reader would paste
+    np.testing.assert_array_equal(rounded, [[0.0, 1.0, 0.3, -1.7], [np.nan, 1.0, np.nan, 0.2]])
+    assert np.isfinite(rbm.log_likelihood(rounded)).all()
+
+
 def heights(n_rows=500):
     rng = np.random.default_rng(0)
     is_tall = rng.integers(2, size=n_rows)

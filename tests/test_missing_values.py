@@ -5,10 +5,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from oracles import GRID, layer_states, log_joint, random_rbm
+from oracles import GRID, layer_states, log_joint, make_rbm as make_oracle, random_rbm
 from scipy.sparse import csr_array, csr_matrix
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits, load_wine
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
 
 from skdbn import DataRangeWarning, DBNClassifier, RBMTransformer
 from skdbn._maths.boltzmann import free_energy, hidden_mean
@@ -21,6 +23,7 @@ from skdbn._maths.gradients import (
 from skdbn._maths.missing import conditional_machine, fill, free_energy_of_observed, imputed
 from skdbn._maths.units import layer
 from skdbn._training.rows import Rows
+from skdbn.inspection import chain_statistics
 
 pytestmark = pytest.mark.filterwarnings("ignore::skdbn.HiddenUnitsWarning")
 nan = np.nan
@@ -203,6 +206,54 @@ def test_free_energy_of_many_missing_values_is_refused_with_advice():
     np.testing.assert_allclose(few.free_energy(csr_matrix(data)), few.free_energy(data))
 
 
+@pytest.mark.parametrize("columns", [[0], [1], [0, 1], [0, 2], [0, 1, 2]])
+def test_likelihood_of_observed_values_is_an_integral_in_the_units_of_the_data(columns):
+    rng = np.random.default_rng(0)
+    data = rng.normal([[150.0, 3.0, 0.0]], [[20.0, 0.5, 0.0]], (200, 3))
+    data[:, 2] = data[:, 0] > 150.0
+    rbm = make_rbm(n_components=3).fit(data)
+    assert rbm.visible_units_.tolist() == ["gaussian", "gaussian", "binary"]
+    ends = rbm.offset_ + np.array([[-5.0], [5.0]]) * rbm.scale_  # beyond is cut off
+    grids = [*np.linspace(*ends, 41).T[:2], np.array([0.0, 1.0])]
+    row, volume = np.array([160.0, 3.2, 1.0]), 1.0
+    axes = [grids[i] if i in columns else row[i : i + 1] for i in range(3)]
+    for i in set(columns) - {2}:
+        volume *= grids[i][1] - grids[i][0]
+    rows = np.array(np.meshgrid(*axes)).reshape(3, -1).T
+    constant = rbm.log_partition()
+    whole = rbm.log_likelihood(rows, constant)
+    row[columns] = nan
+    found = rbm.log_likelihood([row, rows[0]], constant)
+    np.testing.assert_allclose(found, [logsumexp(whole) + np.log(volume), whole[0]], atol=1e-4)
+    energies = rbm.free_energy([row, rows[0]])
+    np.testing.assert_allclose(energies[0] - energies[1], found[1] - found[0])
+
+
+def test_likelihood_of_rows_that_miss_too_much_or_are_grey_is_refused():
+    data = (X[:3] > 0.5).astype(float)
+    data[1, :21] = nan
+    rbm = make_rbm(n_components=30, n_iter=1).fit(data)
+    with pytest.raises(ValueError, match="X misses 21 values in row 1"):
+        rbm.log_likelihood(data, 0.0)
+    data[1, 30] = 0.3
+    with pytest.raises(ValueError, match="X has the value 0.3 in column 30"):
+        rbm.log_likelihood(data, 0.0)
+
+
+@pytest.mark.parametrize("n_hidden", [14, 30])  # summed over the hidden, or the missing units
+def test_sums_over_many_states_are_as_exact_as_their_terms(n_hidden):
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(40, n_hidden)).astype(np.float32) / 4.0
+    v = rng.random((1, 40), np.float32).round()
+    v[0, :15], zeros = nan, np.zeros(40)
+    single, double = (
+        free_energy_of_observed(make_oracle(weights, zeros, zeros[:n_hidden], dtype=dtype), v)
+        for dtype in (np.float32, np.float64)
+    )
+    assert single.dtype == np.float32
+    assert abs(single - double) < 1e-5
+
+
 def test_binary_unit_that_is_missing_alone_has_its_exact_expectation():
     rbm = random_rbm(4, 3)
     v = np.array([[1.0, nan, 0.0, 1.0]])
@@ -211,13 +262,44 @@ def test_binary_unit_that_is_missing_alone_has_its_exact_expectation():
     np.testing.assert_allclose(imputed(rbm, v)[0, 1], odds / (1 + odds), rtol=1e-12)
 
 
-def test_gaussian_unit_that_is_missing_alone_is_near_its_expectation():
-    rbm = mixed_rbm()
-    v = np.array([[1.0, nan, 0.0]])
-    states = np.repeat([[1.0, nan, 0.0]], len(GRID), axis=0)
-    states[:, 1] = GRID
+def bimodal_rbm():
+    """A gaussian visible unit with two modes, one for each state of its first hidden unit."""
+    return make_oracle([[6.0, 0.0]], [-3.0], [0.0, 0.0], "gaussian")
+
+
+@pytest.mark.parametrize("intercept", [-3.0, -2.9, 0.0])
+def test_gaussian_unit_of_two_modes_has_the_mean_of_both(intercept):
+    rbm = bimodal_rbm()
+    rbm.intercept_visible[0] = intercept
+    grid = np.linspace(-20.0, 20.0, 4001)
+    log_p = -free_energy(rbm, grid[:, None])
+    p = np.exp(log_p - log_p.max())
+    assert abs(imputed(rbm, np.array([[nan]]))[0, 0] - p @ grid / p.sum()) < 1e-6
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.9, -0.99])
+def test_gaussian_unit_below_gaussian_ones_has_its_exact_expectation(weight):
+    rbm = make_oracle([[weight], [0.5]], [1.0, 0.0], [0.4], "gaussian", "gaussian")
+    expected = (1.0 + (0.4 + 0.5 * 2.0) * weight) / (1.0 - weight**2)
+    np.testing.assert_allclose(imputed(rbm, np.array([[nan, 2.0]])), [[expected, 2.0]])
+
+
+@pytest.mark.parametrize(("hidden", "weight"), [("gaussian", 1.1), ("binary", 20_000.0)])
+def test_nothing_is_expected_where_the_density_has_no_integral_or_has_run_away(hidden, weight):
+    rbm = make_oracle([[weight]], [0.0], [-0.5 * weight**2], "gaussian", hidden)
+    with np.errstate(over="ignore"):
+        assert np.isnan(imputed(rbm, np.array([[nan]]))).all()
+
+
+@pytest.mark.parametrize("hidden", ["binary", "gaussian"])
+def test_gaussian_unit_that_is_missing_alone_has_its_exact_expectation(hidden):
+    rbm = mixed_rbm(hidden=hidden)
+    grid = np.linspace(-20.0, 20.0, 4001)
+    states = np.repeat([[1.0, nan, 0.0]], len(grid), axis=0)
+    states[:, 1] = grid
     p = np.exp(-free_energy(rbm, states))
-    assert abs(imputed(rbm, v)[0, 1] - p @ GRID / p.sum()) < 0.1
+    found = imputed(rbm, np.array([[1.0, nan, 0.0]]))[0, 1]
+    assert abs(found - p @ grid / p.sum()) < 1e-6
 
 
 @pytest.mark.parametrize("container", [np.array, csr_matrix, csr_array])
@@ -253,7 +335,7 @@ def test_transform_of_a_row_depends_on_no_other_row():
     np.testing.assert_allclose(both[:5], rbm.transform(X[:5]), rtol=1e-12)
 
 
-def test_missing_values_give_no_input_but_what_the_others_say_of_them():
+def test_missing_values_are_filled_in_from_the_observed_ones():
     rbm = random_rbm(4, 3)
     weights = rbm.weights.copy()
     weights[1] = 0.0  # a unit that has no input, and gives none
@@ -354,6 +436,16 @@ def test_column_without_a_value_is_harmless_and_told():
         assert np.isfinite(make_rbm(visible_units="gaussian").fit(frame).components_).all()
 
 
+@pytest.mark.parametrize("weight", [None, np.arange(1.0, 21.0)])
+def test_column_without_a_value_starts_from_no_input(weight):
+    data = np.column_stack([np.full(20, nan), np.arange(20.0) % 2, np.arange(20.0) * 50])
+    for visible_units in ("auto", "gaussian"):
+        rbm = make_rbm(centering=True, n_iter=0, visible_units=visible_units)
+        with pytest.warns(DataRangeWarning, match="X has no value in 1 of 3 columns"):
+            rbm.fit(data, sample_weight=weight)
+        assert rbm.intercept_visible_[0] == 0.0
+
+
 def test_values_out_of_range_are_told_in_spite_of_gaps():
     gaps = with_gaps()
     rbm = make_rbm().fit(gaps)
@@ -370,3 +462,19 @@ def test_nets_refuse_missing_values():
     gaps = with_gaps()
     with pytest.raises(ValueError, match=r"X has a missing value .* sklearn.impute.SimpleImputer"):
         DBNClassifier((4,)).fit(gaps, np.arange(len(gaps)) % 2)
+
+
+def test_what_needs_complete_rows_says_how_to_get_them():
+    gaps = with_gaps()
+    rbm = make_rbm().fit(gaps)
+    for method in (rbm.score, rbm.score_samples, rbm.gibbs):
+        with pytest.raises(ValueError, match="Fill such values with impute, or drop these rows"):
+            method(gaps)
+    rbm.score(rbm.impute(gaps))
+    with pytest.raises(ValueError, match="Fill such values with impute, or pass them as given, or"):
+        rbm.sample(len(gaps), 1, start=gaps)
+    rbm.sample(len(gaps), 1, given=gaps)
+    with pytest.raises(ValueError, match="Fill such values with impute of the first machine, or"):
+        chain_statistics([rbm], gaps)
+    with pytest.raises(ValueError, match=r"sklearn\.impute\.SimpleImputer as a step of a Pipeline"):
+        chain_statistics(make_pipeline(MaxAbsScaler().fit(gaps), rbm), gaps)

@@ -1,9 +1,9 @@
 """Rows of which some visible units are not observed.
 
-The rule: NaN is a unit that is not observed. Such a unit gives no input but what the observed ones
-say of it: it stands at what the machine expects given these. Where a chain starts at the data it
-stays there in both phases of the gradient, so that nothing pulls at what is not known; elsewhere
-it is drawn. Sums over it are exact, or refused.
+The rule: NaN is a unit that is not observed. It is filled in from the observed ones, with what the
+machine expects given these. Where a chain starts at the data it stays there in both phases of the
+gradient, so that nothing pulls at what is not known; elsewhere it is drawn. Sums over it are exact,
+or refused.
 
 References
 ----------
@@ -18,11 +18,11 @@ from skdbn._maths.boltzmann import (
     hidden_mean,
     visible_mean,
 )
+from skdbn._maths.pseudo_likelihood import gaussian_conditional
 
 N_FILLS = 2  # iterations of the mean field, from no input on
 N_DRAWS = 2  # Gibbs steps from there
 N_SWEEPS = 2  # over the units that are imputed
-N_STEPS = 3  # towards the mean of a gaussian unit given all others
 MOST_SUMMED = 20  # binary units whose states are visited
 N_VISITED = 4096  # states at once
 
@@ -140,8 +140,8 @@ def conditional_machine(rbm, v):
 def draw(rbm, v):
     """Draw units that are not observed given the observed ones, in place.
 
-    A mean over such rows estimates that over the distribution of what is missing. The chains start
-    at the mean field, from where they need few steps.
+    A mean over such rows estimates that over the distribution of what is missing. The chains are
+    short: the more is missing, the more they still show of the mean field, where they start.
 
     Parameters
     ----------
@@ -157,7 +157,9 @@ def draw(rbm, v):
 
 
 def hidden_mean_given_observed(rbm, v, out=None):
-    """Return the expected hidden states given the observed units.
+    """Return the hidden states of the mean field given the observed units.
+
+    They approximate the expected ones; where all units are observed they are exact.
 
     Parameters
     ----------
@@ -180,8 +182,8 @@ def hidden_mean_given_observed(rbm, v, out=None):
 def imputed(rbm, v, out=None):
     """Return visible states with the expected ones where a unit is not observed.
 
-    Each is expected given all others, one unit after another, a few times. Unlike in a mean field
-    of whole layers, a unit's own state does not speak for itself.
+    Each is expected given all others, exactly, one unit after another, a few times. Unlike in a
+    mean field of whole layers, a unit's own state does not speak for itself.
 
     Parameters
     ----------
@@ -203,7 +205,7 @@ def imputed(rbm, v, out=None):
         for i in are_missing.any(axis=0).nonzero()[0]:
             rows = are_missing[:, i].nonzero()[0]
             off = x[rows] - v[rows, i, None] * rbm.weights[i]
-            v[rows, i] = _expected(rbm, i, v[rows, i], off)
+            v[rows, i] = _expected(rbm, i, off)
             x[rows] = off + v[rows, i, None] * rbm.weights[i]
     if out is None:
         return v
@@ -211,19 +213,13 @@ def imputed(rbm, v, out=None):
     return out
 
 
-def _expected(rbm, i, u, off):
-    """Return the expected state of a visible unit given the hidden inputs without it, and a guess.
-
-    It is exact for binary units. That of a gaussian unit is where the mean field settles, which is
-    near the guess.
-    """
+def _expected(rbm, i, off):
+    """Return the expected state of a visible unit given the hidden inputs without it."""
     weights, intercept, units = rbm.weights[i], rbm.intercept_visible[i], rbm.hidden_units
-    if rbm.visible_units.of_column(i).discrete:
-        log_odds = (units.log_partition(off + weights) - units.log_partition(off)).sum(axis=1)
-        return rbm.visible_units.of_column(i).mean(log_odds + intercept)
-    for _ in range(N_STEPS):
-        u = intercept + units.mean(off + u[:, None] * weights) @ weights
-    return u
+    if not rbm.visible_units.of_column(i).discrete:
+        return gaussian_conditional(rbm, i, off)[1]
+    log_odds = (units.log_partition(off + weights) - units.log_partition(off)).sum(axis=1)
+    return rbm.visible_units.of_column(i).mean(log_odds + intercept)
 
 
 # -- exact sums
@@ -299,7 +295,7 @@ def _over_visible(rbm, observed, are_missing):
     for states in _states(len(columns), observed.dtype, rbm.engine.xp):
         v = xp.repeat(observed[None, :], len(states), axis=0)
         v[:, columns] = states
-        total = xp.logaddexp(total, xp.logaddexp.reduce(-free_energy(rbm, v)))
+        total = xp.logaddexp(total, xp.logaddexp.reduce(-free_energy(rbm, v), dtype=float))
     return total
 
 
@@ -309,6 +305,7 @@ def _over_hidden(rbm, observed, are_missing):
     x = hidden_input(rbm, observed[None, :])[0]
     for h in _states(rbm.weights.shape[1], observed.dtype, rbm.engine.xp):
         missing = rbm.visible_units.log_partition(h @ rbm.weights.T + a)[:, are_missing]
-        total = xp.logaddexp(total, xp.logaddexp.reduce(h @ x + missing.sum(axis=1)))
+        log_mass = h @ x + missing.sum(axis=1)
+        total = xp.logaddexp(total, xp.logaddexp.reduce(log_mass, dtype=float))
     base = rbm.visible_units.base_energy(observed[None, :])[0]
     return total + observed @ a - base.sum()

@@ -54,7 +54,8 @@ def pseudo_log_likelihood(rbm, v):
         result += (v[:, binary] * log_odds - units.log_partition(log_odds)).sum(axis=1)
     for i, is_binary in enumerate(are_binary):
         if not is_binary:
-            result += _log_density(rbm, i, v[:, i], x - v[:, i, None] * rbm.weights[i])
+            log_density, _ = gaussian_conditional(rbm, i, x - v[:, i, None] * rbm.weights[i])
+            result += log_density(v[:, i])
     return result
 
 
@@ -149,34 +150,66 @@ def _log_odds_of_single_weights(rbm, weights, places, v, x):
 # -- gaussian visible units
 
 
-def _log_density(rbm, i, v, off):
-    """Return ``log p(v_i | all other v)`` of a gaussian unit, given the hidden inputs without it.
+def gaussian_conditional(rbm, i, off):
+    """Return the distribution of a gaussian visible unit given the hidden inputs without it.
 
-    Given binary hidden units the density is a mixture of normal densities of variance 1, whose
-    sum over points that are 1 apart is its integral to 5e-9. All its peaks lie between the fixed
-    points that iterations of ``u -> E[v_i | hidden means at u]`` reach from both ends.
+    Given binary hidden units its density is a mixture of normal densities of variance 1, whose sum
+    over points that are 1 apart is its integral to 5e-9. All its peaks lie between the fixed points
+    that iterations of ``u -> E[v_i | hidden means at u]`` reach from both ends.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    i : int
+        Column of the unit.
+    off : ndarray of shape (n_rows, n_hidden)
+        Inputs of the hidden units without it.
+
+    Returns
+    -------
+    log_density : function
+        ``log p(v_i | all other v)`` of an ndarray of shape (n_rows,) of values of the unit.
+    mean : ndarray of shape (n_rows,)
+        The expected value. Both are NaN where the density has no integral.
     """
     weights, intercept, hidden = rbm.weights[i], rbm.intercept_visible[i], rbm.hidden_units
-    if not hidden.discrete:  # one normal density, as long as there is one
-        precision = 1.0 - weights @ weights
-        mean = (intercept + off @ weights) / precision
-        with_precision = 0.5 * rbm.engine.xp.log(precision) - 0.5 * precision * (v - mean) ** 2
-        return with_precision - LOG_ROOT_2_PI
+    if not hidden.discrete:
+        return _normal(rbm, 1.0 - weights @ weights, intercept + off @ weights)
 
     def log_mass(u):
         inputs = off + u[:, None] * weights
         return intercept * u - 0.5 * u * u + hidden.log_partition(inputs).sum(axis=1)
 
-    low = intercept + 0.0 * v + weights[weights < 0.0].sum()
-    high = intercept + 0.0 * v + weights[weights > 0.0].sum()
+    low = rbm.engine.zeros(len(off)) + intercept + weights[weights < 0.0].sum()
+    high = rbm.engine.zeros(len(off)) + intercept + weights[weights > 0.0].sum()
     for _ in range(N_ITERATIONS):
         low, high = (
             intercept + hidden.mean(off + u[:, None] * weights) @ weights for u in (low, high)
         )
-    width = float((high - low).max()) + 2.0 * TAIL
+    log_total, mean = _sum_and_mean(rbm.engine.xp, log_mass, low - TAIL, high + TAIL)
+    return (lambda v: log_mass(v) - log_total), mean
+
+
+def _normal(rbm, precision, shift):
+    """Return the log-density of normal distributions, and their means."""
+    xp = rbm.engine.xp
+    mean = shift / precision if precision > 0.0 else shift * math.nan
+
+    def log_density(v):
+        return 0.5 * xp.log(precision) - 0.5 * precision * (v - mean) ** 2 - LOG_ROOT_2_PI
+
+    return log_density, mean
+
+
+def _sum_and_mean(xp, log_mass, low, high):
+    """Return the log of the sum of masses from low to high, in steps of 1, and their centre."""
+    width = float((high - low).max())
     if not width <= WIDEST:
-        return v * math.nan
-    total = log_mass(low - TAIL)
+        return low * math.nan, low * math.nan
+    log_total, mean = log_mass(low), low
     for k in range(1, math.ceil(width) + 1):
-        total = rbm.engine.xp.logaddexp(total, log_mass(low - TAIL + k))
-    return log_mass(v) - total
+        u, log_before = low + k, log_total
+        log_total = xp.logaddexp(log_before, log_mass(u))
+        mean = u + (mean - u) * xp.exp(log_before - log_total)
+    return log_total, mean

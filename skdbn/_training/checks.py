@@ -11,6 +11,7 @@ from sklearn.utils import assert_all_finite, check_scalar, column_or_1d
 
 FLOATS = (np.float64, np.float32)  # what is computed in; other types become the first
 MAX_SEED = np.iinfo(np.int32).max
+IMPUTER = "sklearn.impute.SimpleImputer as a step of a Pipeline"  # what fills missing values
 
 
 def check_integer(value, name, minimum):
@@ -84,18 +85,19 @@ def value_range(X):
     return float(smallest), float(largest)
 
 
-def check_values(X, name="X", columns=None, missing_allowed=False):
+def check_values(X, name="X", columns=None, missing_allowed=False, filler=IMPUTER):
     """Raise when a value of an array or a CSR matrix is missing or infinite, and say where.
 
-    `columns` are the names of the columns, where they have names. Missing values may be allowed.
+    `columns` are the names of the columns, where they have names. Missing values may be allowed;
+    where they are not, the error names a `filler` of them.
     """
     try:
         assert_all_finite(X, input_name=name, allow_nan=missing_allowed)
     except ValueError as error:
-        raise ValueError(_where_not_finite(X, name, columns, missing_allowed)) from error
+        raise ValueError(_where_not_finite(X, name, columns, missing_allowed, filler)) from error
 
 
-def _where_not_finite(X, name, columns, missing_allowed):
+def _where_not_finite(X, name, columns, missing_allowed, filler):
     """Return sentences about the values that are missing, or else infinite."""
     what, remedy = "a missing value (NaN)", "Fill such values"
     rows, at = _positions(X, np.isnan)
@@ -112,10 +114,7 @@ def _where_not_finite(X, name, columns, missing_allowed):
     )
     if missing_allowed:
         return f"{found} Replace such values with NaN, which stands for a missing value."
-    message = (
-        f"{found} {remedy} with sklearn.impute.SimpleImputer as a step of a "
-        "Pipeline, or drop these rows."
-    )
+    message = f"{found} {remedy} with {filler}, or drop these rows."
     if name == "X_val":
         message += " A Pipeline fills X alone unless it has transform_input=['X_val']."
     return message

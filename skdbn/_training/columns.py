@@ -272,9 +272,10 @@ def check_zeros_and_ones(estimator, X):
             value, column = _first(is_grey, values, columns)
             raise ValueError(
                 f"X has the value {value:.6g} in column {column} (counted from 0), "
-                "whose unit is binary: a likelihood is one of zeros and ones. Pass X >= 0.5, or "
-                "states drawn with the probabilities X: rng.random(X.shape) < X. score_samples "
-                "weighs both states of a value between."
+                "whose unit is binary: a likelihood is one of zeros and ones. Pass "
+                "np.where(model.visible_units_ == 'binary', np.rint(X), X), or draw those columns "
+                "with their values as probabilities. score_samples weighs both states of a value "
+                "between."
             )
 
 

@@ -56,7 +56,7 @@ class FewLabelsWarning(UserWarning):
 
 
 class MixingWarning(UserWarning):
-    """Markov chains of a machine do not get around, so that a likelihood cannot be believed."""
+    """Markov chains of a machine do not get around, so that a likelihood cannot be trusted."""
 
 
 class VersionWarning(UserWarning):
@@ -162,8 +162,8 @@ def warn_of_gap(gap, n_temperatures):
     if gap > GAP:
         warn(
             f"After {n_temperatures} temperatures the estimates of log Z from both directions are "
-            f"{gap:.3g} nats apart: chains do not reach all that the machine holds probable, and "
-            "the value is not to be believed. Pass ten times as many n_temperatures. If the gap "
+            f"{gap:.3g} nats apart: chains do not reach all that the machine holds probable, so "
+            "do not trust the value. Pass ten times as many n_temperatures. If the gap "
             "stays, the machine has modes that chains do not leave: train it with a lower "
             "learning_rate or more weight_decay.",
             MixingWarning,

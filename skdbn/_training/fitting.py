@@ -15,7 +15,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdbn import _version
 from skdbn._training.callbacks import CallbackSupportMixin, InertTask, forget_context
-from skdbn._training.checks import FLOATS, MAX_SEED, check_labels, check_values, whole_number
+from skdbn._training.checks import (
+    FLOATS,
+    IMPUTER,
+    MAX_SEED,
+    check_labels,
+    check_values,
+    whole_number,
+)
 from skdbn._training.columns import warn_of_other_scale
 from skdbn._training.diagnosis import warn, warn_of_other_version
 from skdbn._training.loop import (
@@ -278,13 +285,22 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     """
 
     _fitted = ()
+    _filler = IMPUTER  # of missing values
 
     def _validate(
-        self, X, *y, dtype=FLOATS, reset=False, name="X", missing_allowed=False, **rules_of_targets
+        self,
+        X,
+        *y,
+        dtype=FLOATS,
+        reset=False,
+        name="X",
+        missing_allowed=False,
+        filler=None,
+        **rules_of_targets,
     ):
         """Return X as a C-contiguous array or a CSR matrix of floats, and y where it is given.
 
-        `name` is what the caller was given X as.
+        `name` is what the caller was given X as, and `filler` what fills its missing values.
         """
         rules = {"accept_sparse": "csr", "dtype": dtype, "order": "C", "ensure_all_finite": False}
         rules.update(rules_of_targets)
@@ -297,7 +313,8 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
                 raise
             raise ValueError(f"{name}: {error}") from error
         columns = getattr(self, "feature_names_in_", None)
-        check_values(checked[0] if y else checked, name, columns, missing_allowed)
+        filler = filler or self._filler
+        check_values(checked[0] if y else checked, name, columns, missing_allowed, filler)
         return checked
 
     def _read_new(self, X, missing_allowed=False):
