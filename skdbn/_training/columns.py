@@ -273,10 +273,17 @@ def check_zeros_and_ones(estimator, X):
             raise ValueError(
                 f"X has the value {value:.6g} in column {column} (counted from 0), "
                 "whose unit is binary: a likelihood is one of zeros and ones. Pass "
-                "np.where(model.visible_units_ == 'binary', np.rint(X), X), or draw those columns "
-                "with their values as probabilities. score_samples weighs both states of a value "
-                "between."
+                f"{_rounding(X, is_binary)}, or draw the states of binary units with their values "
+                "as probabilities. score_samples weighs both states of a value between."
             )
+
+
+def _rounding(X, is_binary):
+    """Return code that rounds the values of binary units."""
+    if is_binary.all():
+        return "np.rint(X)"
+    dense = "X.toarray()" if issparse(X) else "X"
+    return f"np.where(model.visible_units_ == 'binary', np.rint({dense}), {dense})"
 
 
 def warn_of_empty_columns(X, names=None):
