@@ -24,6 +24,18 @@ RECIPES = {  # parameters of the machines below the top one, and of the top one,
         {},
         {"gradient": "pcd", "n_gibbs_steps": 5, "learning_rate": 0.02, "weight_decay": 1e-4},
     ),
+    "tempered": (
+        {},
+        {
+            "gradient": "ptt",
+            "learning_rate": 0.1,
+            "learning_rate_schedule": "linear",
+            "centering": True,
+            "sample_visible": True,
+            "weight_decay": 0.0,
+            "batch_size": 100,
+        },
+    ),
 }
 N_HIDDEN = 500
 LAYERS = {"machine": (N_HIDDEN,), "stack": (N_HIDDEN, N_HIDDEN)}

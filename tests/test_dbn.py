@@ -554,7 +554,7 @@ def test_wrong_width_is_refused_with_both_numbers():
         ({"softmax_iter": -1}, r"softmax_iter == -1, must be >= 0"),
         ({"finetune_iter": 1.5}, r"finetune_iter must be an instance of int"),
         ({"solver": "lbfgs"}, r"solver == 'lbfgs', must be one of: 'sgd', 'adam'"),
-        ({"learning_rate": "linear"}, r"learning_rate == 'linear', must be one of: 'constant'"),
+        ({"learning_rate": "step"}, r"learning_rate == 'step', must be one of: 'constant'"),
         ({"learning_rate_init": 0}, r"learning_rate_init == 0, must be > 0"),
         ({"learning_rate_init": "fast"}, r"learning_rate_init == 'fast', must be one of: 'auto'"),
         ({"alpha": -0.1}, r"alpha == -0.1, must be >= 0"),
