@@ -78,7 +78,7 @@ class RBMTransformer(Machine):
         Estimator of the gradient: contrastive divergence, which starts a Markov chain at the
         data; persistent contrastive divergence, whose chains go on from minibatch to minibatch; or
         parallel trajectory tempering, whose chains also swap states with machines that training
-        has passed, so that none is caught in one mode, at up to twice the cost.
+        has passed, so that none is caught in one mode, at about twice the cost.
     n_gibbs_steps : int, default=1
         Steps of the chain for each minibatch.
     learning_rate : float or "auto", default="auto"

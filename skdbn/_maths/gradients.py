@@ -22,7 +22,7 @@ from skdbn._maths.likelihood import acceptance_ratio
 
 RATE_OF_OFFSETS = 0.01  # of their running means
 LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine, below which one more is frozen
-PRODUCTS_OF_RUNG = 8  # six and what is beside them, whenever chains move and swap
+PRODUCTS_OF_RUNG = 10  # six and the time of what is beside them, whenever chains move and swap
 FEWER_ACCEPTED = 0.15  # of swaps between the neighbours of a frozen machine that is not needed
 KEPT = 0.9  # of the sums of a link, whenever new samples come
 
@@ -422,7 +422,9 @@ class ParallelTrajectoryTempering:
 
 def _works(below, above, v_below, v_above):
     """Return the differences of free energies, upper minus lower, of states of two machines."""
-    return [free_energy(above, v) - free_energy(below, v) for v in (v_below, v_above)]
+    n, v = len(v_below), below.engine.xp.concatenate([v_below, v_above])
+    work = free_energy(above, v) - free_energy(below, v)
+    return work[:n], work[n:]
 
 
 def _odds(xp, work_below, work_above):
