@@ -152,12 +152,12 @@ def make_runs(n_hidden, part, n_parts):
 def line_of(name, made):
     """Return what the runs of a row reached, in words."""
     test, train = ([run[kind] for run in made] for kind in ("test", "train"))
-    spread = statistics.stdev(test) if len(made) > 1 else 0.0
+    spread = f" +- {statistics.stdev(test):.2f}" if len(made) > 1 else ""
     bracket = max(run["highest"] - run["lowest"] for run in made)
     lowest, highest = (statistics.mean(run[end] for run in made) for end in ("lowest", "highest"))
     seconds = [run["fit_seconds"] for run in made]
     return (
-        f"{name:26} {statistics.mean(test):8.2f} +- {spread:.2f} (mean bounds {lowest:.2f} and "
+        f"{name:26} {statistics.mean(test):8.2f}{spread} (mean bounds {lowest:.2f} and "
         f"{highest:.2f}, at most {bracket:.2f} apart), training {statistics.mean(train):8.2f}; "
         f"{len(made)} seeds, {min(seconds):.0f} to {max(seconds):.0f} s"
     )
