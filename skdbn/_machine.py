@@ -7,7 +7,6 @@ the arithmetic to the mathematics. Nothing here trains.
 import time
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -18,6 +17,7 @@ from skdbn._maths.boltzmann import (
     free_energy,
     gibbs_step,
     hidden_mean,
+    independent_states,
     visible_mean,
 )
 from skdbn._maths.engines import ENGINES
@@ -49,7 +49,7 @@ from skdbn._training.checks import (
 from skdbn._training.columns import check_zeros_and_ones, map_of
 from skdbn._training.diagnosis import warn_of_gap
 from skdbn._training.fitting import TrainedEstimator
-from skdbn._training.rows import Rows, blocks, in_blocks
+from skdbn._training.rows import Rows, dense_blocks, in_blocks
 from skdbn._training.threads import threads_for
 
 MOST_ENUMERATED = {"auto": 20, "exact": 25, "ais": -1}  # binary units whose states are all visited
@@ -151,8 +151,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         X = self._read_new(X, missing_allowed=True)
         rows = self._rows(X)
         filled = self._into_data(self._in_blocks(imputed, rows, X.shape[1]))
-        for block in blocks(len(filled)):
-            given = X[block].toarray() if issparse(X) else X[block]
+        for block, given in dense_blocks(X):
             np.copyto(filled[block], given, where=~np.isnan(given))
         return filled
 
@@ -520,13 +519,9 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
     def _start(self, below, rbm, n_samples, start):
         """Return the visible states at which chains start: of rows of data, or by chance."""
-        engine, n_visible = rbm.engine, self.components_.shape[1]
         if start is None:
             with np.errstate(over="ignore"):
-                mean = rbm.visible_units.mean(
-                    engine.zeros(n_samples, n_visible) + rbm.intercept_visible
-                )
-            return rbm.visible_units.sample(mean)
+                return independent_states(rbm, n_samples)
         lowest = below[0] if below else self
         filler = None if below else "impute, or pass them as given"
         v = lowest._validate(start, dtype=lowest.components_.dtype, name="start", filler=filler)
@@ -537,7 +532,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             )
         for machine in below:
             v = machine._hidden_mean(v)
-        return self._states(engine, v)
+        return self._states(rbm.engine, v)
 
     def _states(self, engine, X):
         """Return rows of data, validated before, as states of the visible units."""
@@ -613,5 +608,5 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
 def _gaps(X):
     """Yield blocks of rows, and where they miss a value."""
-    for block in blocks(X.shape[0]):
-        yield block, np.isnan(X[block].toarray() if issparse(X) else X[block])
+    for block, rows in dense_blocks(X):
+        yield block, np.isnan(rows)

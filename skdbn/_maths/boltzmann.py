@@ -130,6 +130,49 @@ def visible_mean(rbm, h, out=None):
     return rbm.visible_units.mean(x, out=x)
 
 
+def independent_states(rbm, n_rows):
+    """Draw visible states without input from the hidden units.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    n_rows : int
+        Number of rows.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_visible)
+        States.
+    """
+    x = rbm.engine.zeros(n_rows, len(rbm.intercept_visible)) + rbm.intercept_visible
+    mean = rbm.visible_units.mean(x, out=x)
+    return rbm.visible_units.sample(mean, out=mean)
+
+
+def binary_states(engine, n_units, n_at_once):
+    """Yield all states of binary units, some at a time.
+
+    Parameters
+    ----------
+    engine : engine
+        Where memory comes from.
+    n_units : int
+        Number of units.
+    n_at_once : int
+        Number of states at a time.
+
+    Yields
+    ------
+    ndarray of shape (n_states, n_units)
+        The next states.
+    """
+    xp = engine.xp
+    for start in range(0, 2**n_units, n_at_once):
+        numbers = xp.arange(start, min(start + n_at_once, 2**n_units))
+        yield ((numbers[:, None] >> xp.arange(n_units)) & 1).astype(engine.dtype)
+
+
 def gibbs_step(rbm, v, given=None):
     """Draw hidden states given the visible ones, then visible given hidden.
 

@@ -17,8 +17,15 @@ the others are drawn given these in the positive phase.
 import math
 from typing import NamedTuple
 
-from skdbn._maths.boltzmann import RBM, free_energy, gibbs_step, hidden_mean, visible_mean
-from skdbn._maths.likelihood import acceptance_ratio
+from skdbn._maths.boltzmann import (
+    RBM,
+    free_energy,
+    gibbs_step,
+    hidden_mean,
+    independent_states,
+    visible_mean,
+)
+from skdbn._maths.likelihood import acceptance_ratio, log_partition_without_weights
 
 RATE_OF_OFFSETS = 0.01  # of their running means
 LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine, below which one more is frozen
@@ -296,8 +303,7 @@ class ParallelTrajectoryTempering:
 
     def _begin(self, rbm, n_chains):
         """Start with the machine that has the intercepts, but no weights."""
-        v = rbm.engine.zeros(n_chains, len(rbm.intercept_visible)) + rbm.intercept_visible
-        v = rbm.visible_units.sample(rbm.visible_units.mean(v))
+        v = independent_states(rbm, n_chains)
         self._freeze(rbm._replace(weights=0.0 * rbm.weights), v, None)
 
     def _freeze(self, rbm, v, link):
@@ -357,15 +363,8 @@ class ParallelTrajectoryTempering:
         first, last = self.rungs[0], self.rungs[-1]
         v = visible_mean(rbm, chain[: len(last.v)])
         works = _works(last.rbm, rbm, last.v, rbm.visible_units.sample(v, out=v))
-        parts = [
-            units.log_partition(intercept[None]).sum()
-            for units, intercept in (
-                (first.rbm.visible_units, first.rbm.intercept_visible),
-                (first.rbm.hidden_units, first.rbm.intercept_hidden),
-            )
-        ]
-        differences = [rung.link.difference for rung in self.rungs[1:]]
-        return float(sum(parts) + sum(differences) + _link(rbm.engine, *works).difference)
+        links = [*(rung.link for rung in self.rungs[1:]), _link(rbm.engine, *works)]
+        return log_partition_without_weights(first.rbm) + sum(link.difference for link in links)
 
     def get_state(self):
         """Return what later steps depend on.

@@ -20,9 +20,11 @@ from typing import NamedTuple
 from skdbn._maths.boltzmann import (
     LOG_ROOT_2_PI,
     RBM,
+    binary_states,
     free_energy,
     hidden_input,
     hidden_mean,
+    independent_states,
     visible_mean,
 )
 
@@ -180,12 +182,9 @@ def exact_log_partition(rbm):
         The log, in nats.
     """
     n_units, log_mass = enumeration(rbm)
-    xp, total = rbm.engine.xp, -math.inf
-    n_rows = min(2**n_units, max(1, N_VALUES // max(rbm.weights.shape)))
-    for start in range(0, 2**n_units, n_rows):
-        numbers = xp.arange(start, min(start + n_rows, 2**n_units))
-        states = (numbers[:, None] >> xp.arange(n_units)) & 1
-        total = float(xp.logaddexp(total, log_sum(rbm.engine, log_mass(states.astype(float)))))
+    engine, total = rbm.engine, -math.inf
+    for states in binary_states(engine, n_units, max(1, N_VALUES // max(rbm.weights.shape))):
+        total = float(engine.xp.logaddexp(total, log_sum(engine, log_mass(states))))
     return total
 
 
@@ -206,6 +205,26 @@ def log_sum(engine, x):
     """
     largest = float(x.max())
     return largest + math.log(float(engine.xp.exp(x - largest).sum()))
+
+
+def log_partition_without_weights(rbm):
+    """Return what the log of the partition function would be if all weights were 0.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+
+    Returns
+    -------
+    float
+        Sum over the units of both layers, in nats.
+    """
+    layers = (
+        (rbm.visible_units, rbm.intercept_visible),
+        (rbm.hidden_units, rbm.intercept_hidden),
+    )
+    return sum(float(units.log_partition(x[None]).sum(dtype=float)) for units, x in layers)
 
 
 # -- annealed
@@ -238,8 +257,11 @@ class Path(NamedTuple):
         float
             Sum over the units of both layers.
         """
-        layers = (self.rbm.visible_units, self.visible), (self.rbm.hidden_units, self.hidden)
-        return sum(float(units.log_partition(x[None]).sum(dtype=float)) for units, x in layers)
+        return log_partition_without_weights(self._without_weights())
+
+    def _without_weights(self):
+        """Return the machine at temperature 0, of which the weights do not count."""
+        return self.rbm._replace(intercept_visible=self.visible, intercept_hidden=self.hidden)
 
     def start(self, n_chains):
         """Draw visible states of the machine without weights.
@@ -254,9 +276,7 @@ class Path(NamedTuple):
         ndarray of shape (n_chains, n_visible)
             States.
         """
-        x = self.rbm.engine.zeros(n_chains, len(self.visible)) + self.visible
-        mean = self.rbm.visible_units.mean(x, out=x)
-        return self.rbm.visible_units.sample(mean, out=mean)
+        return independent_states(self._without_weights(), n_chains)
 
 
 def temperatures(n_temperatures):

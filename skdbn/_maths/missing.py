@@ -12,6 +12,7 @@ whose machine of a row has no units but the observed ones.
 """
 
 from skdbn._maths.boltzmann import (
+    binary_states,
     free_energy,
     gibbs_step,
     hidden_input,
@@ -282,17 +283,10 @@ def _is_few(rbm, are_missing):
     return len(columns) <= most and all(rbm.visible_units.of_column(i).discrete for i in columns)
 
 
-def _states(n_units, dtype, xp):
-    """Yield all states of binary units, some at a time."""
-    for start in range(0, 2**n_units, N_VISITED):
-        numbers = xp.arange(start, min(start + N_VISITED, 2**n_units))
-        yield (numbers[:, None] >> xp.arange(n_units) & 1).astype(dtype)
-
-
 def _over_visible(rbm, observed, are_missing):
     """Return the log of the sum of ``exp(-F)`` over the states of the units that are missing."""
     xp, columns, total = rbm.engine.xp, are_missing.nonzero()[0], -float("inf")
-    for states in _states(len(columns), observed.dtype, rbm.engine.xp):
+    for states in binary_states(rbm.engine, len(columns), N_VISITED):
         v = xp.repeat(observed[None, :], len(states), axis=0)
         v[:, columns] = states
         total = xp.logaddexp(total, xp.logaddexp.reduce(-free_energy(rbm, v), dtype=float))
@@ -303,7 +297,7 @@ def _over_hidden(rbm, observed, are_missing):
     """Return the same as a sum over the states of the hidden units, given which it is closed."""
     xp, total, a = rbm.engine.xp, -float("inf"), rbm.intercept_visible
     x = hidden_input(rbm, observed[None, :])[0]
-    for h in _states(rbm.weights.shape[1], observed.dtype, rbm.engine.xp):
+    for h in binary_states(rbm.engine, rbm.weights.shape[1], N_VISITED):
         missing = rbm.visible_units.log_partition(h @ rbm.weights.T + a)[:, are_missing]
         log_mass = h @ x + missing.sum(axis=1)
         total = xp.logaddexp(total, xp.logaddexp.reduce(log_mass, dtype=float))

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 
 from skdbn._training.checks import value_range
 from skdbn._training.diagnosis import warn
-from skdbn._training.rows import BLOCK_SIZE, blocks
+from skdbn._training.rows import BLOCK_SIZE, blocks, dense_blocks
 
 BINARY, GAUSSIAN = "binary", "gaussian"  # the kinds of units that a column can have
 RANGE_TOLERANCE = 0.01  # what scaling and resizing may miss [0, 1] by
@@ -289,8 +289,7 @@ def _rounding(X, is_binary):
 def warn_of_empty_columns(X, names=None):
     """Warn when columns have no value in any row."""
     has_some = np.zeros(X.shape[1], bool)
-    for block in blocks(X.shape[0]):
-        rows = X[block].toarray() if issparse(X) else X[block]
+    for _, rows in dense_blocks(X):
         has_some |= ~np.isnan(rows).all(axis=0)
     empty = np.flatnonzero(~has_some)
     if len(empty):

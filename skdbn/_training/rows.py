@@ -137,6 +137,12 @@ def blocks(n_samples, size=BLOCK_SIZE):
         yield slice(start, min(start + size, n_samples))
 
 
+def dense_blocks(X):
+    """Yield slices that cover all rows of an array or a CSR matrix, and these rows, dense."""
+    for block in blocks(X.shape[0]):
+        yield block, X[block].toarray() if issparse(X) else X[block]
+
+
 def in_blocks(function, model, rows, n_columns=None):
     """Return a function of a model and rows for all rows, computed in blocks of them.
 
