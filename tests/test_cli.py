@@ -17,7 +17,7 @@ from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, wr
 from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, RBMTransformer, __version__, load_model, save_model
-from skdbn._cli import data as cli_data, main as cli, report
+from skdbn._cli import data as cli_data, main as cli, report, scores
 from skdbn._cli.main import main
 from skdbn._cli.training import DIGITS, new_net
 from skdbn.datasets import load_digits
@@ -400,7 +400,7 @@ def test_ctrl_c_at_any_moment_keeps_the_parameters_that_were_asked_for(
 
 
 def test_ctrl_c_between_the_fits_saves_the_softmax_phase(tmp_path, capsys, monkeypatch):
-    def interrupt(name, *args, evaluate=report.evaluate):
+    def interrupt(name, *args, evaluate=scores.evaluate):
         if name.startswith("DBN"):
             raise KeyboardInterrupt
         return evaluate(name, *args)
@@ -621,7 +621,7 @@ def test_missing_empty_or_binary_csv_file_is_refused(tmp_path, capsys, name, con
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("file", "--out file exists and is not a folder"),
+        ("file", "--out file exists and is not a folder: name another one"),
         ("file/out", "file/out: Not a directory"),
         ("/proc", "/proc"),  # a folder that nobody can write to
     ],

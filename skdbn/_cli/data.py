@@ -17,13 +17,30 @@ HELD_OUT = 1 / 6  # share of the rows for the printed error, where the data come
 
 
 class Data(NamedTuple):
-    """Training and test rows, and the rows of a submission where there is one."""
+    """Training and test rows, and what is known of them.
+
+    Attributes
+    ----------
+    X_train, X_test, y_train, y_test : ndarray
+        Rows, and their labels or the numbers that belong to them.
+    X_submission : ndarray or None
+        Rows whose labels somebody waits for.
+    is_regression : bool
+        Whether numbers are predicted.
+    image_shape : tuple of int or None
+        Height and width, and 3 of colours, where rows are images whose shape is known.
+    feature_names : list of str or None
+        Names of the columns.
+    """
 
     X_train: object
     X_test: object
     y_train: object
     y_test: object
     X_submission: object = None
+    is_regression: bool = False
+    image_shape: object = None
+    feature_names: object = None
 
 
 def load(options, split=0):

@@ -13,7 +13,9 @@ import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
 from skdbn._cli.data import load
-from skdbn._cli.report import draw, evaluate, table, write
+from skdbn._cli.outputs import Folder
+from skdbn._cli.report import draw, report, write
+from skdbn._cli.scores import evaluate, table
 from skdbn._cli.training import (
     DEFAULTS,
     DIGITS,
@@ -46,8 +48,7 @@ def main(arguments=None):
     options = _parse(arguments)
     try:
         data = load(options)
-        _prepare(options, data)
-        return _run(options, data)
+        return _run(options, data, _prepare(options, data))
     except KeyboardInterrupt:
         print("skdbn: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -182,24 +183,23 @@ def _batch_size(text):
 
 
 def _prepare(options, data):
-    """Raise now what else would come after training; make the folder for the results."""
+    """Raise now what else would come after training; return the folder for the results."""
     n_rows, n_classes = len(data.y_train), len(np.unique(data.y_train))
     if n_classes < 2 or n_rows < N_NEIGHBORS:
         raise ValueError(
             f"{options.data}: {n_rows} training rows of {n_classes} classes; there must be "
             f"{N_NEIGHBORS} rows and two classes."
         )
-    if options.out is not None:
-        if options.out.exists() and not options.out.is_dir():
-            raise ValueError(f"--out {options.out} exists and is not a folder.")
-        options.out.mkdir(parents=True, exist_ok=True)
     if options.checkpoint is not None and not options.checkpoint.absolute().parent.is_dir():
         raise ValueError(f"--checkpoint {options.checkpoint}: its folder does not exist.")
-    if options.out is not None or data.X_submission is not None:
-        tempfile.TemporaryFile(dir=options.out or Path()).close()  # it can be written to
+    if options.out is not None:
+        return Folder(options.out)
+    if data.X_submission is not None:
+        tempfile.TemporaryFile(dir=Path()).close()  # it can be written to
+    return None
 
 
-def _run(options, data):
+def _run(options, data, out):
     """Train on each split, print the table, write the files; return the exit status."""
     n_classes = len(np.unique(data.y_train))
     net = load_net(options, data) if options.load is not None else new_net(options)
@@ -213,10 +213,13 @@ def _run(options, data):
     splits = [rows]
     if finished and options.splits > 1:
         finished = _go_through_further_splits(options, splits)
-    print(table(splits))
-    write(options, data, net, splits, finished, partial is not None)
-    if options.out is not None or options.show:
-        draw(options, data, net)
+    if rows:
+        print(table(splits))
+    write(out, data, net, finished)
+    if out is not None or options.show:
+        draw(options, out, data, net)
+    if out is not None:
+        out.write_report(report(options, data, net, splits, finished, partial is not None))
     if not finished:
         print("skdbn: interrupted: this is what was learned so far", file=sys.stderr)
     return 0 if finished else INTERRUPTED

@@ -1,21 +1,16 @@
-"""What the command line leaves behind: the table, the report, the model, figures.
+"""What the command line leaves behind: the model, figures, the report, a submission."""
 
-The rule: a file is written whole or not at all.
-"""
-
+import csv
 import functools
-import json
-import os
 import platform
 import sys
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import sklearn
 
 from skdbn import __version__, save_model
+from skdbn._cli.outputs import SUBMISSION, replace
 from skdbn.plotting import (
     ActivationDisplay,
     BiasProbeDisplay,
@@ -26,61 +21,35 @@ from skdbn.plotting import (
 )
 
 
-class Row(NamedTuple):
-    """A line of the table."""
+def write(out, data, net, finished):
+    """Write the model into the folder, which may be None, and a submission where rows wait for it.
 
-    name: str
-    test_error: float
-    fit_seconds: float
-    predict_seconds: float
-
-
-def evaluate(name, model, data, fit_seconds):
-    """Return the row of a fitted model."""
-    start = time.perf_counter()
-    wrong = model.predict(data.X_test) != data.y_test
-    return Row(name, float(wrong.mean()), fit_seconds, time.perf_counter() - start)
-
-
-def table(splits):
-    """Return the table as text: the mean over the splits, each given as the list of its rows.
-
-    The spread is the standard deviation of the error from split to split.
-    """
-    several = len(splits) > 1
-    title, spread = (f"mean of {len(splits)} splits", f"{'spread':>9}") if several else ("", "")
-    lines = [f"{title:30}{'test error':>12}{spread}{'fit seconds':>13}{'predict seconds':>17}"]
-    for rows in zip(*splits, strict=True):
-        errors, fit_seconds, predict_seconds = np.transpose([row[1:] for row in rows])
-        spread = f"{errors.std(ddof=1):9.2%}" if several else ""
-        lines.append(
-            f"{rows[0].name:30}{errors.mean():12.2%}{spread}{fit_seconds.mean():13.1f}"
-            f"{predict_seconds.mean():17.2f}"
-        )
-    return "\n".join(lines)
-
-
-def write(options, data, net, splits, finished, resumed):
-    """Write the report, the model and, where rows wait for it, the submission.
-
-    Net and data are those of the first split.
+    Net and data are those of the first split, here and below.
     """
     fitted = hasattr(net, "coefs_")
-    if options.out is not None:
-        report = json.dumps(_report(options, data, net, splits, finished, resumed), indent=2)
-        _replace(options.out / "report.json", lambda path: path.write_text(report + "\n"))
-        if fitted:
-            save_model(net, options.out / "model.npz")
-    # Without --out an earlier submission would be lost to half a training.
-    if fitted and data.X_submission is not None and (finished or options.out is not None):
-        path = (options.out or Path()) / "submission.csv"
-        labels = net.predict(data.X_submission)
-        lines = ["ImageId,Label", *(f"{i},{label}" for i, label in enumerate(labels, 1))]
-        _replace(path, lambda path: path.write_text("\n".join(lines) + "\n"))
-        print(f"wrote {len(labels)} labels to {path}")
+    if out is not None and fitted:  # first what took longest
+        out.write("model.npz", functools.partial(save_model, net))
+    # Without a folder an earlier submission would be lost to half a training.
+    if fitted and data.X_submission is not None and (finished or out is not None):
+        _write_submission(out, net.predict(data.X_submission))
 
 
-def draw(options, data, net):
+def _write_submission(out, labels):
+    """Write what is predicted of the rows of test.csv."""
+
+    def write(path):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerows([("ImageId", "Label"), *enumerate(labels.tolist(), 1)])
+
+    if out is None:
+        replace(Path(SUBMISSION), write)
+    else:
+        out.write(SUBMISSION, write)
+    print(f"wrote {len(labels)} labels to {(out.path if out else Path()) / SUBMISSION}")
+
+
+def draw(options, out, data, net):
     """Write the figures into the folder, open them in windows, or both."""
     import matplotlib as mpl
 
@@ -89,11 +58,10 @@ def draw(options, data, net):
     import matplotlib.pyplot as plt
 
     figures = {name: display.figure_ for name, display in _displays(net, data)}
-    if options.out is not None:
+    if out is not None:
         for name, figure in figures.items():
-            save = functools.partial(figure.savefig, format="png", dpi=120)
-            _replace(options.out / f"{name}.png", save)
-        print(f"wrote {len(figures)} figures to {options.out}")
+            out.write(f"{name}.png", functools.partial(figure.savefig, format="png", dpi=120))
+        print(f"wrote {len(figures)} figures to {out.path}")
     if options.show and mpl.get_backend().lower() == "agg":
         print("skdbn: there is no display to show figures on: use --out DIR", file=sys.stderr)
     elif options.show:
@@ -105,22 +73,26 @@ def draw(options, data, net):
 def _displays(net, data):
     """Yield the name and the Display of each figure that the net, fitted or half fitted, allows."""
     n_layers = len(getattr(net, "rbms_", []))
+    shape = {"image_shape": data.image_shape}
     if n_layers:
-        yield "reconstruction", ReconstructionDisplay.from_estimator(net, data.X_test)
-        yield "bias_probes", BiasProbeDisplay.from_estimator(net, data.X_train)
+        yield "reconstruction", ReconstructionDisplay.from_estimator(net, data.X_test, **shape)
+        yield "bias_probes", BiasProbeDisplay.from_estimator(net, data.X_train, **shape)
         for layer in range(1, n_layers + 1):
-            yield f"unit_probes_layer_{layer}", UnitProbeDisplay.from_estimator(net, layer)
-        yield "samples", SampleDisplay.from_estimator(net, random_state=0)
+            yield (
+                f"unit_probes_layer_{layer}",
+                UnitProbeDisplay.from_estimator(net, layer, **shape),
+            )
+        yield "samples", SampleDisplay.from_estimator(net, random_state=0, **shape)
         yield "activations", ActivationDisplay.from_estimator(net, data.X_test)
     if n_layers or getattr(net, "softmax_loss_curve_", []):
         yield "loss_curves", LossCurveDisplay.from_estimator(net)
 
 
-def _report(options, data, net, splits, finished, resumed):
+def report(options, data, net, splits, finished, resumed):
     """Return what report.json holds; after resuming, seconds of a fit are those of this run."""
     names = ("layers", "pretrain_iter", "softmax_iter", "finetune_iter", "batch_size")
     names += ("noise", "input_noise", "adversarial")
-    results = [[row._asdict() for row in rows] for rows in splits]
+    results = [[row.as_dict() for row in rows] for rows in splits]
     if options.load is not None:
         training = {"load": str(options.load)}
     else:
@@ -145,13 +117,3 @@ def _report(options, data, net, splits, finished, resumed):
             "python": platform.python_version(),
         },
     }
-
-
-def _replace(path, write):
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from skdbn import (
     resume,
 )
 from skdbn._cli.progress import Progress
-from skdbn._cli.report import evaluate
+from skdbn._cli.scores import evaluate
 
 # What is trained unless options say otherwise. The values for the digits were chosen on training
 # rows, by benchmarks/showcase.py.

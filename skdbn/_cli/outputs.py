@@ -1,0 +1,119 @@
+"""The folder that the command line writes to.
+
+The rule: what skdbn did not write is never replaced. So ``--out`` takes a folder that is new or
+empty, or one of an earlier run, which `report.json` in it shows. In such a folder the files that
+the earlier run wrote are replaced, and those that this run does not write are removed; whatever
+else is there stays. A file is written whole or not at all.
+"""
+
+import json
+import os
+from pathlib import Path
+
+REPORT, SUBMISSION = "report.json", "submission.csv"
+PRODUCER = "skdbn"  # the key of `versions` that shows who wrote a report
+
+
+class Folder:
+    """A folder for results, tested before there are any.
+
+    Parameters
+    ----------
+    path : Path
+        The folder. A new one is made, and marked as one of skdbn by a report without results.
+
+    Raises
+    ------
+    ValueError
+        When it is no folder, or has files that skdbn did not write.
+    OSError
+        When it cannot be written to.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self._written = []
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"--out {path} exists and is not a folder: name another one.")
+        path.mkdir(parents=True, exist_ok=True)
+        self._earlier = _files_of_earlier_run(path)
+        for name in {*self._earlier, "model.npz", REPORT, SUBMISSION}:
+            if (path / name).is_dir():
+                raise ValueError(
+                    f"--out {path}: {path / name} is a folder where a file is to be written. "
+                    "Remove it, or name another folder."
+                )
+        if self._earlier:
+            replace(path / ".test", lambda path: path.touch())
+            (path / ".test").unlink()
+        else:
+            self.write_report({"finished": False, "versions": {PRODUCER: None}})
+
+    def write(self, name, write):
+        """Write a file by a function of its path, whole or not at all.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        write : callable
+            Writes it to a path that it is given.
+        """
+        replace(self.path / name, write)
+        self._written.append(name)
+
+    def write_report(self, report):
+        """Write the report, which lists all files, and remove those of an earlier run.
+
+        Parameters
+        ----------
+        report : dict
+            What JSON can hold.
+        """
+        files = sorted({*self._written, REPORT})
+        text = json.dumps({**report, "files": files}, indent=2)
+        replace(self.path / REPORT, lambda path: path.write_text(text + "\n"))
+        for name in set(self._earlier) - set(files):
+            (self.path / name).unlink(missing_ok=True)
+        self._earlier = files
+
+
+def replace(path, write):
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    write : callable
+        Writes it to a path that it is given.
+    """
+    # One name for each file, so that what a killed process left is written over by the next one.
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _files_of_earlier_run(folder):
+    """Return the names of the files that an earlier run wrote, none where the folder is empty."""
+    if not any(folder.iterdir()):
+        return []
+    try:
+        report = json.loads((folder / REPORT).read_text())
+        is_ours, files = PRODUCER in report["versions"], list(report.get("files", [REPORT]))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        is_ours, files = False, []
+    if not is_ours:
+        raise ValueError(
+            f"--out {folder} has files that skdbn did not write (it has no {REPORT} of an "
+            "earlier run): name a new or an empty folder."
+        )
+    # Names are of this folder, whatever the file says.
+    return [
+        name
+        for name in files
+        if isinstance(name, str) and Path(name).name == name and name not in ("", "..")
+    ]

@@ -1,0 +1,109 @@
+"""What the command line may replace in a folder, and what it may not."""
+
+import json
+import re
+
+import pytest
+
+from skdbn._cli.outputs import Folder, replace
+
+OURS = {"versions": {"skdbn": "0.1"}}
+
+
+def write(folder, **texts):
+    for name, text in texts.items():
+        folder.write(f"{name}.png", lambda path, text=text: path.write_text(text))
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_new_or_empty_folder_is_taken_and_marked(tmp_path, exists):
+    path = tmp_path / "a" / "out"
+    if exists:
+        path.mkdir(parents=True)
+    Folder(path)
+    assert not json.loads((path / "report.json").read_text())["finished"]
+    Folder(path)  # a run that was killed before it had results
+
+
+def test_files_of_an_earlier_run_are_replaced_or_removed_and_others_stay(tmp_path):
+    out = Folder(tmp_path)
+    write(out, one="old", two="old")
+    out.write_report(OURS)
+    (tmp_path / "notes.txt").write_text("mine")
+    out = Folder(tmp_path)
+    write(out, one="new")
+    assert names(tmp_path) == ["notes.txt", "one.png", "report.json", "two.png"]
+    out.write_report(OURS)
+    assert names(tmp_path) == ["notes.txt", "one.png", "report.json"]
+    assert (tmp_path / "one.png").read_text() == "new"
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("model.npz", "mine"),
+        ("report.json", "mine"),
+        ("report.json", "[]"),
+        ("report.json", "{}"),
+        ("report.json", '{"versions": 1}'),
+        ("report.json", '{"versions": {"other": 1}}'),
+    ],
+)
+def test_folder_of_somebody_else_is_refused(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match="files that skdbn did not write.*name a new or an empty"):
+        Folder(tmp_path)
+    assert names(tmp_path) == [name]
+    assert (tmp_path / name).read_text() == text
+
+
+def test_report_names_no_file_elsewhere(tmp_path):
+    (tmp_path / "mine").write_text("")
+    out = tmp_path / "out"
+    out.mkdir()
+    files = ["../mine", str(tmp_path / "mine"), 1, "..", ""]
+    (out / "report.json").write_text(json.dumps({**OURS, "files": files}))
+    Folder(out).write_report(OURS)
+    assert (tmp_path / "mine").exists()
+    assert names(out) == ["report.json"]
+
+
+@pytest.mark.parametrize("name", ["model.npz", "report.json", "submission.csv", "samples.png"])
+def test_folder_where_a_file_is_to_be_written_is_refused_at_once(tmp_path, name):
+    out = Folder(tmp_path)
+    write(out, samples="")
+    out.write_report(OURS)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    problem = f"{tmp_path / name} is a folder" if name != "report.json" else "did not write"
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        Folder(tmp_path)
+
+
+def test_file_that_is_not_a_folder_is_refused(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(ValueError, match="out exists and is not a folder"):
+        Folder(tmp_path / "out")
+
+
+def test_what_a_killed_process_left_is_written_over(tmp_path):
+    (tmp_path / ".samples.png.part").write_text("half of a fig")
+    replace(tmp_path / "samples.png", lambda path: path.write_text("whole"))
+    assert names(tmp_path) == ["samples.png"]
+
+
+def test_file_that_fails_on_the_way_leaves_the_old_one(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    (tmp_path / "samples.png").write_text("old")
+    with pytest.raises(OSError, match="disk full"):
+        replace(tmp_path / "samples.png", fail)
+    assert names(tmp_path) == ["samples.png"]
+    assert (tmp_path / "samples.png").read_text() == "old"
