@@ -1,0 +1,111 @@
+"""How active the hidden units are."""
+
+import numpy as np
+
+from skdbn.inspection import hidden_activations, machines
+from skdbn.plotting._drawing import limits_of, new_axes, state_scale
+
+KINDS = ("histogram", "image")
+
+
+class ActivationDisplay:
+    """Activations of the hidden units: dead and saturated units show at a glance.
+
+    Parameters
+    ----------
+    activations : list of ndarray of shape (n_samples, n_units)
+        For each layer, its activations.
+    kind : {"histogram", "image"}, default="histogram"
+        The share of activations at each height, or all of them, a line for each row of data
+        and a column for each unit.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_layers,)
+        Where `plot` drew.
+    figure_ : Figure
+        Figure of the axes.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import ActivationDisplay
+    >>> X = load_digits()[0]
+    >>> rbm = RBMTransformer(20, random_state=0).fit(X)
+    >>> ActivationDisplay.from_estimator(rbm, X).activations[0].shape
+    (1437, 20)
+    """
+
+    def __init__(self, activations, *, kind="histogram"):
+        self.activations = activations
+        self.kind = kind
+
+    @classmethod
+    def from_estimator(cls, model, X, *, kind="histogram", ax=None):
+        """Compute the activations of every layer and draw them.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        kind : {"histogram", "image"}, default="histogram"
+            What to draw.
+        ax : sequence of Axes, default=None
+            Where to draw: one for each layer; by default a new figure.
+
+        Returns
+        -------
+        ActivationDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError
+            When `kind` is not what is allowed.
+        """
+        layers = range(1, len(machines(model)) + 1)
+        activations = [hidden_activations(model, X, layer) for layer in layers]
+        return cls(activations, kind=kind).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : sequence of Axes, default=None
+            Where to draw: one for each layer; by default a new figure.
+
+        Returns
+        -------
+        ActivationDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError
+            When `kind` is not what is allowed.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(f"kind == {self.kind!r}, must be one of {KINDS}.")
+        height = 2.2 if self.kind == "histogram" else 3.0
+        self.figure_, self.axes_ = new_axes(ax, [height] * len(self.activations))
+        for layer, (axis, H) in enumerate(zip(self.axes_, self.activations, strict=True), 1):
+            if self.kind == "histogram":
+                weights = np.full(H.size, 1.0 / H.size)
+                axis.hist(H.ravel(), bins=50, range=limits_of(H), weights=weights, color="0.3")
+                axis.set_xlabel("activation")
+                axis.set_ylabel("share")
+                axis.set_title(f"layer {layer}, mean {H.mean():.3f}", fontsize="medium")
+            else:
+                low, high = limits_of(H)
+                image = axis.imshow(
+                    H, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="auto"
+                )
+                axis.set_xlabel("unit")
+                axis.set_ylabel("row of data")
+                axis.set_title(f"layer {layer}", fontsize="medium")
+                state_scale(self.figure_, image, [axis], "activation")
+        return self

@@ -1,0 +1,163 @@
+"""How training went."""
+
+import math
+
+import numpy as np
+
+from skdbn.inspection import machines
+from skdbn.plotting._drawing import new_axes
+
+MOST_IN_A_ROW = 3  # axes of loss curves
+MOST_MARKED = 50  # passes of a curve that has a dot for each
+LOSSES = {  # what the loss of each head is
+    "softmax": "cross-entropy in nats",
+    "logistic": "cross-entropy in nats",
+    "linear": "half the squared error",
+    "absolute": "absolute error",
+    "poisson": "half the deviance",
+}
+SCORES = {"softmax": "accuracy", "output": "R$^2$"}  # by the phase of the top layer
+
+
+class LossCurveDisplay:
+    """How each phase of training went, on its rows and on those held out.
+
+    Parameters
+    ----------
+    curves : dict of str to list of sequence of float
+        For each quantity, which names an axes, its curves: a value for each pass. There is a curve
+        for each layer that has the quantity, or none where it is one of held-out rows alone.
+    held_out : dict of str to list of sequence of float, default=None
+        For some of these quantities, their curves on held-out rows, with nan for passes that had
+        no such rows.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_quantities,)
+        Where `plot` drew.
+    figure_ : Figure
+        Figure of the axes.
+    lines_ : list of Line2D
+        The curves, axes by axes. Those of held-out rows are dashed, in the colour of their layer.
+
+    Examples
+    --------
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.plotting import LossCurveDisplay
+    >>> rbm = RBMTransformer(20, n_iter=5, random_state=0).fit(load_digits()[0])
+    >>> LossCurveDisplay.from_estimator(rbm).axes_[0].get_title()
+    'pretrain: reconstruction error'
+    """
+
+    def __init__(self, curves, held_out=None):
+        self.curves = curves
+        self.held_out = held_out
+
+    @classmethod
+    def from_estimator(cls, model, *, ax=None):
+        """Draw the curves that training left.
+
+        Of machines these are the reconstruction error and, where rows were held out, the free
+        energy gap; of a net the losses of its top layer and of fine-tuning, and the accuracy, or
+        R^2 of a regressor, on the held-out rows. The losses of a regressor are those of targets in
+        units of `target_scale_`.
+
+        Parameters
+        ----------
+        model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
+            A fitted model.
+        ax : sequence of Axes, default=None
+            Where to draw: one for each quantity; by default a new figure.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError
+            When there is no curve.
+        """
+        net = model.steps[-1][1] if hasattr(model, "steps") else model
+        parts = []  # quantities, their curves on training rows and on those held out
+        if getattr(net, "rbms_", True):  # a machine has none, and is one
+            rbms = machines(model)
+            errors = [_of_last_passes(rbm, "validation_loss_curve_") for rbm in rbms]
+            gaps = [_of_last_passes(rbm, "free_energy_gap_curve_") for rbm in rbms]
+            parts.append(("pretrain: reconstruction error", [x.loss_curve_ for x in rbms], errors))
+            parts.append(("pretrain: free energy gap in nats", [], gaps))
+        if hasattr(net, "rbms_"):
+            loss, top_curve = LOSSES[net._head], getattr(net, f"{net._top}_loss_curve_")
+            losses = _of_last_passes(net, "validation_loss_curve_")
+            scores = _of_last_passes(net, "validation_scores_")
+            parts.append((f"{net._top}: {loss}", [top_curve], []))
+            parts.append((f"finetune: {loss}", [net.loss_curve_], [losses]))
+            parts.append((f"finetune: {SCORES[net._top]} of held-out rows", [], [scores]))
+        curves = {title: seen for title, seen, unseen in parts if any(seen) or any(unseen)}
+        held_out = {title: unseen for title, _, unseen in parts if any(unseen)}
+        if not curves:
+            raise ValueError(
+                f"model == {model!r} has no curves to draw: no phase of its training made a pass."
+            )
+        return cls(curves, held_out).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : sequence of Axes, default=None
+            Where to draw: one for each quantity; by default a new figure.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            n_rows = math.ceil(len(self.curves) / MOST_IN_A_ROW)
+            n_columns = math.ceil(len(self.curves) / n_rows)
+            figure = plt.figure(figsize=(4.0 * n_columns, 3.0 * n_rows), layout="constrained")
+            ax = [figure.add_subplot(n_rows, n_columns, i + 1) for i in range(len(self.curves))]
+        self.figure_, self.axes_ = new_axes(ax, [1.0] * len(self.curves))
+        self.lines_ = []
+        for axis, (title, curves) in zip(self.axes_, self.curves.items(), strict=True):
+            held_out = (self.held_out or {}).get(title, [])
+            lines = _draw_curves(axis, curves, "-", "training" if held_out else "")
+            lines += _draw_curves(axis, held_out, "--", "held out" if curves else "")
+            self.lines_ += lines
+            axis.set_title(title, fontsize="medium")
+            axis.set_xlabel("pass")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            if curves:  # losses; a score or a gap may be below 0
+                axis.set_ylim(bottom=0.0)
+            if len(lines) > 1:
+                axis.legend()
+        return self
+
+
+def _of_last_passes(estimator, name):
+    """Return a curve of held-out rows with nan for earlier passes, which had none."""
+    curve, n_passes = getattr(estimator, name, []), len(estimator.loss_curve_)
+    return [math.nan] * (n_passes - len(curve)) + curve if curve else []
+
+
+def _draw_curves(ax, curves, style, rows):
+    """Draw a curve for each layer on an axes, labelled by the layer and its rows; return lines."""
+    lines = []
+    for layer, curve in enumerate(curves, 1):
+        layers = f"layer {layer}" if len(curves) > 1 else ""
+        marker = "." if len(curve) <= MOST_MARKED else None
+        lines += ax.plot(
+            np.arange(1, len(curve) + 1),
+            curve,
+            style,
+            marker=marker,
+            color=f"C{layer - 1}",
+            label=", ".join(filter(None, [layers, rows])),
+        )
+    return lines
