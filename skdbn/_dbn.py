@@ -1,7 +1,7 @@
-"""The phases of a deep belief net, shared by its estimators.
+"""Phases of training a deep belief net, shared by its estimators.
 
-The rule: a phase starts from the fitted attributes of the net and publishes new ones, all that
-changed at once. The frame of the fit makes the passes.
+The rule: a phase starts from the fitted attributes of the net and publishes all that changed at
+once. `Run` makes the passes.
 """
 
 import copy
@@ -35,15 +35,15 @@ from skdbn._training.threads import threads_for
 
 SMALLEST_BATCH = 2  # of "auto"
 FEWEST_PASSES = 10  # of fine-tuning, of "auto"
-FEW_ROWS = 10_000  # below which "auto" takes higher rates, the highest for narrow layers
+FEW_ROWS = 10_000  # below which "auto" takes higher rates, highest for narrow layers
 HIGHEST_RATE, HIGH_RATE, LOW_RATE = 1e-2, 2e-3, 1e-3
-SHARE_AFTER_FIT = 0.1  # of the rate of "auto", for parts that come after
+SHARE_AFTER_FIT = 0.1  # of the rate of "auto", for parts after a fit
 NOISE_OF_FEW_ROWS = 0.3
-SHARE_OF_DISTANCE = 0.3  # between neighbours, that a virtual adversarial step of "auto" is long
-MOST_NEIGHBOURS, MOST_VALUES = 2000, 10_000_000  # rows, and their values, that tell the distance
-N_STEPS_OF_TRIAL = 1000  # of nets that tell whether to take the step
-LEAST_AGREEMENT = 0.65  # Cohen's kappa of what they predict
-PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they stay below
+SHARE_OF_DISTANCE = 0.3  # between neighbours: length of a virtual adversarial step of "auto"
+MOST_NEIGHBOURS, MOST_VALUES = 2000, 10_000_000  # rows and values that determine the distance
+N_STEPS_OF_TRIAL = 1000  # of the nets that decide whether to take the step
+LEAST_AGREEMENT = 0.65  # Cohen's kappa of their predictions
+PERTURBATIONS = {  # of rows and labels in fine-tuning, with their upper bounds
     "dropout": 1.0,
     "input_dropout": 1.0,
     "noise": None,
@@ -55,7 +55,7 @@ PERTURBATIONS = {  # of rows and labels in fine-tuning, with the limits they sta
 
 
 def network_of(net, engine):
-    """Return the network of a fitted net in the engine's type, without a copy when it has it."""
+    """Return the network of a fitted net in the engine's type, copied only if converted."""
     return Network(
         [coef.astype(engine.dtype, copy=False) for coef in net.coefs_],
         [intercept.astype(engine.dtype, copy=False) for intercept in net.intercepts_],
@@ -66,7 +66,7 @@ def network_of(net, engine):
 
 
 def random_start(templates, rows, n_outputs, seed):
-    """Return the fitted attributes of a net of random weights."""
+    """Return the fitted attributes of a net with random weights."""
     sizes = [rows.X.shape[1], *(rbm.n_components for rbm in templates), n_outputs]
     first = templates[0]
     columns = columns_of(first.estimator) if is_frozen(first) else first._columns_of(rows)
@@ -84,20 +84,20 @@ def random_start(templates, rows, n_outputs, seed):
 
 
 def _kinds_of_units(template):
-    """Return the kinds of units that a template has, or that a frozen machine was trained with."""
+    """Return the kinds of units of a template, or those that a frozen RBM was trained with."""
     if is_frozen(template):
         return template.estimator._units
     return template.visible_units, template.hidden_units
 
 
 def check_that_it_can_go_on(net, templates):
-    """Raise when the parameters describe another net than the fitted one."""
+    """Raise if the parameters describe another net than the fitted one."""
     sizes = tuple(rbm.n_components for rbm in templates)
     fitted_sizes = tuple(len(intercept) for intercept in net.intercepts_[:-1])
     if sizes != fitted_sizes:
         raise ValueError(
-            f"hidden_layer_sizes == {net.hidden_layer_sizes!r}, but the fitted network has "
-            f"{fitted_sizes}. To start anew, call fit with warm_start=False."
+            f"hidden_layer_sizes == {net.hidden_layer_sizes!r}, but the fitted network has the "
+            f"sizes {fitted_sizes}. To start anew, call fit with warm_start=False."
         )
     units = [_kinds_of_units(template) for template in templates]
     fitted_units = [rbm._units for rbm in net.rbms_]
@@ -113,14 +113,14 @@ def check_that_it_can_go_on(net, templates):
 
 
 def pretrain(run, net, templates, rows, held_out):
-    """Train one machine after another, each on the output of the one below."""
+    """Train one RBM after another, each on the output of the one below."""
     for i, template in enumerate(templates):
         if i > 0:
             below = net.rbms_[i - 1]
             rows, held_out = _through(below, rows), _through(below, held_out)
         phase = f"pretrain layer {i + 1}"
         if i >= len(net.rbms_) and (run.is_past(phase) or run.resumes(phase)):
-            raise ValueError(f"The checkpoint is damaged: it has no machine of layer {i + 1}.")
+            raise ValueError(f"The checkpoint is damaged: it has no RBM of layer {i + 1}.")
         if is_frozen(template):
             _take_frozen(run, net, i, template, rows, phase)
         elif not run.is_past(phase):
@@ -128,12 +128,12 @@ def pretrain(run, net, templates, rows, held_out):
 
 
 def _through(machine, rows):
-    """Return rows as the layer above a machine sees them."""
+    """Return rows as the layer above an RBM sees them."""
     return None if rows is None else Rows(machine._hidden_mean(rows.X), weight=rows.weight)
 
 
 def _take_frozen(run, net, i, template, rows, phase):
-    """Let a layer start from the machine that was given for it."""
+    """Use the frozen RBM that was given for a layer."""
     if i == len(net.rbms_):
         run.report(f"{phase}: given, {rows.X.shape[1]} to {template.n_components} units")
         _take(net, i, copy.deepcopy(template.estimator))
@@ -141,7 +141,7 @@ def _take_frozen(run, net, i, template, rows, phase):
 
 
 def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
-    """Train the machine of a layer for the passes that it still lacks."""
+    """Train the RBM of a layer for the passes still missing."""
     has_begun = i < len(net.rbms_)
     machine = copy.copy(net.rbms_[i]) if has_begun else template
     n_missing = template.n_iter
@@ -172,7 +172,7 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
 
 
 def _take(net, i, machine, attributes=None):
-    """Publish a copy of a machine as that of a layer; the layers that have one start from it."""
+    """Publish a copy of an RBM as that of a layer; layers start from their RBMs."""
     machine = copy.copy(machine)
     vars(machine).update(attributes or {})
     rbms = [*net.rbms_[:i], machine, *net.rbms_[i + 1 :]]
@@ -188,7 +188,7 @@ def _take(net, i, machine, attributes=None):
 
 
 def top_training(net, rows, seed):
-    """Return the training of the top layer with the layers below frozen."""
+    """Return a training of the top layer with the layers below frozen."""
     network, top = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), len(net.coefs_) - 1
     features = in_blocks(hidden_layers, network, rows, len(net.coefs_[top]))
     rows = Rows(features, rows.y, rows.weight)
@@ -196,7 +196,7 @@ def top_training(net, rows, seed):
 
 
 def passes_of_finetuning(net, n_samples):
-    """Return how many passes fine-tuning makes over so many rows."""
+    """Return how many passes fine-tuning makes over `n_samples` rows."""
     if net.finetune_iter != "auto":
         return net.finetune_iter
     batch_size = resolve_batch_size(net.batch_size, n_samples, SMALLEST_BATCH)
@@ -205,18 +205,18 @@ def passes_of_finetuning(net, n_samples):
 
 
 class Trial(NamedTuple):
-    """What a trial of a virtual adversarial step found.
+    """Result of a trial of a virtual adversarial step.
 
     Attributes
     ----------
     length : float
-        Length of the step, 0 where it would do harm.
+        Length of the step, 0 if it would do harm.
     agreement : float
         The lower of the two kappas.
     numbers : ndarray of int of shape (n_rows,)
-        Numbers of the rows that were predicted.
+        Indices of the rows that were predicted.
     predicted : ndarray of int of shape (n_rows,)
-        Numbers of the classes that labelled rows alone lead to.
+        Indices of the classes predicted by training on the labelled rows alone.
     """
 
     length: float
@@ -228,10 +228,11 @@ class Trial(NamedTuple):
 def try_step(net, labelled, rows, seed):
     """Try a virtual adversarial step on rows, some of which are labelled.
 
-    It is a share of the median distance between neighbours. Two nets are fine-tuned briefly, on the
-    labelled rows alone and with the step. Where the step changes what the first predicts, or the
-    second predicts something else, no gap separates the classes: a border that is moved into a gap
-    would then have nothing to do with them, and the length is 0. What counts is Cohen's kappa.
+    Its length is a share of the median distance between neighbours. Two nets are fine-tuned
+    briefly, one on the labelled rows alone and one with the step. If the step changes the
+    predictions of the first, or the second predicts differently, by Cohen's kappa, then no gap
+    separates the classes. A decision border moved into a gap would have nothing to do with the
+    classes, so the length is 0.
     """
     n_samples, n_features = rows.X.shape
     n_drawn = min(MOST_NEIGHBOURS, n_samples, max(2, MOST_VALUES // n_features))
@@ -251,7 +252,7 @@ def try_step(net, labelled, rows, seed):
 
 
 def _tried(net, labelled, all_rows, seed):
-    """Return a copy of the network of a net after a brief fine-tuning."""
+    """Return a copy of a net's network after brief fine-tuning."""
     training = finetuning(net, labelled, None, seed, all_rows)
     learner = training.learner
     n_passes = math.ceil(N_STEPS_OF_TRIAL * learner.batch_size / learner.n_samples)
@@ -261,7 +262,7 @@ def _tried(net, labelled, all_rows, seed):
 
 
 def warn_if_predictions_went_elsewhere(net, trial, rows):
-    """Warn when fine-tuning led far from what the labelled rows alone say."""
+    """Warn if fine-tuning led far from what the labelled rows alone predict."""
     rows = Rows(rows.X[trial.numbers], columns=rows.columns)
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, 0))
     predicted = in_blocks(forward, network, rows, len(net.intercepts_[-1])).argmax(axis=1)
@@ -269,20 +270,21 @@ def warn_if_predictions_went_elsewhere(net, trial, rows):
     if agreement < LEAST_AGREEMENT:
         share = (trial.predicted != predicted).mean()
         warn(
-            f"Fine-tuning with rows that have no label gave {share:.0%} of the rows another class "
-            "than the labelled rows alone do. That can be right, or one class has taken what is "
-            "another's. Compare with virtual_adversarial=0 on rows with labels that were held out.",
+            "Fine-tuning with unlabelled rows predicts another class than the labelled rows alone "
+            f"for {share:.0%} of the rows. Either this is an improvement, or one class has "
+            "absorbed rows of another. Compare with virtual_adversarial=0 on held-out rows with "
+            "labels.",
             FewLabelsWarning,
         )
 
 
 def _agreement(one, other):
-    """Return Cohen's kappa of predictions, 0 where they are one class and it is not defined."""
+    """Return Cohen's kappa of predictions, 0 if it is undefined because they are all one class."""
     return cohen_kappa_score(one, other) if len(np.union1d(one, other)) > 1 else 0.0
 
 
 def _distance_between_neighbours(x):
-    """Return the median distance of a row in one half from the nearest other in the second half."""
+    """Return the median distance of a row in one half from its nearest other in the second half."""
     distances = cdist(x[::2], x[1::2])
     distances[distances == 0.0] = np.inf
     nearest = distances.min(axis=1)
@@ -291,9 +293,9 @@ def _distance_between_neighbours(x):
 
 
 def finetuning(net, rows, held_out, seed, all_rows=None):
-    """Return the training of all layers; with early stopping it keeps the best weights.
+    """Return a training of all layers; with early stopping it keeps the best weights.
 
-    `all_rows` are those of the virtual adversarial loss, where there is one.
+    `all_rows` are those of the virtual adversarial loss, if there is one.
     """
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
     schedule = SCHEDULES[net.learning_rate]
@@ -301,9 +303,10 @@ def finetuning(net, rows, held_out, seed, all_rows=None):
 
 
 def finetuning_of_a_part(net, rows, seed, all_rows=None):
-    """Return the training of all layers on some of the rows, which goes on from the last part.
+    """Return a training of all layers on some of the rows, continuing after the last part.
 
-    It is one of `finetune_iter` passes, along which the rate falls; "auto" keeps the rate.
+    It is one of `finetune_iter` passes over which the rate decreases; "auto" keeps the rate
+    constant.
     """
     kept = {"mean_weight": rows.mean_weight(), **net._kept}
     n_calls = kept["n_calls"]
@@ -321,7 +324,7 @@ def finetuning_of_a_part(net, rows, seed, all_rows=None):
     training = _backpropagation(net, network, 0, rows, None, schedule, kept, all_rows)
     if "engine" in kept:
         training.engine.set_state(kept["engine"])
-        if kept["solver"] == net.solver:  # another one starts anew
+        if kept["solver"] == net.solver:  # another solver starts anew
             training.optimizer.set_state(kept["optimizer"])
     training.learner.keep = lambda: {
         **kept,
@@ -334,15 +337,15 @@ def finetuning_of_a_part(net, rows, seed, all_rows=None):
 
 
 def rate_falls_from_part_to_part(net):
-    """Tell whether the rate falls along the parts, which `finetune_iter` then counts."""
+    """Tell whether the rate decreases over the parts, whose number is then `finetune_iter`."""
     return net.finetune_iter != "auto" and net.learning_rate != "constant"
 
 
 def beginning_of_parts(n_samples, n_labelled, share=1.0):
-    """Return what the first part of a net goes on from.
+    """Return the state that the first part of a net starts from.
 
-    Numbers that are "auto" are those for so many rows, so many of them with labels, and of the rate
-    its share: a net that was fitted goes on with less.
+    Values of "auto" are those for `n_samples` rows, `n_labelled` of them with labels; a rate of
+    "auto" is multiplied by `share`, which is smaller after a fit.
     """
     return {
         "n_calls": 0,
@@ -354,7 +357,7 @@ def beginning_of_parts(n_samples, n_labelled, share=1.0):
 
 
 def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, all_rows=None):
-    """Return the training of the layers of a network from some layer up."""
+    """Return a training of the layers of a network from `lowest` up."""
     in_a_pass = rows if all_rows is None else all_rows
     kept = kept or beginning_of_parts(in_a_pass.X.shape[0], rows.X.shape[0])
     n_labelled, rate = kept["n_labelled"], net.learning_rate_init
@@ -390,10 +393,10 @@ def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, 
 
 
 def _perturbations(net, n_labelled):
-    """Return what perturbs rows and labels in fine-tuning on so many rows with labels."""
+    """Return how fine-tuning on `n_labelled` labelled rows perturbs rows and labels."""
     noise = NOISE_OF_FEW_ROWS if n_labelled < FEW_ROWS else 0.0
     given = {name: getattr(net, name) for name in PERTURBATIONS if hasattr(net, name)}
     if "virtual_adversarial" in given:
         given["virtual_adversarial"] = net.virtual_adversarial_
-    # A NumPy scalar would make the arithmetic its own type.
+    # A NumPy scalar would impose its type on the arithmetic.
     return {name: noise if x == "auto" else float(x) for name, x in given.items()}

@@ -1,4 +1,4 @@
-"""What the estimators of deep belief nets have in common.
+"""Code shared by the estimators of deep belief nets.
 
 The rule: a subclass adds parameters, the encoding of its targets, and prediction.
 """
@@ -77,55 +77,55 @@ NOT_WATCHED = {"score": ("best_validation_loss_",), "loss": ("best_validation_sc
 
 
 def _is_pretrained(net):
-    """Raise unless a net pretrains its layers."""
+    """Return True if a net pretrains its layers, else raise."""
     if not net.pretrain:
         raise AttributeError(
-            f"This {type(net).__name__} has pretrain=False: layers that are not pretrained have no "
-            "way back."
+            f"This {type(net).__name__} has pretrain=False: only pretrained layers have a way "
+            "back to the data."
         )
     return True
 
 
 class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
-    """A deep belief net, fine-tuned for what its head predicts.
+    """Base class of deep belief nets, fine-tuned for what their head predicts.
 
-    A subclass has the parameters, and the members
+    A subclass has the parameters and these members:
 
     * ``_top``: the name of the phase that trains the top layer;
-    * ``_watches``: what early stopping watches of the held-out rows, "score" or "loss", and
-      ``_may_watch``: what it can be told to;
-    * ``_check_head()``: checks of the parameters that it has alone;
-    * ``_rules_of_targets``: how scikit-learn is to validate them;
-    * ``_read_targets(rows, goes_on)``: fitted attributes of the head, the number of outputs, and a
-      function of rows and the name of their targets that encodes these. For ``partial_fit`` it is
-      told ``is_part=True``, and ``classes`` where there are any;
-    * ``_targets_of(y)``: the way back from encoded targets.
+    * ``_watches``: what early stopping monitors on the held-out rows, "score" or "loss", and
+      ``_may_watch``: the strings that `early_stopping` may be;
+    * ``_check_head()``: checks the subclass's own parameters;
+    * ``_rules_of_targets``: arguments for scikit-learn's validation of the targets;
+    * ``_read_targets(rows, goes_on)``: returns fitted attributes of the head, the number of
+      outputs, and a function that encodes targets, given rows and the name of their targets.
+      ``partial_fit`` also passes ``is_part=True``, and ``classes`` if there are any;
+    * ``_targets_of(y)``: decodes targets.
 
-    It may replace ``_validate_targets``, ``_has_target``, ``_weigh_classes``, and the limits of
+    It may override ``_validate_targets``, ``_has_target``, ``_weigh_classes``, and the limits of
     ``finetune_iter="auto"``.
     """
 
-    _fewest_steps, _most_passes = 3000, math.inf  # of fine-tuning, where `finetune_iter` is "auto"
+    _fewest_steps, _most_passes = 3000, math.inf  # of fine-tuning, if `finetune_iter` is "auto"
 
     def set_params(self, **params):
-        """Set parameters, also those of the template or the templates in `rbm`.
+        """Set parameters, including those of the template or templates in `rbm`.
 
         Parameters
         ----------
         **params : dict
-            Parameters. ``rbm__learning_rate`` and so on are those of a single template, which is
-            made where `rbm` is None; ``rbm__0__learning_rate`` is that of the first one in a list.
+            Parameters. ``rbm__learning_rate`` is that of a single template, which is created if
+            `rbm` is None; ``rbm__0__learning_rate`` is that of the first template in a list.
 
         Returns
         -------
         DeepBeliefNet
-            The estimator itself.
+            The estimator.
 
         Raises
         ------
         ValueError
-            When there is no such parameter, or it is the number of hidden units, which
-            `hidden_layer_sizes` gives.
+            If there is no such parameter, or it is the number of hidden units, which
+            `hidden_layer_sizes` sets.
         """
         of_templates = {name: params.pop(name) for name in [*params] if name.startswith("rbm__")}
         super().set_params(**params)
@@ -143,47 +143,47 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            What is to be predicted: see the class.
+            Targets: see the class.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, from 0 up, in all phases: a row of weight 2 counts like two
-            rows, one of weight 0 is left out.
+            Weight of each row, 0 or more, in all phases: a row of weight 2 counts like two rows, a
+            row of weight 0 is left out.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Held-out data that are watched, and with `early_stopping` end fine-tuning; without
-            `early_stopping` they change nothing.
+            Held-out data to monitor. With `early_stopping` they decide when fine-tuning stops;
+            otherwise they do not affect it.
         y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_outputs), default=None
-            What is to be predicted of them.
+            Targets of `X_val`.
         sample_weight_val : array-like of shape (n_val_samples,), default=None
-            How much each of them counts.
+            Weights of the rows of `X_val`.
 
         Returns
         -------
         DeepBeliefNet
-            The fitted estimator. After Ctrl-C it holds what was learned up to the last finished
+            The fitted estimator. After Ctrl-C it keeps what was learned up to the last finished
             pass.
 
         Raises
         ------
         ValueError
-            When X, y, a weight or a parameter is not what is allowed.
+            If X, y, a weight or a parameter is invalid.
         DivergenceError
-            When a weight or intercept is not finite after a pass; the estimator is then as it
+            If a weight or intercept is not finite after a pass; the estimator is then as it
             was before the call.
 
         Warns
         -----
         DataRangeWarning
-            When the visible units of the template are "binary" and X has values outside [0, 1],
-            when many values of X_val are far from those of X, or many of X from those of the first
-            fit, or of a frozen machine, that this one goes on from.
+            If `visible_units` of the template is "binary" and X has values outside [0, 1], if many
+            values of X_val are far from those of X, or if many values of X are far from those of an
+            earlier fit that continues or of a frozen RBM.
         HiddenUnitsWarning, GrowingWeightsWarning
-            When pretraining of a layer went wrong.
+            If pretraining left most units of a layer saturated, or weights still growing.
         NotConvergedWarning
-            When the loss still changes much in the last pass of fine-tuning, or is that of
+            If the loss still changes much at the end of fine-tuning, or is no better than that of
             guessing.
         FewLabelsWarning
-            When rows without labels led a classifier far from what the others alone say.
+            If rows without labels led a classifier far from what the labelled rows alone predict.
         InterruptedTrainingWarning
-            When training was interrupted from the keyboard.
+            If training was interrupted from the keyboard.
         """
         with Run(self, goes_on=self.warm_start) as run:
             self._fit(run, X, y, sample_weight, X_val, y_val, sample_weight_val)
@@ -279,13 +279,13 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         return rows if has_target.all() else rows.take(np.flatnonzero(has_target))
 
     def _weigh_classes(self, rows, held_out=None):
-        """Return the rows with the weights that they have where targets are learned."""
+        """Return the rows with the weights for learning the targets."""
         return rows, held_out
 
     def _decide_on_step(self, run, weighed, rows, goes_on=False):
-        """Set how long a virtual adversarial step is; return the trial of "auto", if one was made.
+        """Set the length of the virtual adversarial step; return the trial of "auto", if any.
 
-        Rows of which some have no label are tried once: what goes on keeps the length.
+        Only the first rows of which some have no label are tried: later parts keep the length.
         """
         if not hasattr(self, "virtual_adversarial"):
             return None
@@ -306,19 +306,19 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         return trial
 
     def _moved(self, rows):
-        """Return the rows of the virtual adversarial loss, or None where there is none."""
+        """Return the rows of the virtual adversarial loss, or None if there is none."""
         return rows if getattr(self, "virtual_adversarial_", 0.0) > 0.0 else None
 
     def _check_that_calls_are_left(self):
-        """Raise when the rate of partial_fit has fallen to 0."""
+        """Raise if the rate of partial_fit has fallen to 0."""
         n_calls = getattr(self, "_kept", {"n_calls": 0})["n_calls"]
         if rate_falls_from_part_to_part(self) and n_calls >= self.finetune_iter:
             raise ValueError(
-                f"partial_fit was called {n_calls} times, and learning_rate == "
-                f"{self.learning_rate!r} has let the rate fall to 0 in finetune_iter == "
-                f"{self.finetune_iter} calls. Start with a finetune_iter of all calls that you "
-                "plan; to go on now, set learning_rate='constant' and a small learning_rate_init, "
-                "such as 1e-4."
+                f"partial_fit was called {n_calls} times, but learning_rate == "
+                f"{self.learning_rate!r} decreases the rate to 0 over finetune_iter == "
+                f"{self.finetune_iter} calls. Start again with finetune_iter set to the number of "
+                "calls you plan, or, to continue now, set learning_rate='constant' and a small "
+                "learning_rate_init, such as 1e-4."
             )
 
     _fitted = (
@@ -332,18 +332,18 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         *COLUMN_ATTRIBUTES,
         "_hidden_units",
         "_head",
-        "_kept",  # what the next call of partial_fit goes on from
+        "_kept",  # what the next call of partial_fit starts from
     )
 
     def _begin(self, run):
-        """Check the parameters, draw the seeds; return templates and names of the layers."""
+        """Check the parameters and draw the seeds; return the templates and names of the layers."""
         templates = self._check_parameters()
         layers = [f"pretrain layer {i}" for i in range(1, len(templates) + 1)]
         run.draw_seeds(*layers, "split", "start", self._top, "finetune")
         return templates, layers
 
     def _check_parameters(self):
-        """Check all parameters; return an unfitted machine for each layer."""
+        """Check all parameters; return the template or frozen RBM of each layer."""
         sizes = sizes_of_layers(self.hidden_layer_sizes)
         check_flag(self.pretrain, "pretrain")
         check_integer(getattr(self, f"{self._top}_iter"), f"{self._top}_iter", 0)
@@ -369,7 +369,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         return machines_of_layers(self.rbm, sizes)
 
     def _read_rows(self, X, y, weight, goes_on, templates, **known):
-        """Return rows with encoded targets, what encodes them, and what training starts at."""
+        """Return rows with encoded targets, their encoder, and what training starts from."""
         dtype = self.coefs_[0].dtype if goes_on else FLOATS
         X, y = self._validate_targets(X, y, dtype=dtype, reset=not goes_on)
         check_fit_together(templates, X.shape[1])
@@ -378,13 +378,13 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         return encode(rows, "y"), encode, (attributes, n_outputs)
 
     def _validate_targets(self, X, y, **rules):
-        """Return rows and what belongs to them as arrays, X also as a CSR matrix."""
+        """Return X, as an array or CSR matrix, and the targets as an array."""
         return self._validate(X, y, **rules, **self._rules_of_targets)
 
     def _read_held_out(self, X_val, y_val, weight, dtype, encode):
-        """Return the rows to watch that were given, or None."""
+        """Return the given held-out rows, or None."""
         if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val belong together: pass both or neither.")
+            raise ValueError("Only one of X_val and y_val is given. Pass both or neither.")
         check_weight_of_held_out(weight, X_val)
         if X_val is None:
             return None
@@ -396,7 +396,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         attributes, n_outputs = start
         if run.goes_on:
             check_that_it_can_go_on(self, templates)
-            # What was watched in an earlier fit, and is no more.
+            # Monitored in an earlier fit, but no longer.
             outdated = OF_HELD_OUT_ROWS if held_out is None else NOT_WATCHED[self._watches]
             attributes = {k: v for k, v in fitted_attributes(self).items() if k not in outdated}
         else:
@@ -411,7 +411,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         return attributes
 
     def _restored(self):
-        """Return what partial_fit goes on with: a file may hold what does not fit."""
+        """Return the training that partial_fit would continue; raise if its state does not fit."""
         whole_number(self._kept["n_calls"])
         check_flag(self._kept["has_tried"], "has_tried")
         for name in ("n_samples", "n_labelled"):
@@ -426,11 +426,11 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
     # -- inference
 
     def _outputs(self, X):
-        """Return what the head makes of each row."""
+        """Return the outputs of the head for each row."""
         return self._in_blocks(forward, X, len(self.intercepts_[-1]))
 
     def _in_blocks(self, function, X, n_columns):
-        """Return a function of the network and each row of new data."""
+        """Return the values of a function of the network for each row of new data."""
         rows = Rows(X, columns=map_of(self))
         return in_blocks(function, network_of(self, ENGINES["numpy"](X.dtype, 0)), rows, n_columns)
 
@@ -451,11 +451,11 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
     @available_if(_is_pretrained)
     def inverse_transform(self, X):
-        """Return what values of the top hidden layer stand for in the data.
+        """Map values of the top hidden layer back to the data.
 
-        The way down is that of the machines, as pretraining left them: fine-tuning trains the way
-        up alone. The longer it was, the less the machines fit what `transform` returns;
-        `skdbn.inspection.reconstruct` goes up and down through the machines.
+        The way down uses the RBMs as pretraining left them: fine-tuning only trains the way up. The
+        longer it lasted, the less the RBMs fit what `transform` returns;
+        `skdbn.inspection.reconstruct` goes up and down through the RBMs.
 
         Parameters
         ----------
@@ -470,7 +470,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         Raises
         ------
         ValueError
-            When the layers were not pretrained, or X has another number of columns.
+            If the layers were not pretrained, or X has a wrong number of columns.
         """
         check_is_fitted(self)
         self._check_that_it_has_machines()
@@ -480,34 +480,34 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
     @available_if(_is_pretrained)
     def sample(self, n_samples=1, n_gibbs_steps=1000, start=None, random_state=None):
-        """Draw data from the model of them that pretraining left.
+        """Draw samples from the model that pretraining left.
 
-        Gibbs chains run in the top machine. Their last states go down once through the machines
-        below, each drawing states given those above it. Fine-tuning trains the way up alone and
-        changes no sample.
+        Gibbs chains run in the top RBM. Their last states go down once through the RBMs below, each
+        of which draws its states given those above. Fine-tuning only trains the way up and does not
+        affect samples.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of chains, which gives the number of rows.
+            Number of chains: each gives one row.
         n_gibbs_steps : int, default=1000
             Steps of each chain.
         start : array-like of shape (n_samples, n_features), default=None
-            Data to start at, which go up to the top machine as expectations; by default the chains
-            start at states drawn without input from the top hidden units.
+            Data to start at, passed up to the top RBM as expectations; by default the chains start
+            at states drawn without input from the top hidden units.
         random_state : int, RandomState instance or None, default=None
             Seed of the states that are drawn.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Data: zeros and ones of binary visible units, values in the units of the data of
+            Samples: zeros and ones for binary visible units, values in the units of the data for
             gaussian ones.
 
         Raises
         ------
         ValueError
-            When the layers were not pretrained, `start` has another shape, or a number is out of
+            If the layers were not pretrained, `start` has a wrong shape, or a number is out of
             range.
 
         References
@@ -523,43 +523,43 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
     @available_if(_is_pretrained)
     def log_likelihood_bound(self, X, log_partition=None, n_samples=10, random_state=None):
-        """Return a lower bound of the log-likelihood of the data under the stack of machines.
+        """Return a lower bound of the log-likelihood of the data under the stack of RBMs.
 
-        The stack draws the top hidden layers as the top machine does, and each layer below given
-        the one above. Its likelihood has no closed form; the variational bound puts the way up in
-        the place of the unknown distribution of the hidden layers. All of it is that of the
-        machines as pretraining left them: fine-tuning changes the way up of the network alone, and
-        neither the bound nor what it bounds.
+        The stack draws its top two layers from the top RBM, and each layer below given the one
+        above. Its likelihood has no closed form; the variational bound replaces the unknown
+        posterior of the hidden layers by the way up. All of this uses the RBMs as pretraining left
+        them: fine-tuning only changes the way up of the network, so it affects neither the bound
+        nor the likelihood.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data. The values of binary units must be zeros and ones.
         log_partition : LogPartition or float, default=None
-            What ``rbms_[-1].log_partition()`` returned, so that it is computed once for several
-            calls. By default it is computed.
+            Result of ``rbms_[-1].log_partition()``, to compute it only once for several calls. By
+            default it is computed.
         n_samples : int, default=10
-            How often hidden states are drawn for each row. Their mean is returned.
+            Number of draws of the hidden states for each row; the mean over the draws is returned.
         random_state : int, RandomState instance or None, default=None
             Seed of the states that are drawn.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Bounds of ``log p(x)`` in nats, with a random error that has mean 0. With gaussian
-            visible units p is a density in the units of the data. A net with one hidden layer has
-            the log-likelihood of its machine.
+            Bounds of ``log p(x)`` in nats, with a random error of mean 0. With gaussian visible
+            units p is a density in the units of the data. For a net with one hidden layer it is the
+            log-likelihood of its RBM.
 
         Raises
         ------
         ValueError
-            When the layers were not pretrained, a value of a binary unit is neither 0 nor 1, or a
-            machine that was given has other visible units than the hidden ones below.
+            If the layers were not pretrained, a value of a binary unit is neither 0 nor 1, or the
+            visible units of a frozen RBM are of another kind than the hidden units below.
 
         Warns
         -----
         MixingWarning
-            When the partition function of the top machine is not to be trusted.
+            If the estimated partition function of the top RBM cannot be trusted.
 
         References
         ----------
@@ -582,7 +582,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         return np.mean(draws, axis=0) - constant
 
     def _finetuned_machines(self):
-        """Return the machines with the weights that fine-tuning left."""
+        """Return the RBMs with the weights that fine-tuning left."""
         check_is_fitted(self)
         self._check_that_it_has_machines()
         return finetuned_machines(self.rbms_, self.coefs_, self.intercepts_)
@@ -592,13 +592,13 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         n_layers = len(self.coefs_) - 1
         if len(self.rbms_) < n_layers:
             raise ValueError(
-                f"{len(self.rbms_)} of the {n_layers} hidden layers were pretrained, and a layer "
-                "without a machine has no way back. Set pretrain=True and call fit."
+                f"Only {len(self.rbms_)} of the {n_layers} hidden layers were pretrained, and the "
+                "others have no way back to the data. Set pretrain=True and call fit."
             )
 
     @property
     def _n_features_out(self):
-        """Number of columns of `transform`, by the name that scikit-learn asks for."""
+        """Number of columns of `transform`, under the name that scikit-learn expects."""
         return len(self.intercepts_[-2])
 
     def __sklearn_tags__(self):

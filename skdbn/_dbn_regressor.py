@@ -7,7 +7,7 @@ from sklearn.base import RegressorMixin
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice
 
-ROUNDING = 16.0  # units in the last place that targets which are all the same may differ by
+ROUNDING = 16.0  # units in the last place by which equal targets may differ
 LARGEST = np.sqrt(np.finfo(float).max)  # absolute value of a target
 HEADS_OF_LOSSES = {"squared_error": "linear", "absolute_error": "absolute", "poisson": "poisson"}
 
@@ -15,131 +15,131 @@ HEADS_OF_LOSSES = {"squared_error": "linear", "absolute_error": "absolute", "poi
 class DBNRegressor(RegressorMixin, DeepBeliefNet):
     """Deep belief net: pretrained layer by layer, fine-tuned as a regressor.
 
-    `fit` has three phases. Each hidden layer is trained as a restricted Boltzmann machine on
-    the hidden probabilities of the one below; a linear layer is trained on top while the layers
-    below are frozen; then backpropagation trains all layers.
+    `fit` has three phases. Each hidden layer is trained as a restricted Boltzmann machine on the
+    hidden probabilities of the one below; a linear layer on top is trained while the layers below
+    are frozen; then backpropagation trains all layers.
 
-    The columns of the data may be probabilities, zeros and ones, or measurements of any scale, side
-    by side, and there may be one target or several, of any scale. No scaler is needed. Columns
-    within [0, 1] have binary units; measurements that lie there, or that a scaler put there, are
-    learned better with ``rbm=RBMTransformer(visible_units="gaussian")``.
+    The columns of the data may hold probabilities, zeros and ones, or measurements on any scale,
+    side by side, and there may be one target or several, on any scale. No scaler is needed. Columns
+    within [0, 1] get binary units; if they hold measurements, scaled or not,
+    ``rbm=RBMTransformer(visible_units="gaussian")`` learns them better.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
-        Number of units of each hidden layer, the first above the data.
+        Number of units of each hidden layer, from the bottom up.
     loss : {"squared_error", "absolute_error", "poisson"}, default="squared_error"
-        What the net minimizes. "squared_error" predicts means; "absolute_error" medians, which
-        outliers among the targets hardly move; "poisson" the means of counts or other targets from
-        0 up, never less than 0.
+        What the net minimizes. "squared_error" predicts means; "absolute_error" predicts medians,
+        which outliers among the targets hardly change; "poisson" predicts means, never negative, of
+        counts or other targets that are 0 or more.
     rbm : RBMTransformer, sequence of RBMTransformer or FrozenEstimator, or None, default=None
-        Template of the machines, cloned for each layer, or one for each layer. Its parameters
-        can be searched as ``rbm__learning_rate`` and so on, in a list as
-        ``rbm__0__learning_rate``; the regressor sets `n_components`, `random_state`, and above the
-        first layer `visible_units`, which are what the hidden units below are. Callbacks belong on
-        the regressor, not here. None stands for ``RBMTransformer()``. A fitted machine in a
-        :class:`sklearn.frozen.FrozenEstimator` is used as it is: so the layers can be pretrained
-        on other data, as when only some rows have targets.
+        Template of the RBMs, cloned for each layer, or a list with one for each layer. Its
+        parameters can be searched as ``rbm__learning_rate`` and so on, in a list as
+        ``rbm__0__learning_rate``; the regressor sets `n_components`, `random_state` and, above the
+        first layer, `visible_units`, which match the hidden units below. Callbacks belong on the
+        regressor, not here. None stands for ``RBMTransformer()``. A fitted RBM in a
+        :class:`sklearn.frozen.FrozenEstimator` is used as it is, so layers can be pretrained on
+        other data, for example when only some rows have targets.
     pretrain : bool, default=True
-        Whether to pretrain. False starts at Glorot's random weights: the control that shows
-        what pretraining is worth.
+        Whether to pretrain. False starts from Glorot's random weights: the control that shows what
+        pretraining is worth.
     output_iter : int, default=10
-        Passes that train the top layer with the layers below frozen.
+        Passes over the data (epochs) that train the top layer while the layers below are frozen.
     finetune_iter : int or "auto", default="auto"
-        Passes of backpropagation through all layers. "auto" is 10, or as many as make 4500
-        minibatches where those are more, but 100 at most.
+        Passes of backpropagation through all layers. "auto" makes 10, or as many as 4500
+        minibatches take if that is more, but at most 100.
     solver : {"adam", "sgd"}, default="adam"
-        Optimizer of the output and the fine-tuning phase; "sgd" has momentum 0.9.
+        Optimizer of the output and fine-tuning phases; "sgd" has momentum 0.9.
     learning_rate_init : float or "auto", default="auto"
-        Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows it is one over the
-        number of units of the widest layer, but within 2e-3 and 1e-2.
+        Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows it is 1 divided by the
+        number of units of the widest layer, but at least 2e-3 and at most 1e-2.
     learning_rate : {"cosine", "constant"}, default="cosine"
-        How the step size goes on during fine-tuning: down to 0 along half a cosine, or not
-        at all. It is constant during the output phase.
+        How the step size changes during fine-tuning: it decreases to 0 along half a cosine, or
+        stays constant. It is constant during the output phase.
     alpha : float, default=0.0
         L2 penalty: ``alpha / 2 * sum(W^2)`` is added to the mean loss.
     dropout : float, default=0.0
-        Probability in [0, 1) that a hidden unit is silenced during fine-tuning.
+        Probability in [0, 1) of setting a hidden unit to 0 during fine-tuning.
     input_dropout : float, default=0.0
-        Probability in [0, 1) that a feature is silenced during fine-tuning.
+        Probability in [0, 1) of setting a feature to 0 during fine-tuning.
     noise : float or "auto", default="auto"
-        Standard deviation of the nearly normal noise of mean 1 that each hidden activation is
-        multiplied by during fine-tuning ("Gaussian dropout"). "auto" is 0.3 for fewer than 10,000
-        rows, which a net learns by heart without it, and else 0.
+        Standard deviation of the nearly normal noise of mean 1 that multiplies each hidden
+        activation during fine-tuning ("Gaussian dropout"). "auto" is 0.3 for fewer than 10,000
+        rows, which a net would otherwise learn by heart, and else 0.
     input_noise : float, default=0.0
-        Standard deviation of the noise of mean 0 that is added to each feature during fine-tuning,
-        where a feature is what the network sees.
+        Standard deviation of the noise of mean 0 added to each feature, as the network sees it,
+        during fine-tuning.
     adversarial : float, default=0.0
-        Length of the step, in the Euclidean norm of what the network sees, that moves each row to
-        where its loss grows the most before fine-tuning trains on it ("adversarial training").
+        Length of the step, in the Euclidean norm of what the network sees, by which fine-tuning
+        moves each row in the direction in which its loss grows most before training on it
+        ("adversarial training").
     batch_size : int or "auto", default="auto"
-        Rows in a minibatch of the output and the fine-tuning phase. "auto" makes a hundred
-        minibatches of a pass, of 2 to 100 rows.
+        Rows per minibatch of the output and fine-tuning phases. "auto" aims at a hundred
+        minibatches per pass, within 2 to 100 rows each.
     early_stopping : bool or "loss", default=False
-        Whether to hold rows out and to end fine-tuning when their loss does not fall,
-        which is what True and "loss" both mean here; the weights of the best pass are kept.
+        Whether to hold out rows, stop fine-tuning when their loss no longer falls, and keep the
+        weights of the best pass. True and "loss" mean the same here.
     validation_fraction : float, default=0.1
-        Share of the rows held out from all phases when `early_stopping` is set and `fit` is
-        given no `X_val`.
+        Share of the rows to hold out from all phases when `early_stopping` is set and `fit` gets no
+        `X_val`.
     n_iter_no_change : int, default=10
-        Passes without a fall of the loss by `tol` after which early stopping stops.
+        Early stopping ends fine-tuning after this many passes in a row in which the loss does not
+        fall by more than `tol`.
     tol : float, default=1e-4
-        Smallest fall of the loss that counts for early stopping.
+        Smallest decrease of the loss that counts for early stopping.
     warm_start : bool, default=False
-        Whether `fit` goes on where an earlier one ended, by Ctrl-C or by itself. Pretraining:
-        a machine makes the passes that it lacks of its template's `n_iter`, so that finished
-        ones stay as they are unless `n_iter` was raised; where a machine was trained further,
-        the network starts from the machines again. Top layer and fine-tuning:
-        `output_iter` and `finetune_iter` more passes.
+        Whether `fit` continues where an earlier one ended or was interrupted by Ctrl-C. Pretraining
+        is topped up: each layer makes the passes still missing from its template's `n_iter`, so
+        finished layers stay as they are unless `n_iter` was raised; if a layer is trained further,
+        the network starts from the RBMs again. The top layer and fine-tuning make `output_iter` and
+        `finetune_iter` more passes.
     random_state : int, RandomState instance or None, default=None
         Seed of all phases.
     verbose : int, default=0
-        Whether to print a line after each pass.
+        If positive, print a line after each pass.
 
     Attributes
     ----------
     target_offset_, target_scale_ : ndarray of shape (n_targets,)
-        Mean and standard deviation of each target, from the rows of `fit` or of the first
-        `partial_fit`: the net is trained on ``(y - target_offset_) / target_scale_``. With
-        "absolute_error" they are the median and a deviation from it without outliers, with
+        Mean and standard deviation of each target in the rows of `fit` or of the first
+        `partial_fit`: the net learns ``(y - target_offset_) / target_scale_``. With
+        "absolute_error" they are the median and a deviation from it that ignores outliers, with
         "poisson" 0 and the mean.
     visible_units_ : ndarray of str of shape (n_features,)
-        What each column is taken for, "binary" or "gaussian", with or without pretraining: see
+        Kind of the unit of each column, "binary" or "gaussian", with or without pretraining: see
         `visible_units` of the template.
     offset_, scale_ : ndarray of shape (n_features,)
-        Mean and standard deviation of each column with a gaussian unit, of values without
-        outliers; 0 and 1 for the others. The network sees ``(x - offset_) / scale_``; values of
-        gaussian units beyond 5, and beyond those that are no outliers, are cut off.
+        Mean and standard deviation, without outliers, of each column with a gaussian unit; 0 and 1
+        for binary units. The network sees ``(x - offset_) / scale_``; values of gaussian units
+        beyond both 5 and the range of the values that are not outliers are clipped.
     rbms_ : list of RBMTransformer
-        The machines as pretraining left them, with their reverse intercepts; empty without
-        pretraining.
+        The RBMs as pretraining left them, with their visible intercepts; empty without pretraining.
     coefs_ : list of ndarray of shape (n_in, n_out)
         Weights of each layer after fine-tuning, as in MLPClassifier.
     intercepts_ : list of ndarray of shape (n_out,)
         Intercepts of each layer after fine-tuning.
     output_loss_curve_ : list of float
-        Mean loss over each pass of the output phase. Losses are those of the targets in units of
-        `target_scale_`, summed over several targets: half the squared error, the absolute error,
-        or half the deviance.
+        Mean loss over each pass of the output phase. The loss is half the squared error, the
+        absolute error, or half the deviance, in units of `target_scale_`, summed over the targets.
     loss_curve_ : list of float
-        Mean loss over each pass of fine-tuning, of the rows as they are trained on: with noise,
-        dropout and adversarial steps.
+        Mean loss over each pass of fine-tuning, on the rows as trained on: with noise, dropout and
+        adversarial steps.
     validation_loss_curve_ : list of float
-        Mean loss of the held-out rows after each pass of fine-tuning, when the last fit had any.
-        The machines in `rbms_` watch the same rows.
+        Mean loss on the held-out rows after each pass of fine-tuning, if the last fit had any. The
+        RBMs in `rbms_` monitor the same rows.
     validation_scores_ : list of float
         R^2 on the held-out rows after each of these passes.
     best_validation_loss_ : float
-        The lowest loss of the held-out rows in the last fit, which with `early_stopping` is that of
-        the weights that were kept.
+        Lowest loss on the held-out rows in the last fit; with `early_stopping` that of the weights
+        kept.
     n_iter_ : int
-        Passes of fine-tuning made.
+        Number of passes of fine-tuning made.
     n_layers_ : int
-        Number of layers, the input and the top layer included.
+        Number of layers, including the input and the top layer.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of features seen during fit, when all are strings.
+        Names of features seen during fit, if all are strings.
 
     See Also
     --------
@@ -148,15 +148,14 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     Notes
     -----
-    The computation happens in the type of X, float32 or float64; float32 is about twice as
-    fast. Beside X, `fit` holds the activations of two neighbouring layers at most; prediction
-    works in blocks of rows, and warns (`DataRangeWarning`) when many values are far from those of
-    the rows that were fitted.
+    Computations use the type of X, float32 or float64; float32 is about twice as fast. Besides X,
+    `fit` holds at most the activations of two neighbouring layers. Prediction works in blocks of
+    rows and warns (`DataRangeWarning`) when many values are far from those of the rows fitted.
 
-    The same `random_state` gives bit-identical parameters run after run on one machine with the
-    same number of threads. With another number of threads sums are rounded in another order, and
-    predictions agree to float tolerance. In long training such a difference can tip a state
-    that is drawn; the parameters then part in detail, as with another seed.
+    The same `random_state` gives bit-identical parameters on one computer with the same number of
+    threads. Another number of threads changes the order of rounding, and predictions agree to float
+    tolerance. In long training such a difference can flip a state that is drawn; the parameters
+    then differ in detail, as with another seed.
 
     References
     ----------
@@ -230,14 +229,14 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     def partial_fit(self, X, y, sample_weight=None):
         """Make one pass of fine-tuning over some of the rows.
 
-        The first call pretrains the layers, unless `pretrain` is False, and trains the top one on
-        its rows, which should be many and mixed: they also give the scale of the columns and the
-        targets, and say what "auto" means from then on. Every call fine-tunes, and goes on with the
-        optimizer and the random numbers of the one before; the step size follows `learning_rate`
-        over `finetune_iter` calls, and stays where it is when that is "auto".
+        The first call pretrains the layers, unless `pretrain` is False, and trains the top layer.
+        Its rows should be many and mixed: they also determine the scales of the columns and the
+        targets, and what "auto" means from then on. Every call fine-tunes, continuing with the
+        optimizer and the random numbers of the call before; the step size follows `learning_rate`
+        over `finetune_iter` calls, and stays constant if that is "auto".
 
-        After `fit` the calls fine-tune alone, and a step size of "auto" is a tenth of what it was.
-        Nothing is held out: `early_stopping` has no effect here.
+        After `fit`, calls only fine-tune, and a step size of "auto" is a tenth of what it was. No
+        rows are held out: `early_stopping` has no effect here.
 
         Parameters
         ----------
@@ -246,35 +245,35 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, relative to the rows of all calls.
+            Weight of each row, relative to the rows of all calls.
 
         Returns
         -------
         DBNRegressor
-            The regressor itself.
+            The regressor.
 
         Raises
         ------
         ValueError
-            When X, y or a parameter is not what is allowed, or the step size has fallen to 0.
+            If X, y or a parameter is invalid, or the step size has fallen to 0.
         DivergenceError
-            When a weight or intercept is not finite after the pass; the regressor is then as it
+            If a weight or intercept is not finite after the pass; the regressor is then as it
             was before the call.
 
         Warns
         -----
         DataRangeWarning
-            When the first X has too few rows to tell the scale of its columns, or many values of a
-            later one are far from those of the first.
+            If the first X has too few rows to determine the scales of its columns, or many values
+            of a later X are far from those of the first.
         InterruptedTrainingWarning
-            When training was interrupted from the keyboard.
+            If training was interrupted from the keyboard.
         """
         return self._go_on_with_part(X, y, sample_weight)
 
     _fitted = (*DeepBeliefNet._fitted, "target_offset_", "target_scale_", "output_loss_curve_")
     _top, _watches, _may_watch = "output", "loss", ("loss",)
     _fewest_steps = 4500  # of "auto"; 3000 leave curves half learned
-    _most_passes = 100  # below 90 rows, more of them learn noise by heart
+    _most_passes = 100  # below 90 rows, more passes learn noise by heart
     _rules_of_targets = {"multi_output": True, "y_numeric": True}
 
     def _check_head(self):
@@ -282,7 +281,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         check_choice(self.loss, "loss", HEADS_OF_LOSSES)
 
     def _read_targets(self, rows, goes_on, is_part=False):
-        """Return the scale of the targets, how many there are, and what encodes them."""
+        """Return the scale of the targets, their number, and an encoder of them."""
         y, head = self._as_columns(rows.y, "y"), HEADS_OF_LOSSES[self.loss]
         if goes_on:
             self._check_same(head, y.shape[1])
@@ -300,7 +299,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         return attributes, y.shape[1], encode
 
     def _as_columns(self, y, name):
-        """Return targets with a column for each; raise when the net cannot learn them."""
+        """Return targets as one column each; raise if the net cannot learn them."""
         y = (y.toarray() if issparse(y) else y).astype(float)
         y = y.reshape(len(y), -1)
         largest = abs(y).max()
@@ -311,13 +310,13 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
             )
         if self.loss == "poisson" and y.min() < 0.0:
             raise ValueError(
-                f"{name} has the value {y.min():.6g}, but loss == 'poisson' is for targets "
-                "from 0 up. Set loss='squared_error'."
+                f"{name} has the value {y.min():.6g}, but loss == 'poisson' allows no negative "
+                "targets. Set loss='squared_error'."
             )
         return y
 
     def _check_same(self, head, n_targets):
-        """Raise when a net that goes on was fitted to something else."""
+        """Raise if a net to be trained further was fitted to other targets."""
         if (head, n_targets) != (self._head, len(self.target_scale_)):
             losses = {head: loss for loss, head in HEADS_OF_LOSSES.items()}
             raise ValueError(
@@ -327,7 +326,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
             )
 
     def _targets_of(self, y):
-        """Return targets as `fit` was given them."""
+        """Return targets in the form given to `fit`."""
         y = y * self.target_scale_ + self.target_offset_
         return y.ravel() if y.shape[1] == 1 else y
 
@@ -344,7 +343,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Targets in float64; a vector where there is one.
+            Predicted targets in float64; a vector if there is one target.
         """
         return self._targets_of(self._outputs(self._read_new(X)))
 
@@ -363,11 +362,11 @@ def _offset_and_scale(y, weight, loss):
     if loss == "poisson":
         if not (mean > 0.0).all():
             raise ValueError(
-                f"y is 0 in every row{'' if len(mean) == 1 else ' of a column'}: loss == 'poisson' "
-                "needs a target above 0."
+                f"y is 0 in every row{'' if len(mean) == 1 else ' of a column'}, but loss == "
+                "'poisson' needs a target above 0. Set loss='squared_error'."
             )
         return np.zeros(len(mean)), largest * mean
-    if loss == "absolute_error":  # outliers are to move nothing: medians, and what is cut off
+    if loss == "absolute_error":  # outliers must have no effect: use medians, and clip
         weight = np.ones(len(y)) if weight is None else weight.astype(float)
         first, mean, last = np.quantile(
             shares, [0.05, 0.5, 0.95], axis=0, weights=weight, method="inverted_cdf"

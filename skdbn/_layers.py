@@ -1,7 +1,7 @@
-"""What the layers of a deep belief net start from: templates, machines that are given, or chance.
+"""What the layers of a deep belief net start from: templates, frozen RBMs, or random weights.
 
-The rule: a machine in scikit-learn's `FrozenEstimator` was trained before, perhaps on other data,
-and is used as it is.
+The rule: an RBM in scikit-learn's `FrozenEstimator` was trained before, perhaps on other data, and
+is used as it is.
 """
 
 import copy
@@ -30,14 +30,14 @@ def sizes_of_layers(hidden_layer_sizes):
     Returns
     -------
     list of int
-        At least one size.
+        The sizes, at least one.
 
     Raises
     ------
     TypeError
-        When a size is not an integer.
+        If a size is not an integer.
     ValueError
-        When there is no layer, or one without units.
+        If there is no layer, or a layer without units.
     """
     single = np.ndim(hidden_layer_sizes) == 0
     sizes = [hidden_layer_sizes] if single else list(hidden_layer_sizes)
@@ -51,7 +51,7 @@ def sizes_of_layers(hidden_layer_sizes):
 
 
 def with_parameters(rbm, parameters):
-    """Return the templates of a net with other parameters.
+    """Return the templates of a net with some parameters changed.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def with_parameters(rbm, parameters):
     Raises
     ------
     ValueError
-        When a name is not that of a parameter that the net leaves to its templates.
+        If a name is not that of a template's parameter, or the net sets that parameter.
     """
     rbm = RBMTransformer() if rbm is None else rbm
     for name, value in parameters.items():
@@ -77,26 +77,26 @@ def with_parameters(rbm, parameters):
             position, _, parameter = parameter.partition("__")
             if not (position.isdecimal() and int(position) < len(rbm)):
                 raise ValueError(
-                    f"{name}: rbm has {len(rbm)} machines; name one by its position, from "
+                    f"{name}: rbm is a list of {len(rbm)} RBMs, so name one by its position, from "
                     f"rbm__0__learning_rate to rbm__{len(rbm) - 1}__learning_rate."
                 )
             template = rbm[int(position)]
         if parameter == "n_components":
             raise ValueError(
-                f"{name} has no effect: set hidden_layer_sizes, which gives each layer its number "
-                "of hidden units."
+                f"{name} has no effect. Set hidden_layer_sizes, the number of hidden units of "
+                "each layer."
             )
         template.set_params(**{parameter: value})
     return rbm
 
 
 def is_frozen(machine):
-    """Tell whether a machine is given, and not to be trained.
+    """Tell whether an RBM is frozen, and so not to be trained.
 
     Parameters
     ----------
     machine : RBMTransformer or FrozenEstimator
-        One of those that `machines_of_layers` returns.
+        One of those returned by `machines_of_layers`.
 
     Returns
     -------
@@ -107,36 +107,36 @@ def is_frozen(machine):
 
 
 def machines_of_layers(rbm, sizes):
-    """Return the machine that each layer begins with.
+    """Return the RBM that each layer starts from.
 
     Parameters
     ----------
     rbm : RBMTransformer, FrozenEstimator, sequence of them or None
         Parameter of the net.
     sizes : list of int
-        Units of each hidden layer.
+        Number of units of each hidden layer.
 
     Returns
     -------
     list of RBMTransformer or FrozenEstimator
-        Unfitted clones of the templates with their number of hidden units, and the frozen machines
-        themselves. The visible units of a template are those of the data: above the first layer
-        they become what the hidden units below are.
+        Unfitted clones of the templates with the layers' numbers of hidden units, and the frozen
+        RBMs themselves. `visible_units` of a template is for the data: above the first layer it
+        becomes the kind of the hidden units below.
 
     Raises
     ------
     TypeError
-        When there is something else in `rbm`.
+        If `rbm` contains anything else.
     ValueError
-        When there is another number of machines than of layers, or a frozen one is not fitted or
-        has another number of hidden units than its layer.
+        If the numbers of RBMs and layers differ, or a frozen RBM is not fitted or has another
+        number of hidden units than its layer.
     """
     rbm = RBMTransformer() if rbm is None else rbm
     given = rbm if isinstance(rbm, list | tuple) else [rbm] * len(sizes)
     if len(given) != len(sizes):
         raise ValueError(
-            f"rbm has {len(given)} machines, but hidden_layer_sizes has {len(sizes)} layers: pass "
-            "one for each layer, or a single template for all."
+            f"rbm has {len(given)} RBMs, but hidden_layer_sizes has {len(sizes)} layers. Pass one "
+            "RBM for each layer, or a single template for all."
         )
     machines = []
     for i, (machine, size) in enumerate(zip(given, sizes, strict=True), 1):
@@ -147,12 +147,12 @@ def machines_of_layers(rbm, sizes):
 
 
 def _machine_of_layer(given, number, size):
-    """Return what one layer begins with."""
+    """Return the template or frozen RBM of one layer."""
     machine = given.estimator if is_frozen(given) else given
     if not isinstance(machine, RBMTransformer):
         raise TypeError(
-            f"rbm == {given!r}, must be an RBMTransformer, a fitted one in a FrozenEstimator, a "
-            "sequence of them (one for each layer) or None."
+            f"rbm == {given!r}, must be an RBMTransformer, a fitted RBMTransformer in a "
+            "FrozenEstimator, a sequence of these (one for each layer) or None."
         )
     if not is_frozen(given):
         return _template(given, size)
@@ -160,8 +160,8 @@ def _machine_of_layer(given, number, size):
     for n_components in (len(machine.components_), machine.n_components):
         if n_components != size:
             raise ValueError(
-                f"the frozen machine of layer {number} has {n_components} hidden units, but "
-                f"hidden_layer_sizes has {size} there."
+                f"The frozen RBM of layer {number} has {n_components} hidden units, but "
+                f"hidden_layer_sizes has {size} there. Make the two agree."
             )
     return given
 
@@ -170,14 +170,15 @@ def _template(given, size):
     """Return an unfitted clone of a template, with its parameters checked."""
     if callbacks_of(given):
         raise ValueError(
-            "rbm has callbacks, which would not be told of its passes. Set them on the net "
-            "itself: it tells them of each pass of each layer, in tasks named 'pretrain layer 1' "
-            "and so on."
+            "rbm has callbacks, but pretraining does not call those of a template. Set them on "
+            "the net itself, which calls them for each pass of each layer, in tasks named "
+            "'pretrain layer 1' and so on."
         )
     if hasattr(given, "components_"):
         warn(
-            "rbm is a fitted machine, of which only the parameters are used: it is trained anew. "
-            "Put it into a sklearn.frozen.FrozenEstimator to use it as it is, or pass clone(rbm).",
+            "rbm is fitted, but only its parameters are used: it is trained from scratch. To use "
+            "it as it is, wrap it in a sklearn.frozen.FrozenEstimator; to train from scratch "
+            "without this warning, pass clone(rbm).",
             FittedTemplateWarning,
         )
     template = clone(given).set_params(n_components=size)
@@ -186,62 +187,61 @@ def _template(given, size):
 
 
 def check_fit_together(machines, n_features):
-    """Raise when a frozen machine was trained on another number of features than it is to get.
+    """Raise if a frozen RBM was trained on another number of features than it will get.
 
     Parameters
     ----------
     machines : list of RBMTransformer or FrozenEstimator
-        What `machines_of_layers` returned.
+        Result of `machines_of_layers`.
     n_features : int
-        Features of the data.
+        Number of features of the data.
 
     Raises
     ------
     ValueError
-        When it was.
+        If it was.
     """
     for number, machine in enumerate(machines, 1):
         if is_frozen(machine) and machine.n_features_in_ != n_features:
             raise ValueError(
-                f"the frozen machine of layer {number} was trained on {machine.n_features_in_} "
-                f"features, but the layer below has {n_features}. Pass the machines of all "
-                "layers in their order, each trained on the output of the one below."
+                f"The frozen RBM of layer {number} was trained on {machine.n_features_in_} "
+                f"features, but its input has {n_features}. Pass the RBMs of all layers from the "
+                "bottom up, each trained on the output of the one below."
             )
         n_features = machine.components_.shape[0] if is_frozen(machine) else machine.n_components
 
 
 def check_same_kinds(machines):
-    """Raise when a machine has other visible units than the hidden units of the machine below.
+    """Raise if the visible units of an RBM differ in kind from the hidden units of the one below.
 
     Parameters
     ----------
     machines : list of RBMTransformer
-        Fitted machines, the first layer first.
+        Fitted RBMs, from the bottom up.
 
     Raises
     ------
     ValueError
-        When one has.
+        If they do.
     """
     for number, (below, machine) in enumerate(pairwise(machines), 2):
         kind = below._units[1]
         if (machine.visible_units_ != kind).any():
             raise ValueError(
-                f"The machine of layer {number} does not have {kind} visible units alone, as are "
-                "the hidden units below, so that the stack has no likelihood. Train it with "
-                f"visible_units={kind!r}."
+                f"The stack has no likelihood: the hidden units below layer {number} are {kind}, "
+                f"but its RBM has other visible units. Train it with visible_units={kind!r}."
             )
 
 
 def random_arrays(engine, sizes):
-    """Return what a network begins with where it takes nothing from machines.
+    """Return the random weights and the intercepts of a network without pretraining.
 
     Parameters
     ----------
     engine : engine
-        Where memory and random numbers come from.
+        Source of memory and random numbers.
     sizes : list of int
-        Units of each layer, the data and the classes included.
+        Number of units of each layer, including the data and the outputs.
 
     Returns
     -------
@@ -264,14 +264,14 @@ def random_arrays(engine, sizes):
 
 
 def starting_arrays(machines, dtype):
-    """Return what a network takes from machines: the way up, without the reverse intercepts.
+    """Return the weights and hidden intercepts that a network takes from RBMs.
 
     Parameters
     ----------
     machines : list of RBMTransformer
-        Fitted machines, the first layer first.
+        Fitted RBMs, from the bottom up.
     dtype : dtype
-        Type of the network; a frozen machine may have another one.
+        Type of the network; a frozen RBM may have another one.
 
     Returns
     -------
@@ -282,8 +282,8 @@ def starting_arrays(machines, dtype):
 
     Notes
     -----
-    The network reads its data as the first machine does. A map of the columns of a machine above,
-    which was given, becomes part of the weights, but for its cutting off.
+    The network reads its data as the first RBM does. If a frozen RBM further up maps its columns,
+    the map becomes part of the weights, except that it no longer clips.
     """
     weights = [np.array(machine.components_.T, dtype, order="C") for machine in machines]
     intercepts = [np.array(machine.intercept_hidden_, dtype) for machine in machines]
@@ -294,12 +294,12 @@ def starting_arrays(machines, dtype):
 
 
 def finetuned_machines(machines, weights, intercepts):
-    """Return machines with the weights of a network that started from them.
+    """Return RBMs with the weights of a network that started from them.
 
     Parameters
     ----------
     machines : list of RBMTransformer
-        Fitted machines, the first layer first.
+        Fitted RBMs, from the bottom up.
     weights : list of ndarray of shape (n_in, n_out)
         Weights of the layers of the network.
     intercepts : list of ndarray of shape (n_out,)
@@ -308,12 +308,12 @@ def finetuned_machines(machines, weights, intercepts):
     Returns
     -------
     list of RBMTransformer
-        Copies that keep the intercepts of their visible units, for which the network has none.
+        Copies that keep their visible intercepts, which the network does not have.
     """
     machines = [copy.copy(machine) for machine in machines]
     for i, machine in enumerate(machines):
         coef, intercept = weights[i], intercepts[i]
-        if i > 0:  # see `starting_arrays`; the network cuts nothing off between layers
+        if i > 0:  # see `starting_arrays`; the network does not clip between layers
             intercept = intercept + machine.offset_ @ coef
             coef = coef * machine.scale_[:, None]
             machine._limits = np.empty_like(machine._limits)

@@ -1,7 +1,7 @@
-"""Machines and networks as the training loop sees them.
+"""RBMs and networks as the training loop sees them.
 
 The rule: a learner copies the parameters that it trains, and returns fitted attributes that are
-views of another copy. `skdbn._training.loop` says what its members are.
+views of another copy. `skdbn._training.loop` describes its members.
 """
 
 import math
@@ -25,20 +25,20 @@ from skdbn._training.rows import Rows, blocks, in_blocks
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
 MOMENTUM = 0.9  # of "auto"
 SMALLEST_BATCH = 10  # of "auto"
-HEAVIEST = 1.5  # mean weight of a minibatch, beside the 1 of all rows
-N_MONITORED = 1000  # rows at most whose reconstruction error is watched
+HEAVIEST = 1.5  # mean weight of a minibatch, relative to that of all rows, which is 1
+N_MONITORED = 1000  # most rows whose reconstruction error is monitored
 
 
 class MachineLearner:
-    """A machine on its rows, as the training loop sees it.
+    """An RBM and its rows as the training loop sees them.
 
-    It takes the parameters and the chains from the fitted attributes of an RBMTransformer, and
-    returns new ones.
+    It takes parameters and chains from the fitted attributes of an RBMTransformer, and returns new
+    ones.
     """
 
     def __init__(self, machine, rows, held_out, engine, optimizer, offsets):
         self.rows, self.engine, self.optimizer = rows, engine, optimizer
-        self.held_out = held_out  # a few, dense and mapped, or None
+        self.held_out = held_out  # some of them, dense and mapped, or None
         rbm = machine._model(engine)
         self.parameters, views = engine.packed(rbm[:3])
         self.gradients, self.gradient_views = engine.packed(views)
@@ -62,12 +62,12 @@ class MachineLearner:
         self.watch(self._draw_watched())
 
     def _draw_watched(self):
-        """Draw the rows that are watched: a tenth, at most N_MONITORED."""
+        """Draw the rows to monitor: a tenth, at most N_MONITORED."""
         n_watched = min(N_MONITORED, max(self.batch_size, self.n_samples // 10), self.n_samples)
         return self.engine.permutation(self.n_samples)[:n_watched]
 
     def watch(self, indices):
-        """Watch these rows."""
+        """Monitor these rows."""
         self.watched = indices
         memory = self.engine.zeros(len(indices), self.rows.X.shape[1])
         x = self.rows.read(self.engine, indices, memory)
@@ -86,8 +86,8 @@ class MachineLearner:
             self.reserved[n] = reserve_phases(self.rbm, n, n, self.rows.weight is not None)
         phases = self.reserved[n]
         if self.rows.weight is not None:
-            # Few rows of great weight would throw the machine off: plain descent takes longer
-            # steps the more a minibatch weighs.
+            # A few heavy rows would throw the machine off: the more a minibatch weighs, the longer
+            # the steps of plain descent.
             weight = self.rows.weight_of(indices)
             phases.row_weights[:n] = weight / max(1.0, float(weight.mean()) / HEAVIEST)
         rbm, v = self.rbm, self._read(indices, phases.v_pos)
@@ -102,7 +102,7 @@ class MachineLearner:
         return self.gradients
 
     def _read(self, indices, v):
-        """Read rows as visible states, drawn where that is wanted; what is missing stays NaN."""
+        """Read rows as visible states, drawn with `sample_visible`; missing values stay NaN."""
         self.rows.read(self.engine, indices, v)
         if self.samples_visible:
             missing = self.engine.xp.isnan(v) if self.has_missing else None
@@ -112,7 +112,7 @@ class MachineLearner:
         return v
 
     def end_pass(self):
-        """Return a point for each curve, and the reconstruction error of the held-out rows."""
+        """Return a point for each curve, and the reconstruction error of held-out rows or None."""
         self.n_iter += 1
         self.prepare_pass()
         loss, v, h = self._look_at(self.watched_rows)
@@ -137,7 +137,7 @@ class MachineLearner:
         return points, loss
 
     def _look_at(self, rows):
-        """Return the reconstruction error of rows, their states without gaps, and their features.
+        """Return the reconstruction error of rows, their states with gaps filled, and features.
 
         The error is that of observed values.
         """
@@ -157,7 +157,7 @@ class MachineLearner:
         return {"components_": weights.T, **dict(zip(names, intercepts, strict=True))}
 
     def extras(self, best):
-        """Return the chains, and what a later fit goes on from."""
+        """Return the chains, and the state that a later fit continues from."""
         kept = {"engine": self.engine.get_state(), "optimizer": self.optimizer.get_state()}
         if self.offsets is not None:
             kept["offsets"] = [offset.copy() for offset in self.offsets]
@@ -166,28 +166,28 @@ class MachineLearner:
         return {"h_samples_": self.chains.copy(), "_kept": kept}
 
     def get_state(self):
-        """Return which rows are watched."""
+        """Return which rows are monitored."""
         return {"watched": self.watched}
 
     def set_state(self, state):
-        """Watch the rows that were watched before."""
+        """Monitor the rows that were monitored before."""
         watched = state["watched"]
         if watched.ndim != 1 or watched.dtype.kind != "i":
-            raise TypeError("the rows that are watched are not row numbers")
+            raise TypeError("the monitored rows are not given by row numbers")
         if watched.min() < 0 or watched.max() >= self.n_samples:
-            raise ValueError(f"the rows that are watched are not among {self.n_samples}")
+            raise ValueError(f"the monitored rows are not among the {self.n_samples} rows")
         self.watch(watched)
 
 
 class NetworkLearner:
-    """The layers of a network from some layer up, as the training loop sees them.
+    """The layers of a network from `lowest` up, as the training loop sees them.
 
     It trains a copy of the weights, and returns them with those of the layers below. `watches` is
-    what early stopping watches of the held-out rows, "score" or "loss". What `keep` returns is left
-    in the net, for a later call.
+    what early stopping monitors on the held-out rows, "score" or "loss". The result of `keep` is
+    left in the net, for a later call.
 
-    With `all_rows` a pass goes over these, for the virtual adversarial loss, and each minibatch has
-    as many of the rows with labels beside its own, or all of them when they are fewer.
+    With `all_rows` a pass goes over these, for the virtual adversarial loss, and each minibatch
+    also has as many labelled rows, or all of them if they are fewer.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class NetworkLearner:
         self.n_multiplications = n_at_once * self.network.n_weights_of_largest_layer
         self.perturbations = perturbations or {}
         self.losses = []
-        self.keep = None  # returns what a later call goes on from, where there may be one
+        self.keep = None  # returns the state that a later call continues from, if there can be one
 
     def gradient(self, indices, scale):
         """Return the gradient of the mean loss of a minibatch."""
@@ -229,7 +229,7 @@ class NetworkLearner:
         return self.gradients
 
     def _minibatch(self, indices):
-        """Return the inputs of a minibatch, the targets of the first rows, and weights or None."""
+        """Return inputs of a minibatch, targets of its labelled rows, and weights or None."""
         labelled, parts = indices, []
         if self.all_rows is not None:
             parts = [(self.all_rows, indices)]
@@ -248,7 +248,7 @@ class NetworkLearner:
         return x, self.rows.y[labelled], weight
 
     def end_pass(self):
-        """Return a point for each curve, and what is watched of the held-out rows, to be low."""
+        """Return a point for each curve, and the monitored value of held-out rows, low if good."""
         points = {self.curve: sum(self.losses) / self.n_samples}
         self.losses.clear()
         if self.held_out is None:
@@ -269,7 +269,7 @@ class NetworkLearner:
         return {"coefs_": [*coefs, *views[:n]], "intercepts_": [*intercepts, *views[n:]]}
 
     def extras(self, best):
-        """Return the best of what is watched, and what a later call goes on from."""
+        """Return the best monitored value, and the state that a later call continues from."""
         extras = {} if self.keep is None else {"_kept": self.keep()}
         if self.held_out is not None and self.watches == "loss":
             extras["best_validation_loss_"] = best.loss
@@ -278,7 +278,7 @@ class NetworkLearner:
         return extras
 
     def get_state(self):
-        """Return nothing: all that a pass leaves is in the parameters and the curves."""
+        """Return no state: all that a pass leaves is in the parameters and the curves."""
         return {}
 
     def set_state(self, state):

@@ -1,7 +1,7 @@
-"""What a fitted restricted Boltzmann machine answers: features, energies, likelihoods, samples.
+"""What a fitted restricted Boltzmann machine computes: features, energies, likelihoods, samples.
 
-The rule: a method validates what it is given, reads it as states of the visible units, and leaves
-the arithmetic to the mathematics. Nothing here trains.
+The rule: a method validates its input, reads it as states of the visible units, and leaves the
+arithmetic to `_maths`. Nothing here trains.
 """
 
 import time
@@ -52,7 +52,7 @@ from skdbn._training.fitting import TrainedEstimator
 from skdbn._training.rows import Rows, dense_blocks, in_blocks
 from skdbn._training.threads import threads_for
 
-MOST_ENUMERATED = {"auto": 20, "exact": 25, "ais": -1}  # binary units whose states are all visited
+MOST_ENUMERATED = {"auto": 20, "exact": 25, "ais": -1}  # binary units whose states are enumerated
 
 
 class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
@@ -61,11 +61,11 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     _filler = "impute"
 
     def _rows(self, X):
-        """Return rows of data that are read as states of the visible units."""
+        """Return rows of data, to be read as states of the visible units."""
         return Rows(X, columns=map_of(self))
 
     def _model(self, engine):
-        """Return the fitted machine in the engine's type, without a copy when it has it."""
+        """Return the fitted machine in the engine's type, copied only if converted."""
         return RBM(
             self.components_.T.astype(engine.dtype, copy=False),
             self.intercept_visible_.astype(engine.dtype, copy=False),
@@ -83,8 +83,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data. NaN is a missing value. It is filled in from the observed values by a mean field,
-            so that what is expected is an approximation.
+            Data. NaN is a missing value; it is filled in from the observed values by a mean field,
+            so the expected values are approximate.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         return self._hidden_mean(self._read_new(X, missing_allowed=True))
 
     def _hidden_mean(self, X):
-        """Return `transform` of validated X as a plain array, whatever the output container."""
+        """Return `transform` of validated X as a plain array, whatever `set_output` asks for."""
         rows = self._rows(X)
         function = hidden_mean_given_observed if rows.has_missing() else hidden_mean
         return self._in_blocks(function, rows, len(self.components_))
@@ -119,34 +119,34 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         n_components, n_features = self.components_.shape
         if H.shape[1] != n_components:
             raise ValueError(
-                f"X has {H.shape[1]} columns, but {type(self).__name__} has {n_components} "
-                "hidden units: pass what transform returns."
+                f"X has {H.shape[1]} columns, but {type(self).__name__} has {n_components} hidden "
+                "units. Pass what transform returns."
             )
         return self._into_data(self._in_blocks(visible_mean, Rows(H), n_features))
 
     def impute(self, X):
-        """Return the data with expected values where they are missing.
+        """Return the data with missing values replaced by expected ones.
 
-        A value is expected given all others, one feature after another, two times over. The same
-        X gives the same result at every call. Where features have several modes, the expected
-        value can lie between them. To draw values, which vary as those of data do, call
-        ``sample(given=X)``. For gaussian features it takes up to twice as long as `score_samples`.
+        Each missing value becomes its expectation given all others, one feature after another, in
+        two rounds. The same X always gives the same result. If a feature has several modes, its
+        expected value can lie between them. To draw values that vary as in the data, call
+        ``sample(given=X)``. Gaussian features take up to twice as long as in `score_samples`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data, NaN where a value is missing. Of a sparse matrix only values that are stored can
-            be missing.
+            Data, NaN where a value is missing. In a sparse matrix only stored values can be
+            missing.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            X in the units of the data, unchanged where there is a value.
+            X in the units of the data, unchanged where a value was given.
 
         Raises
         ------
         ValueError
-            When weights of a gaussian unit are so large that its density has no integral.
+            If the weights of a gaussian unit are so large that its density has no finite integral.
         """
         X = self._read_new(X, missing_allowed=True)
         rows = self._rows(X)
@@ -158,10 +158,10 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     def free_energy(self, X):
         """Return the free energy of the data.
 
-        It is ``-log p(x)`` up to a constant that differs from machine to machine, so compare
-        free energies of one machine only. Missing values are summed out in the units of the data,
-        which is exact, so rows compare whatever they miss. It takes a sum over up to 2^20 states
-        for each row that has some.
+        It is ``-log p(x)`` up to a constant that differs from machine to machine, so only compare
+        free energies of the same machine. Missing values are summed out exactly, in the units of
+        the data, so rows with different missing values can be compared. Each row with missing
+        values takes a sum over up to 2^20 states.
 
         Parameters
         ----------
@@ -176,8 +176,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Raises
         ------
         ValueError
-            When a row misses more than 20 values, or one that has a gaussian unit, unless the
-            machine has at most 20 hidden units, all binary.
+            If a row misses more than 20 values, or one with a gaussian unit, unless the machine has
+            at most 20 hidden units, all binary.
         """
         return self._free_energy(self._read_new(X, missing_allowed=True))
 
@@ -188,12 +188,12 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             return self._in_blocks(free_energy, rows)
         self._check_that_sums_are_short(X)
         energies = self._in_blocks(free_energy_of_observed, rows)
-        for block, are_missing in _gaps(X):  # summed over values of the data, not states of units
+        for block, are_missing in _gaps(X):  # summed over data values, not states of units
             energies[block] -= are_missing @ np.log(self.scale_)
         return energies
 
     def _check_that_sums_are_short(self, X):
-        """Raise when the missing values of a row cannot be summed out."""
+        """Raise if the missing values of a row cannot be summed out."""
         model = self._model(ENGINES["numpy"](X.dtype, 0))
         for block, are_missing in _gaps(X):
             cannot = ~can_sum_out(model, are_missing)
@@ -201,28 +201,28 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
                 row = int(np.argmax(cannot))
                 raise ValueError(
                     f"X misses {np.count_nonzero(are_missing[row])} values in row "
-                    f"{block.start + row} (counted from 0). The free energy sums over missing "
-                    f"values only where at most {MOST_SUMMED} are missing, all with binary units, "
-                    f"or the machine has at most {MOST_SUMMED} hidden units, all binary: it has "
-                    f"{len(self.components_)} that are {self._units[1]}. Fill X with impute first."
+                    f"{block.start + row} (counted from 0). The free energy can sum over missing "
+                    f"values only if at most {MOST_SUMMED} are missing, all with binary units, or "
+                    f"if the machine has at most {MOST_SUMMED} hidden units, all binary; this one "
+                    f"has {len(self.components_)}, which are {self._units[1]}. Fill X with impute "
+                    "first."
                 )
 
     def score_samples(self, X):
         """Return the pseudo-log-likelihood of the data.
 
-        It is the sum over features of the log-probability of each given all others, or of its
-        log-density in the units of the data where its unit is gaussian; values that are cut off
-        count as the limit. It is exact, the same at every call, and comparable across machines of
-        the same kinds of units. For binary features it takes about as long as 5 to 20 calls of
-        `free_energy`, the longer the larger the weights are, up to several hundred where most
-        weights exceed 1.5; for each gaussian feature about as long as 20 calls without their matrix
-        product.
+        It is the sum over features of the log-probability of each given all others, or of the
+        log-density in the units of the data if the unit is gaussian; clipped values count as the
+        limit. It is exact, deterministic, and comparable across machines with the same kinds of
+        units. Binary features take about as long as 5 to 20 calls of `free_energy`, longer the
+        larger the weights, up to several hundred calls if most weights exceed 1.5; each gaussian
+        feature takes about as long as 20 calls without their matrix product.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data without missing values. A value of a binary unit between 0 and 1 is a probability:
-            its two states are weighted.
+            it weighs the scores of its two states.
 
         Returns
         -------
@@ -255,49 +255,49 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     def log_partition(
         self, method="auto", *, n_temperatures=2000, n_chains=100, random_state=None, verbose=0
     ):
-        """Return the log of the partition function, the constant that makes energies likelihoods.
+        """Return the log of the partition function, which turns free energies into likelihoods.
 
-        It is exact where the machine has a layer of few binary units, whose states are all visited,
-        or gaussian units in both layers. Otherwise it is estimated by annealed importance sampling
-        (AIS). Chains anneal from independent units up to the machine, which underestimates rather
-        than overestimates, and from the machine down, which does the opposite. The value is
-        Bennett's estimate from both directions.
+        It is exact if one layer has few binary units, whose states are enumerated, or if both
+        layers are gaussian. Otherwise it is estimated by annealed importance sampling (AIS). Chains
+        anneal from independent units up to the machine, which tends to underestimate, and from the
+        machine down, which tends to overestimate. The value is Bennett's estimate from both
+        directions.
 
         Parameters
         ----------
         method : {"auto", "exact", "ais"}, default="auto"
-            "auto" is exact up to 20 binary units in the smaller layer, "exact" up to 25. Each unit
-            doubles the time.
+            "auto" is exact for up to 20 binary units in the smaller layer, "exact" for up to 25.
+            Each unit doubles the time.
         n_temperatures : int, default=2000
-            Steps of a chain in either direction, and Gibbs steps beforehand from `h_samples_`. Each
-            temperature costs 10.5 products of `n_chains` rows. The defaults take about half a
-            minute for 784 x 500 units in float32.
+            Steps of each chain in either direction, and Gibbs steps from `h_samples_` before the
+            way down. Each temperature costs 10.5 matrix products of `n_chains` rows. The defaults
+            take about half a minute for 784 x 500 units in float32.
         n_chains : int, default=100
-            Chains in either direction.
+            Number of chains in either direction.
         random_state : int, RandomState instance or None, default=None
             Seed of the states that are drawn.
         verbose : int, default=0
-            Whether to print a line after each part of the annealing.
+            If positive, print a line after each part of the annealing.
 
         Returns
         -------
         LogPartition
-            The `value` in nats between `lower` and `upper`, its `standard_error`, and the `method`.
-            The bounds of an estimate hold those of both directions and three standard errors
-            beyond.
+            The `value` in nats, its bounds `lower` and `upper`, its `standard_error`, and the
+            `method`. The bounds of an estimate enclose those of both directions and three standard
+            errors more.
 
         Raises
         ------
         ValueError
-            When a parameter is not what is allowed, when there are too many units for "exact", when
-            gaussian units drive each other so strongly that their density has no integral, or when
-            weights are so large that a number overflows.
+            If a parameter is invalid, there are too many units for "exact", gaussian units drive
+            each other so strongly that their density has no finite integral, or weights are so
+            large that a number overflows.
 
         Warns
         -----
         MixingWarning
-            When the two directions are more than one nat apart, as they are where the chains of
-            training stay where annealing does not lead.
+            If the estimates from the two directions are more than one nat apart, as they are if the
+            chains of training stay in modes that annealing does not reach.
 
         References
         ----------
@@ -334,26 +334,26 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             return LogPartition(value, value, value, 0.0, "exact")
         if method == "exact":
             raise ValueError(
-                f"method == 'exact' visits all states of a layer, and the smaller binary one has "
-                f"{n_units} units, more than {MOST_ENUMERATED[method]}. Set method='ais'."
+                "method == 'exact' enumerates all states of a layer, but the smaller binary one "
+                f"has {n_units} units, more than {MOST_ENUMERATED[method]}. Set method='ais'."
             )
         result, gap = self._annealed(n_temperatures, n_chains, seed, verbose)
         warn_of_gap(gap, n_temperatures)
         return result
 
     def _check_that_it_has_a_density(self, rbm):
-        """Raise when gaussian units drive each other to infinity."""
+        """Raise if gaussian units drive each other to infinity."""
         gain = largest_gain(rbm)
         if gain >= 1.0:
             raise ValueError(
-                "The density of this machine has no integral: its gaussian layers drive each other "
-                f"by a factor of {gain:.4g}, the largest singular value of the weights between "
-                "them, which must be below 1. Train with more weight_decay or fewer passes, or set "
-                "hidden_units='binary'."
+                "The density of this machine has no finite integral: its gaussian layers drive "
+                f"each other by a factor of {gain:.4g}, the largest singular value of the weights "
+                "between them, which must be below 1. Train with more weight_decay or fewer "
+                "passes, or set hidden_units='binary'."
             )
 
     def _annealed(self, n_temperatures, n_chains, seed, verbose):
-        """Return the estimate of `log_partition`, and how far its two directions are apart."""
+        """Return the estimate of `log_partition` and the gap between its two directions."""
 
         def report(part):
             if verbose:
@@ -371,35 +371,35 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     def log_likelihood(self, X, log_partition=None):
         """Return the log-likelihood of the data.
 
-        Unlike that of `score_samples`, these are probabilities of whole rows, which sum to 1 over
-        all rows that there could be, and so compare machines of any size.
+        Unlike `score_samples`, it gives probabilities of whole rows, which sum to 1 over all
+        possible rows, so machines of any size can be compared.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data, NaN where a value is missing. The values of binary units must be zeros and ones.
         log_partition : LogPartition or float, default=None
-            What `log_partition` returned, so that it is computed once for several calls. By default
-            it is computed, with ``random_state=0``. Its bounds, passed as numbers, bound the
-            likelihood: `lower` leads to the highest.
+            Result of `log_partition`, to compute it only once for several calls. By default it is
+            computed with ``random_state=0``. Its bounds, passed as numbers, give bounds of the
+            likelihood: `lower` gives the highest.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            ``log p(x)`` in nats, of the observed values where others are missing. With gaussian
-            visible units it is a log-density in the units of the data, where values that are cut
-            off count as the limit.
+            ``log p(x)`` in nats; of the observed values if others are missing. With gaussian
+            visible units it is a log-density in the units of the data, and clipped values count as
+            the limit.
 
         Raises
         ------
         ValueError
-            When a value of a binary unit is neither 0 nor 1, when a row misses more values than
-            `free_energy` sums out, or `log_partition` raises.
+            If a value of a binary unit is neither 0 nor 1, a row misses more values than
+            `free_energy` can sum out, or `log_partition` raises.
 
         Warns
         -----
         MixingWarning
-            When `log_partition` warns.
+            If `log_partition` issues it.
 
         Examples
         --------
@@ -418,7 +418,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         return -self._free_energy(X) - constant
 
     def _in_blocks(self, function, rows, n_columns=None):
-        """Return a function of the machine and rows for all rows."""
+        """Return the values of a function of the machine for all rows, computed in blocks."""
         model = self._model(ENGINES["numpy"](rows.X.dtype, 0))
         return in_blocks(function, model, rows, n_columns)
 
@@ -433,34 +433,34 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     # -- sampling
 
     def sample(self, n_samples=1, n_gibbs_steps=1000, start=None, random_state=None, *, given=None):
-        """Draw visible states with Gibbs sampling, given some of them if wanted.
+        """Draw visible states by Gibbs sampling, optionally with some values given.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of chains, which gives the number of rows.
+            Number of chains: each gives one row.
         n_gibbs_steps : int, default=1000
             Steps of each chain.
         start : array-like of shape (n_samples, n_features), default=None
-            Visible states to start at; by default states drawn without input from the hidden
-            units. Values that are given take the place of theirs.
+            Visible states to start at; by default they are drawn without input from the hidden
+            units. Values in `given` replace those in `start`.
         random_state : int, RandomState instance or None, default=None
             Seed of the states that are drawn.
         given : array-like of shape (n_samples, n_features) or (1, n_features), default=None
-            What is known of the rows: NaN where a value is to be drawn. All others stay what they
-            are, in every step, so that the chains draw from the distribution of the free values
-            given these. Each row belongs to a chain, and a single row to all of them. When
-            `n_samples` is 1, there are as many chains as rows.
+            Known values of the rows, NaN where a value is to be drawn. Known values stay fixed in
+            every step, so the chains draw from the distribution of the free values given the known
+            ones. Each row is for one chain; a single row is for all of them. If `n_samples` is 1,
+            there are as many chains as rows.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Visible states, and the given values as they were given.
+            Visible states, with the given values unchanged.
 
         Raises
         ------
         ValueError
-            When `start` or `given` has another shape or a number is out of range.
+            If `start` or `given` has a wrong shape or a number is out of range.
         """
         check_is_fitted(self)
         return self._sample_stack([], n_samples, n_gibbs_steps, start, random_state, given=given)
@@ -476,10 +476,10 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         expected=False,
         given=None,
     ):
-        """Return `sample` of a stack of which this is the top machine, `below` from the data up.
+        """Return `sample` of a stack: this machine on top of those in `below`, the lowest first.
 
-        With `expected`, visible units of the data are not drawn, but expected given the hidden
-        states above them. Values are `given` to a machine without others below.
+        With `expected`, the lowest visible units are not drawn: their expectations given the hidden
+        states above are returned. `given` is for a machine without others below.
         """
         check_integer(n_samples, "n_samples", 1)
         check_integer(n_gibbs_steps, "n_gibbs_steps", 0)
@@ -502,23 +502,23 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         return X
 
     def _model_to_draw(self, random_state):
-        """Return the machine with random numbers of its own."""
+        """Return the machine with its own random numbers."""
         seed = random_state.randint(MAX_SEED)
         return self._model(ENGINES["numpy"](self.components_.dtype, seed))
 
     def _given(self, given, n_samples, engine):
-        """Return a row for each chain, dense, with NaN where a value is to be drawn."""
+        """Return one dense row for each chain, with NaN where a value is to be drawn."""
         given = self._validate(given, dtype=engine.dtype, name="given", missing_allowed=True)
         if 1 not in (n_samples, given.shape[0]) and given.shape[0] != n_samples:
             raise ValueError(
-                f"given has {given.shape[0]} rows and n_samples == {n_samples}: pass a row for "
+                f"given has {given.shape[0]} rows, but n_samples == {n_samples}. Pass one row for "
                 "each chain, or one row for all of them."
             )
         rows = Rows(given).states(engine)
         return rows.repeat(n_samples, axis=0) if len(rows) == 1 else rows
 
     def _start(self, below, rbm, n_samples, start):
-        """Return the visible states at which chains start: of rows of data, or by chance."""
+        """Return the visible states at which chains start: those of `start`, or random ones."""
         if start is None:
             with np.errstate(over="ignore"):
                 return independent_states(rbm, n_samples)
@@ -535,17 +535,17 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         return self._states(rbm.engine, v)
 
     def _states(self, engine, X):
-        """Return rows of data, validated before, as states of the visible units."""
+        """Return validated rows of data as states of the visible units."""
         return self._rows(X.astype(engine.dtype, copy=False)).states(engine)
 
     def _hidden(self, rbm, v):
-        """Return states of the hidden units given visible ones."""
+        """Return hidden states drawn given visible ones."""
         with np.errstate(over="ignore", invalid="ignore"):
             h = hidden_mean(rbm, v)
             return rbm.hidden_units.sample(h, out=h)
 
     def _visible(self, rbm, h, expected):
-        """Return states of the visible units given hidden ones, or expectations, as data."""
+        """Return visible units given hidden states, drawn or expected, as values of the data."""
         with np.errstate(over="ignore", invalid="ignore"):
             v = visible_mean(rbm, h)
             v = v if expected else rbm.visible_units.sample(v, out=v)
@@ -554,7 +554,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     def gibbs(self, v):
         """Make one Gibbs step, as `BernoulliRBM.gibbs` does.
 
-        Unlike `sample` it goes on with the machine's own random numbers from call to call.
+        Unlike `sample`, it continues the machine's own random numbers from call to call.
 
         Parameters
         ----------
@@ -574,7 +574,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         return self._into_data(v)
 
     def _trace(self, n_chains, start, random_state):
-        """Yield the states of chains and their free energies: at the start, and after each step."""
+        """Yield the states of chains and their free energies, at the start and after each step."""
         rbm = self._model_to_draw(random_state)
         if start is None:
             v = self._start([], rbm, n_chains, None)
@@ -587,7 +587,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             v = self._chain(rbm, v, 1)
 
     def _chain(self, rbm, v, n_gibbs_steps, given=None):
-        """Return the visible states at the end of Markov chains that start at `v`."""
+        """Return the visible states of Markov chains after some steps from `v`."""
         v = v if given is None else clamped(rbm, v, given)
         with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(n_gibbs_steps):
@@ -596,7 +596,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
     @property
     def _n_features_out(self):
-        """Number of columns of `transform`, by the name that scikit-learn asks for."""
+        """Number of columns of `transform`, under the name that scikit-learn expects."""
         return len(self.components_)
 
     def __sklearn_tags__(self):
@@ -607,6 +607,6 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
 
 def _gaps(X):
-    """Yield blocks of rows, and where they miss a value."""
+    """Yield slices of rows, and a mask of their missing values."""
     for block, rows in dense_blocks(X):
         yield block, np.isnan(rows)

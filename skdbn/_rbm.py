@@ -38,8 +38,8 @@ from skdbn._training.fitting import Run
 from skdbn._training.loop import Training, fitted_attributes
 from skdbn._training.rows import Rows, hold_out, one_for_each_row, that_count
 
-SEEDS = ("training", "split")  # what random_state is drawn for
-INITIAL_SCALE = 0.01  # standard deviation of the first weights
+SEEDS = ("training", "split")  # drawn from random_state
+INITIAL_SCALE = 0.01  # standard deviation of the initial weights
 RATE, RATE_OF_GAUSSIAN_UNITS, MANY_GAUSSIAN_UNITS = 0.1, 0.005, 100  # of "auto"
 HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
 CURVES = (
@@ -54,74 +54,78 @@ CURVES = (
 class RBMTransformer(Machine):
     """Restricted Boltzmann machine.
 
-    A two-layer model of the data in which binary or gaussian hidden units learn features. The
-    columns of the data may be probabilities, zeros and ones, or measurements of any scale.
-    `transform` gives the expected hidden units, `inverse_transform` the way back. It takes the
-    place of :class:`sklearn.neural_network.BernoulliRBM` in a script: parameters and fitted
-    attributes of the same names mean the same. Defaults differ: ``gradient="pcd"`` with
-    ``weight_decay=0`` has the update rule of BernoulliRBM, on rows that are shuffled in each pass;
-    the default "cd" adds momentum and makes better features.
+    A two-layer model of the data whose hidden units, binary or gaussian, learn features. The
+    columns of the data may hold probabilities, zeros and ones, or measurements on any scale.
+    `transform` returns the expected values of the hidden units; `inverse_transform` maps them back
+    to the data. The class can replace :class:`sklearn.neural_network.BernoulliRBM` in a script:
+    parameters and fitted attributes of the same name mean the same. Defaults differ:
+    ``gradient="pcd"`` with ``weight_decay=0`` follows the update rule of BernoulliRBM, except that
+    each pass shuffles the rows; the default "cd" adds momentum and learns better features.
 
     Parameters
     ----------
     n_components : int, default=256
         Number of hidden units.
     visible_units : {"auto", "binary", "gaussian"}, default="auto"
-        What the features are. Binary units stand for values in [0, 1], taken as probabilities;
-        gaussian units stand for real values, which the machine standardizes itself. With "auto"
-        columns within [0, 1] have binary units and all others gaussian ones. Columns that fill
-        less than a quarter of [0, 1] count as the others, unless all data are within [0, 1] and
-        some column fills more, as in images.
+        Kind of the visible units. Binary units take values in [0, 1], read as probabilities;
+        gaussian units take real values, which the machine standardizes itself. With "auto", columns
+        within [0, 1] get binary units and all others gaussian ones. A column that covers less than
+        a quarter of [0, 1] also gets a gaussian unit, unless all data are within [0, 1] and some
+        column covers more, as in images.
     hidden_units : {"binary", "gaussian"}, default="binary"
-        What the hidden units are.
+        Kind of the hidden units.
     gradient : {"cd", "pcd", "ptt"}, default="cd"
-        Estimator of the gradient: contrastive divergence, which starts a Markov chain at the
-        data; persistent contrastive divergence, whose chains go on from minibatch to minibatch; or
-        parallel trajectory tempering, whose chains also swap states with machines that training
-        has passed, so that none is caught in one mode, at about twice the cost.
+        Estimator of the gradient: contrastive divergence ("cd"), which starts Markov chains at the
+        data; persistent contrastive divergence ("pcd"), whose chains continue from minibatch to
+        minibatch; or parallel trajectory tempering ("ptt"), whose chains also swap states with
+        earlier versions of the machine, so that none gets stuck in one mode, at about twice the
+        cost.
     n_gibbs_steps : int, default=1
-        Steps of the chain for each minibatch.
+        Steps of the chains for each minibatch.
     learning_rate : float or "auto", default="auto"
-        Step size. "auto" is 0.1, and 0.005 where a unit is gaussian; with more than 100 gaussian
-        visible units it is 0.5 over their number. Momentum multiplies its effect: by ten for a
-        momentum of 0.9. "pcd" and "ptt" need a lower rate, such as 0.01, and more passes to model
-        the data well.
+        Step size. "auto" is 0.1 if all units are binary and 0.005 otherwise; with more than 100
+        gaussian visible units it is 0.5 divided by their number. Momentum multiplies its effect: a
+        momentum of 0.9 by ten. To model the data well, "pcd" and "ptt" need a lower rate, such as
+        0.01, and more passes.
     learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
-        How the rate goes on: "linear" and "cosine" let it fall to 0 over the passes of a fit, which
-        a high likelihood needs. `partial_fit` keeps the rate.
+        How the rate changes: "linear" and "cosine" decrease it to 0 over the passes of a fit, which
+        a high likelihood needs. `partial_fit` keeps it constant.
     centering : bool, default=False
-        Whether to use the centred gradient, which counts the states of the units from their mean.
-        It reaches higher likelihoods with "pcd" and "ptt", and the same ones for data whose zeros
-        and ones are exchanged. The visible units start from the means of the data.
+        Whether to use the centred gradient, which measures the states of the units from their
+        means. It reaches higher likelihoods with "pcd" and "ptt", and does not depend on which
+        value is called 0 and which 1. The visible units start at the means of the data.
     sample_visible : bool, default=False
-        Whether each minibatch draws zeros and ones for the values of binary units, which are their
-        probabilities, as a model of binary data needs. By default the probabilities are learned.
+        Whether each minibatch draws zeros and ones, with the values of binary units as their
+        probabilities, as a model of binary data needs. By default the machine learns the
+        probabilities themselves.
     momentum : float or "auto", default="auto"
-        Momentum in [0, 1). "auto" is 0.9 for "cd" and 0 for "pcd" and "ptt", whose chains fall
-        behind weights that move so fast. The first five passes use at most 0.5.
+        Momentum in [0, 1). "auto" is 0.9 for "cd" and 0 for "pcd" and "ptt", whose chains cannot
+        keep up with weights that move so fast. The first five passes use at most 0.5.
     weight_decay : float, default=2e-4
-        L2 penalty on the weights, not on the intercepts.
+        L2 penalty on the weights; intercepts are not penalized.
     batch_size : int or "auto", default="auto"
-        Rows in a minibatch. "auto" makes a hundred minibatches of a pass, of 10 to 100 rows.
+        Rows per minibatch. "auto" aims at a hundred minibatches per pass, within 10 to 100 rows
+        each.
     n_iter : int, default=30
-        Passes over the data.
+        Passes over the data, elsewhere called epochs.
     early_stopping : bool, default=False
-        Whether to end training when the reconstruction error of held-out rows does not fall;
-        the parameters of the best pass are kept.
+        Whether to stop training when the reconstruction error of held-out rows no longer falls, and
+        to keep the parameters of the best pass.
     validation_fraction : float, default=0.1
-        Share of the rows held out when `early_stopping` is set and `fit` is given no `X_val`.
+        Share of the rows to hold out when `early_stopping` is set and `fit` gets no `X_val`.
     n_iter_no_change : int, default=10
-        Passes without a fall of the held-out error by `tol` after which early stopping stops.
+        Early stopping ends training after this many passes in a row in which the held-out error
+        does not fall by more than `tol`.
     tol : float, default=1e-4
-        Smallest fall of the error that counts for early stopping.
+        Smallest decrease of the error that counts for early stopping.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters, the optimizer state, the chains and the
-        random numbers that an earlier fit left, for `n_iter` more passes. After early stopping the
-        parameters are those of the best pass, all else is that of the last one.
+        Whether `fit` continues an earlier fit for `n_iter` more passes, with its parameters,
+        optimizer state, chains and random numbers. After early stopping the parameters are those of
+        the best pass; everything else is as the last pass left it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the order of rows, and the states that are drawn.
+        Seed of the initial weights, the order of the rows and the states that are drawn.
     verbose : int, default=0
-        Whether to print a line after each pass.
+        If positive, print a line after each pass.
 
     Attributes
     ----------
@@ -132,42 +136,43 @@ class RBMTransformer(Machine):
     intercept_hidden_ : ndarray of shape (n_components,)
         Intercepts of the hidden units.
     h_samples_ : ndarray of shape (batch_size, n_components)
-        Hidden states drawn last. With "pcd" and "ptt" they are the persistent chains: a minibatch
-        of n rows moves the first n. A fit that goes on with larger minibatches adds chains.
+        Hidden states of the last minibatch. With "pcd" and "ptt" they are the persistent chains; a
+        minibatch of n rows advances the first n. A fit that continues with larger minibatches adds
+        chains.
     visible_units_ : ndarray of str of shape (n_features,)
-        Kind of each visible unit, "binary" or "gaussian", as the first rows that were fitted say.
+        Kind of each visible unit, "binary" or "gaussian", determined from the first rows fitted.
     offset_, scale_ : ndarray of shape (n_features,)
-        Mean and standard deviation of each column with a gaussian unit, of values without
-        outliers: the unit stands for ``(x - offset_) / scale_``. Values beyond five deviations,
-        and beyond those that are no outliers, are cut off. 0 and 1 for the others.
+        Mean and standard deviation, without outliers, of each column with a gaussian unit: the unit
+        stands for ``(x - offset_) / scale_``. Values beyond both five deviations and the range of
+        the values that are not outliers are clipped. 0 and 1 for binary units.
     loss_curve_ : list of float
-        Reconstruction error after each pass: the mean squared difference between visible units and
-        their reconstruction, which is that of X and ``inverse_transform(transform(X))`` in units
-        of `scale_`, on a tenth of the rows, at least a minibatch and at most 1000, drawn at the
-        start of a fit.
+        Reconstruction error after each pass: the mean squared difference between X and
+        ``inverse_transform(transform(X))`` in units of `scale_`. It is computed on the monitored
+        rows: a tenth of all, at least a minibatch and at most 1000, drawn when a fit starts.
     validation_loss_curve_ : list of float
-        The same of at most 1000 held-out rows; empty when the last fit had none.
+        The same for up to 1000 held-out rows; empty if the last fit had none.
     free_energy_gap_curve_ : list of float
-        Mean free energy of the held-out rows minus that of the watched training rows, in nats
-        after each pass, when there are held-out rows. A gap that grows from pass to pass shows
-        overfitting. Missing values are filled first, so the sign means nothing unless both sides
-        miss alike.
+        Mean free energy of the held-out rows minus that of the monitored training rows after each
+        pass, in nats; empty if the last fit had no held-out rows. A gap that grows from pass to
+        pass shows overfitting. Missing values are filled first, so the sign means nothing unless
+        both sets miss values alike.
     dead_units_curve_ : list of float
-        Share of hidden units after each pass whose value changes by less than 0.05 over the
-        watched rows.
+        Share of dead hidden units after each pass: those whose value varies by less than 0.05 over
+        the monitored rows.
     saturated_units_curve_ : list of float
-        Share of binary hidden units that are off, or on, in every watched row, within 0.05.
+        Share of saturated hidden units after each pass: binary ones that are off, or on, in every
+        monitored row, within 0.05.
     log_partition_curve_ : list of float
-        Log of the partition function after each pass with ``gradient="ptt"``, in nats: the swaps
-        tell it. Towards the end of a rate that falls, with a hundred chains, it is right to some
-        tenths; while the rate is high it may be nats too low. nan where chains have nothing in
-        common. `log_partition` checks it.
+        Log of the partition function after each pass with ``gradient="ptt"``, in nats, estimated
+        from the swaps. With a hundred chains and a rate that has almost fallen to 0 it is correct
+        to a few tenths; while the rate is high it may be several nats too low. NaN where chains do
+        not overlap. Check it with `log_partition`.
     n_iter_ : int
-        Passes made. With `early_stopping` the parameters are those of the best of them.
+        Number of passes made. With `early_stopping` the parameters are those of the best one.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of features seen during fit, when all are strings.
+        Names of features seen during fit, if all are strings.
 
     See Also
     --------
@@ -176,27 +181,28 @@ class RBMTransformer(Machine):
 
     Notes
     -----
-    Dense arrays and CSR matrices of float32 and float64 are taken as they are, everything else
-    is converted; the computation happens in the type of X. CSR input is made dense one
-    minibatch at a time. Rows that are C-contiguous floats are not copied, a memory map included.
-    `transform` and the other methods that take data work in blocks of rows. They warn
-    (`DataRangeWarning`) when many values are far from those of the rows that were fitted.
+    Dense arrays and CSR matrices of float32 and float64 are used as they are; everything else is
+    converted. Computations use the type of X. CSR input is made dense one minibatch at a time.
+    C-contiguous floats are not copied, and may be a memory map. `transform` and the other methods
+    that take data work in blocks of rows. They warn (`DataRangeWarning`) when many values are far
+    from those of the rows fitted.
 
-    NaN in the data is a missing value. It is filled in from the observed values, by a mean field.
-    With "cd" the gradient is that of ``log p(observed | the others as filled)``, with "pcd" and
-    "ptt" that of ``log p(observed)``, where the others are drawn. Column statistics and
-    reconstruction errors count observed values alone.
-    A column without values is harmless (`DataRangeWarning`), but what is expected of it is a guess.
-    `impute` fills missing values, `free_energy` and `log_likelihood` sum them out where that is
-    feasible, `sample` draws them given the others.
+    NaN in the data is a missing value. It is filled in from the observed values by a mean field.
+    With "cd" the gradient is that of ``log p(observed | missing values as filled)``; with "pcd" and
+    "ptt" it is that of ``log p(observed)``, with missing values drawn. Column statistics and
+    reconstruction errors count only observed values. A column without values does no harm
+    (`DataRangeWarning`), but its expected values are a guess. `impute` fills missing values,
+    `free_energy` and `log_likelihood` sum them out where that is feasible, and `sample` draws them
+    given the others.
 
-    With ``gradient="ptt"`` a fitted machine keeps what training goes on from: weights that it
-    had earlier, a few or tens of them, and chains of each. Pickles and model files hold them, too.
+    With ``gradient="ptt"`` a fitted machine keeps what further training needs: a few to some tens
+    of earlier versions of its parameters, with chains for each. Pickles and model files contain
+    them too.
 
-    The same `random_state` gives bit-identical parameters run after run on one machine with the
-    same number of threads. With another number of threads sums are rounded in another order, and
-    predictions agree to float tolerance. In long training such a difference can tip a state
-    that is drawn; the parameters then part in detail, as with another seed.
+    The same `random_state` gives bit-identical parameters on one computer with the same number of
+    threads. Another number of threads changes the order of rounding, and predictions agree to float
+    tolerance. In long training such a difference can flip a state that is drawn; the parameters
+    then differ in detail, as with another seed.
 
     References
     ----------
@@ -278,53 +284,53 @@ class RBMTransformer(Machine):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data, NaN where a value is missing.
         y : None
-            Ignored, but passed to callbacks where it has an entry for each row.
+            Ignored, except that callbacks receive it if it has one entry per row.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, from 0 up: a row of weight 2 counts like two rows, one of
-            weight 0 is left out.
+            Weight of each row, 0 or more: a row of weight 2 counts like two rows, a row of weight 0
+            is left out.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Held-out data that are watched, and with `early_stopping` end training; without
-            `early_stopping` they change nothing.
+            Held-out data to monitor. With `early_stopping` they decide when training stops;
+            otherwise they do not affect it.
         sample_weight_val : array-like of shape (n_val_samples,), default=None
-            How much each of them counts.
+            Weights of the rows of `X_val`.
 
         Returns
         -------
         RBMTransformer
-            The fitted machine. After Ctrl-C it is the machine of the last finished pass, or with
-            `early_stopping` of the best one.
+            The fitted machine. After Ctrl-C it has the parameters of the last finished pass or,
+            with `early_stopping`, of the best one.
 
         Raises
         ------
         ValueError
-            When X or a parameter is not what is allowed.
+            If X or a parameter is invalid.
         DivergenceError
-            When a weight or intercept is not finite after a pass; the machine is then as it
-            was before the call.
+            If a weight or intercept is not finite after a pass; the machine is then as it was
+            before the call.
 
         Warns
         -----
         DataRangeWarning
-            When `visible_units` are "binary" and X has values outside [0, 1], when a column has no
-            value, when many values of X_val are far from those of X, or many of X from those of
-            the first fit that this one goes on from.
+            If `visible_units` is "binary" and X has values outside [0, 1], if a column has no
+            value, or if many values of X_val are far from those of X or, when an earlier fit
+            continues, many values of X far from those of the first.
         HiddenUnitsWarning
-            When more than three quarters of the hidden units are saturated after training, or all
-            of them dead.
+            If more than three quarters of the hidden units are saturated after training, or all are
+            dead.
         GrowingWeightsWarning
-            When weights are large and still grow.
+            If weights are large and still growing.
         InterruptedTrainingWarning
-            When training was interrupted from the keyboard.
+            If training was interrupted from the keyboard.
         """
         with Run(self, goes_on=self.warm_start) as run:
             self._fit(run, X, y, sample_weight, X_val, None, sample_weight_val)
         return self
 
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Make one pass over a part of the data.
+        """Make one pass over part of the data.
 
-        The optimizer state, the chains and the random numbers go on from call to call. The first
-        call says what the columns stand for.
+        The optimizer state, the chains and the random numbers continue from call to call. The first
+        call determines the kinds of the visible units and the scales of the columns.
 
         Parameters
         ----------
@@ -333,29 +339,29 @@ class RBMTransformer(Machine):
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, relative to the others of the call.
+            Weight of each row, relative to the other rows of the call.
 
         Returns
         -------
         RBMTransformer
-            The machine itself.
+            The machine.
 
         Raises
         ------
         ValueError
-            When X or a parameter is not what is allowed.
+            If X or a parameter is invalid.
         DivergenceError
-            When a weight or intercept is not finite after the pass; the machine is then as it
-            was before the call.
+            If a weight or intercept is not finite after the pass; the machine is then as it was
+            before the call.
 
         Warns
         -----
         DataRangeWarning
-            When `visible_units` are "binary" and the first X has values outside [0, 1], when the
-            first X has too few rows to tell the scale of its columns, or many values of a later X
+            If `visible_units` is "binary" and the first X has values outside [0, 1], if the first X
+            has too few rows to determine the scales of its columns, or if many values of a later X
             are far from those of the first.
         InterruptedTrainingWarning
-            When training was interrupted from the keyboard.
+            If training was interrupted from the keyboard.
         """
         with Run(self, goes_on=True, method="partial_fit") as run:
             run.draw_seeds(*SEEDS)
@@ -371,7 +377,7 @@ class RBMTransformer(Machine):
 
     @with_callbacks
     def _fit(self, run, X, y, sample_weight, X_val, _, sample_weight_val):
-        """Hold rows out, make the passes, and say how they ended."""
+        """Hold out rows, make the passes, and warn of a bad outcome."""
         run.draw_seeds(*SEEDS)
         rows, held_out = self._read(X, run.goes_on, sample_weight, y), None
         check_weight_of_held_out(sample_weight_val, X_val)
@@ -401,20 +407,20 @@ class RBMTransformer(Machine):
         *CURVES,
         *COLUMN_ATTRIBUTES,
         "_units",  # kinds of the visible and the hidden units
-        "_kept",  # state of the engine and the optimizer, for a fit that goes on
+        "_kept",  # state of the engine and the optimizer, for a fit that continues
         "_largest_weights",
         "_stopped",  # by early stopping or a callback
     )
 
     def _read(self, X, goes_on, weight=None, y=None):
-        """Check the parameters; return rows as they are computed with."""
+        """Check the parameters and the data; return the rows that count."""
         self._check_parameters()
         dtype = self.components_.dtype if goes_on else FLOATS
         X = self._validate(X, dtype=dtype, reset=not goes_on, missing_allowed=True)
         return that_count(X, one_for_each_row(y, X.shape[0]), weight)
 
     def _check_parameters(self):
-        """Raise unless every parameter is what is allowed."""
+        """Raise unless every parameter is valid."""
         check_integer(self.n_components, "n_components", 1)
         check_choice(self.visible_units, "visible_units", ["auto", *UNITS])
         check_choice(self.hidden_units, "hidden_units", UNITS)
@@ -438,7 +444,7 @@ class RBMTransformer(Machine):
     def _starting(self, rows, seed, goes_on, is_watched=False, columns=None):
         """Return the fitted attributes before the first pass.
 
-        The columns are what the rows say, unless they are given.
+        `columns` are determined from the rows unless they are given.
         """
         if goes_on:
             self._check_that_it_can_go_on()
@@ -469,7 +475,7 @@ class RBMTransformer(Machine):
         }
 
     def _first_intercept(self, rows, engine):
-        """Return the first intercepts of the visible units: with centering, means of some rows."""
+        """Return the initial visible intercepts: with centering, those of the mean of some rows."""
         n_samples, n_features = rows.X.shape
         if not self.centering:
             return engine.zeros(n_features)
@@ -485,7 +491,7 @@ class RBMTransformer(Machine):
         return units.input(mean)[0]
 
     def _check_that_it_can_go_on(self):
-        """Raise when the parameters describe another machine than the fitted one."""
+        """Raise if the parameters describe another machine than the fitted one."""
         advice = "To start anew, call fit with warm_start=False."
         if self.n_components != len(self.components_):
             raise ValueError(
@@ -500,7 +506,7 @@ class RBMTransformer(Machine):
             )
 
     def _columns_of(self, rows):
-        """Return what the columns of rows stand for."""
+        """Return the kinds of units and the scales of the columns of rows."""
         if rows.has_missing():
             warn_of_empty_columns(rows.X, getattr(self, "feature_names_in_", None))
         recognize = {"auto": recognized, GAUSSIAN: standardized}.get(self.visible_units)
@@ -518,12 +524,12 @@ class RBMTransformer(Machine):
         return RATE_OF_GAUSSIAN_UNITS / max(1.0, n_gaussian / MANY_GAUSSIAN_UNITS)
 
     def _restored(self):
-        """Return engine, optimizer and offsets, or None, where an earlier pass left them."""
+        """Return the engine, optimizer and offsets (or None) as the last pass left them."""
         engine = ENGINES["numpy"](self.components_.dtype, 0)
         engine.set_state(self._kept["engine"])
         n_weights = self.components_.size
         n_parameters = n_weights + self.intercept_visible_.size + self.intercept_hidden_.size
-        # A NumPy scalar, as from a grid of np.logspace, would make the arithmetic its own type.
+        # A NumPy scalar, as in a grid from np.logspace, would impose its type on the arithmetic.
         decay = float(self.weight_decay)
         rate = self._rate(self.visible_units_)
         optimizer = OPTIMIZERS["sgd"](engine, n_parameters, n_weights, rate, weight_decay=decay)
@@ -537,14 +543,14 @@ class RBMTransformer(Machine):
         return engine, optimizer, offsets
 
     def _restored_estimator(self, rbm):
-        """Return the estimator of the gradient of a machine, where an earlier pass left it."""
+        """Return the gradient estimator of a machine as the last pass left it."""
         restored, state = estimator(self.gradient, rbm), self._kept.get("estimator")
         if state is not None and hasattr(restored, "set_state"):
             restored.set_state(state)
         return restored
 
     def _new_training(self, rows, held_out, seed, schedule=None):
-        """Return the training of the machine on rows, which goes on from its fitted attributes."""
+        """Return a training of the machine on rows, starting from its fitted attributes."""
         engine, optimizer, offsets = self._restored()
         optimizer.schedule = SCHEDULES[schedule or self.learning_rate_schedule]
         rows = rows._replace(columns=map_of(self))
@@ -555,11 +561,11 @@ class RBMTransformer(Machine):
             x = held_out._replace(columns=map_of(self)).read(engine, drawn, memory)
             held_out = Rows(x, weight=held_out.weight_of(drawn))
         learner = MachineLearner(self, rows, held_out, engine, optimizer, offsets)
-        remedy = "Lower learning_rate; gaussian units want 0.01 at most."
+        remedy = "Lower learning_rate; gaussian units need 0.01 or less."
         return Training(learner, optimizer, self, remedy, self.early_stopping)
 
     def _warn_of_outcome(self, where=""):
-        """Warn when the machine has learned little or is about to run away."""
+        """Warn if the machine has learned little or its weights are about to diverge."""
         if self.dead_units_curve_:
             warn_of_idle_units(self.dead_units_curve_[-1], self.saturated_units_curve_[-1], where)
         warn_of_growing_weights(self._largest_weights, where)

@@ -699,7 +699,7 @@ def test_loaded_model_of_another_version_is_a_warning_of_one_line(tmp_path, caps
     assert main(["--load", "out/model.npz"]) == 0
     line = capsys.readouterr().err.splitlines()[0]
     expected = (
-        f"skdbn: warning: out/model.npz was saved by skdbn {__version__}, and this is skdbn 9.9"
+        f"skdbn: warning: out/model.npz was saved by skdbn {__version__}, but this is skdbn 9.9"
     )
     assert line.startswith(expected)
 

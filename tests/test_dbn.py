@@ -207,9 +207,9 @@ def test_gaussian_hidden_units_are_linear_units_of_the_network():
         ("rbm", r"rbm == 'rbm', must be an RBMTransformer"),
         ([RBMTransformer(), None], r"rbm == None, must be an RBMTransformer"),
         (RBMTransformer, r"must be an RBMTransformer"),
-        ([RBMTransformer()], r"rbm has 1 machines, but .* has 2 layers"),
-        ([], r"rbm has 0 machines"),
-        (FrozenEstimator(MLPClassifier()), r"must be an RBMTransformer, a fitted one in"),
+        ([RBMTransformer()], r"rbm has 1 RBMs, but .* has 2 layers"),
+        ([], r"rbm has 0 RBMs"),
+        (FrozenEstimator(MLPClassifier()), r"must be an RBMTransformer, a fitted"),
         ([QUICK, FrozenEstimator(RBMTransformer(10))], r"not fitted yet"),
     ],
 )
@@ -514,7 +514,7 @@ def test_sparse_input_with_early_stopping_and_without_pretraining():
 @pytest.mark.parametrize(
     ("data", "labels", "message"),
     [
-        (X[FEW], np.zeros(300), r"y has one class, .*0.0.*needs at least two classes"),
+        (X[FEW], np.zeros(300), r"y has only one class, .*0.0.*needs at least two classes"),
         (X[FEW], Y[:299], r"inconsistent numbers of samples: \[300, 299\]"),
         (X[FEW], np.linspace(0, 1, 300), r"Unknown label type: continuous"),
         (np.where(X[FEW] == 1, np.nan, X[FEW]), Y[FEW], "has a missing value"),
@@ -585,7 +585,7 @@ def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
 def test_advice_on_values_outside_the_range_can_be_followed(load):
     data, labels = load(return_X_y=True)
     net = DBNClassifier((100,), rbm=RBMTransformer(visible_units="binary"), random_state=0)
-    with pytest.warns(DataRangeWarning, match=r": set_params\(rbm__visible_units='auto'\)"):
+    with pytest.warns(DataRangeWarning, match=r" set_params\(rbm__visible_units='auto'\)"):
         clone(net).set_params(rbm__n_iter=0, finetune_iter=0).fit(data, labels)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

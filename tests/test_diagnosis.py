@@ -177,13 +177,13 @@ def test_held_out_rows_are_checked():
     rbm, net = RBMTransformer(5), DBNClassifier((5,), rbm=RBMTransformer(n_iter=1))
     with pytest.raises(ValueError, match="X has 63 features, but RBMTransformer is expecting 64"):
         rbm.fit(X, X_val=X_TEST[:, 1:])
-    with pytest.raises(ValueError, match="X_val and y_val belong together"):
+    with pytest.raises(ValueError, match="Only one of X_val and y_val is given"):
         net.fit(X, Y, X_val=X_TEST)
     with pytest.raises(ValueError, match="y_val has 77, which is not among the classes in y"):
         net.fit(X, Y, X_val=X_TEST[:2], y_val=[1, 77])
     with pytest.raises(ValueError, match=r"cannot hold out some of 1 rows: .* or set early_stop"):
         RBMTransformer(5, early_stopping=True).fit(X[:1])
-    with pytest.raises(ValueError, match=r"cannot hold out some of 6 rows: .* pass fit the held"):
+    with pytest.raises(ValueError, match=r"cannot hold out some of 6 rows: .* pass held-out rows"):
         net.set_params(early_stopping=True).fit(X[:6], [0, 1, 2] * 2)
     assert not hasattr(rbm, "components_")
     assert not hasattr(net, "coefs_")

@@ -623,7 +623,7 @@ LABELS = np.column_stack([TRUTH > 0, TRUTH > 1, X[:, 0] > 0]).astype(int)
 @pytest.mark.parametrize(
     ("parameters", "fit", "message"),
     [
-        ({}, lambda net: net.fit(X, NOTHING), f"^y {NO_LABEL} -1 .* Give some rows their labels"),
+        ({}, lambda net: net.fit(X, NOTHING), f"^y {NO_LABEL} -1 .* Label some rows"),
         ({}, lambda net: net.fit(X, Y, X_val=X, y_val=NOTHING), f"^y_val {NO_LABEL} -1 "),
         (
             {},
@@ -643,37 +643,37 @@ LABELS = np.column_stack([TRUTH > 0, TRUTH > 1, X[:, 0] > 0]).astype(int)
             lambda net: net.fit(X, NAMES[Y], sample_weight=(Y < 0) * 1.0),
             f"^y {NO_LABEL} '' ",
         ),
-        ({}, lambda net: net.fit(X, ONE), r"^y has one class, 1, .*at least two classes"),
+        ({}, lambda net: net.fit(X, ONE), r"^y has only one class, 1, .*at least two classes"),
         (
             {},
             lambda net: net.partial_fit(X, ONE),
-            "^y has one class, 1, .*first call, as classes",
+            "^y has only one class, 1, .*first call: partial_fit.*classes=",
         ),
         (
             {},
             lambda net: net.partial_fit(X, Y, classes=[-1, 0, 1, 2]),
-            "^classes has -1, but unlabeled says that it means no label. Leave it out",
+            "^classes contains -1, the value of unlabeled, which .* Leave it out",
         ),
         (
             {"unlabeled": ""},
             lambda net: net.partial_fit(X, NAMES[Y], classes=NAMES),
-            "^classes has '', but unlabeled",
+            "^classes contains '', the value of unlabeled",
         ),
         (
             {"unlabeled": np.nan},
             lambda net: net.partial_fit(X, MARKED["nan"][1], classes=[0, 1, 2, np.nan]),
-            "^classes has nan, but unlabeled",
+            "^classes contains nan, the value of unlabeled",
         ),
-        ({}, lambda net: net.fit(X, LABELS), r"^unlabeled == -1 is for one class a row, and y has"),
+        ({}, lambda net: net.fit(X, LABELS), r"^unlabeled == -1 needs one class per row"),
         (
             {},
             lambda net: net.fit(X, csr_matrix(LABELS)),
-            r"^unlabeled == -1 is for one class a row, and y has shape \(90, 3\). Set unlabeled=No",
+            r"^unlabeled == -1 .* y has shape \(90, 3\). Set unlabeled=None",
         ),
         (
             {"unlabeled": None, "virtual_adversarial": 0.5},
             lambda net: net.fit(X, LABELS),
-            r"^virtual_adversarial == 0.5 is for one class a row, .* Set virtual_adversarial=0",
+            r"^virtual_adversarial == 0.5 needs one class per row, .* Set virtual_adversarial=0",
         ),
         ({"virtual_adversarial": -0.5}, lambda net: net.fit(X, Y), "virtual_adversarial == -0.5"),
         (
@@ -686,7 +686,7 @@ LABELS = np.column_stack([TRUTH > 0, TRUTH > 1, X[:, 0] > 0]).astype(int)
         (
             {"early_stopping": True},
             lambda net: net.fit(X, np.where(np.arange(N) < 3, [0, 1, 1] * 30, -1)),
-            "cannot hold out some of 3 rows with a label: .* Give more of them",
+            "cannot hold out some of 3 rows with a label: .* Pass more rows",
         ),
     ],
 )

@@ -295,7 +295,7 @@ def test_net_without_pretraining_has_no_way_back(estimator):
     assert not hasattr(make_pipeline(MinMaxScaler(), net), "inverse_transform")
     with pytest.raises(AttributeError, match="has no attribute 'inverse_transform'") as caught:
         net.inverse_transform(net.transform(X))
-    assert "layers that are not pretrained have no way back" in str(caught.value.__cause__)
+    assert "only pretrained layers have a way back to the data" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -154,9 +154,11 @@ def test_density_without_an_integral_is_refused(visible, method):
     rbm = random_machine(6, 4, visible, "gaussian")
     are_gaussian = rbm.visible_units_ == "gaussian"
     rbm.components_ *= 1.01 / np.linalg.norm(rbm.components_[:, are_gaussian], 2)
-    with pytest.raises(ValueError, match="no integral.*by a factor of 1.0.*hidden_units='binary'"):
+    with pytest.raises(
+        ValueError, match="no finite integral.* factor of 1.0.*hidden_units='binary'"
+    ):
         rbm.log_partition(method)
-    with pytest.raises(ValueError, match="no integral"):
+    with pytest.raises(ValueError, match="no finite integral"):
         rbm.log_likelihood(np.zeros((1, 6)))
 
 
@@ -280,7 +282,7 @@ def two_modes(share_of_chains):
 def test_mode_that_only_some_chains_of_training_know_makes_a_warning():
     # Nearly all of the mass is on, which annealing from chains that are off does not find.
     rbm, log_z = two_modes(share_of_chains=0.2)
-    with pytest.warns(MixingWarning, match="nats apart.*ten times as many n_temperatures"):
+    with pytest.warns(MixingWarning, match="nats apart.*Raise n_temperatures tenfold"):
         estimate = rbm.log_partition(**ESTIMATED)
     assert estimate.lower <= log_z <= estimate.upper
     assert abs(estimate.value - log_z) < 4 * estimate.standard_error
@@ -652,5 +654,5 @@ def test_net_without_machines_or_with_other_kinds_has_no_bound():
     net = DBNClassifier((4,), pretrain=False, random_state=0).fit(X, X[:, 0])
     assert not hasattr(net, "log_likelihood_bound")
     mismatched = net_of(random_machine(5, 4), random_machine(4, 3, "gaussian"))
-    with pytest.raises(ValueError, match="layer 2 does not have binary visible units"):
+    with pytest.raises(ValueError, match="below layer 2 are binary, but"):
         mismatched.log_likelihood_bound(X)

@@ -1,4 +1,4 @@
-"""The one loop, and the state of what it trains."""
+"""The one loop, and the state of a training."""
 
 import numpy as np
 import pytest

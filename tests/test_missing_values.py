@@ -194,8 +194,8 @@ def test_free_energy_is_the_same_summed_over_either_layer(n_hidden):
 def test_free_energy_of_many_missing_values_is_refused_with_advice():
     rbm = make_rbm(n_components=30).fit(X)
     message = (
-        r"X misses 21 values in row 1 \(counted from 0\)\. .* at most 20 are missing, .* it has 30 "
-        "that are binary. Fill X with impute first."
+        r"X misses 21 values in row 1 \(counted from 0\)\. .* at most 20 are missing, .* this one "
+        "has 30, which are binary. Fill X with impute first."
     )
     data = X[:2].copy()
     data[1, :21] = nan

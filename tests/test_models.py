@@ -222,7 +222,7 @@ def test_model_of_another_version_says_so(way, tmp_path, monkeypatch):
         ),
     }[way]
     buffer.seek(0)
-    with pytest.warns(VersionWarning, match=r"saved by skdbn 0.0.9, and this is skdbn \d.*Fit it"):
+    with pytest.warns(VersionWarning, match=r"saved by skdbn 0.0.9, but this is skdbn \d.*Fit it"):
         load()
 
 

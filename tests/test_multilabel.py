@@ -207,7 +207,7 @@ def test_labels_of_the_caller_stay_as_they_are():
 def test_one_hot_rows_are_refused_with_advice_that_works():
     labels = RNG.integers(3, size=N)
     message = (
-        r"y is one-hot: .*Pass y\.argmax\(axis=1\) of an array .* or y\.idxmax\(axis=1\) of a Da"
+        r"y is one-hot: .*Pass y\.argmax\(axis=1\) if y is an array .* or y\.idxmax\(axis=1\) if"
     )
     for y in (np.eye(3)[labels], csr_matrix(np.eye(3, dtype=int)[labels])):
         with pytest.raises(ValueError, match=message):
@@ -249,9 +249,9 @@ def test_missing_label_is_refused():
 
 def test_held_out_rows_must_have_the_same_labels():
     for y_val in (Y[TEST][:, :2], Y[TEST][:, 0]):
-        with pytest.raises(ValueError, match=r"y_val has shape .* an indicator of 3 labels"):
+        with pytest.raises(ValueError, match=r"y_val has shape .* an indicator matrix of 3 labels"):
             net().fit(X[TRAIN], Y[TRAIN], X_val=X[TEST], y_val=y_val)
-    with pytest.raises(ValueError, match="y_val has shape .* one class for each row, as y is"):
+    with pytest.raises(ValueError, match="y_val has shape .* one class for each row, like y"):
         net().fit(X[TRAIN], Y[TRAIN, 0], X_val=X[TEST], y_val=Y[TEST])
 
 
@@ -329,7 +329,7 @@ def test_rows_that_are_one_hot_by_chance_are_a_part():
     model.partial_fit(X[:50], chance)
     assert model.n_iter_ == 2
     with pytest.raises(
-        ValueError, match=r"one-hot.* later rows have several, pass classes=range\(3\)"
+        ValueError, match=r"one-hot.* later rows have several labels, pass classes=range\(3\)"
     ):
         net().partial_fit(X[:50], chance)
     first = net().partial_fit(X[:50], chance, classes=range(3)).partial_fit(X, Y)

@@ -224,9 +224,9 @@ def test_one_target_that_does_not_vary_leaves_the_other_one_as_learnable():
         ({}, np.where(Y > 2, "high", "low"), "could not convert string to float"),
         ({}, None, "requires y to be passed"),
         ({}, 1e155 * Y, r"^y has values as large as \d.*e\+155, whose squares .* Divide"),
-        ({"loss": "poisson"}, Y, r"^y has the value -\d.*, but loss == 'poisson' is for targets"),
+        ({"loss": "poisson"}, Y, r"^y has the value -\d.*, but loss == 'poisson' allows no neg"),
         ({"loss": "poisson"}, -COUNTS, r"^y has the value -\d.* Set loss='squared_error'"),
-        ({"loss": "poisson"}, 0.0 * Y, r"^y is 0 in every row: loss == 'poisson' needs a target"),
+        ({"loss": "poisson"}, 0.0 * Y, r"^y is 0 in every row, but loss == 'poisson' needs"),
     ],
 )
 def test_targets_that_cannot_be_learned_are_refused(options, y, message):
@@ -243,7 +243,7 @@ def test_targets_that_cannot_be_learned_are_refused(options, y, message):
         ({}, np.column_stack([Y, Y]), "y_val has 2 targets, but y has 1"),
         ({"loss": "poisson"}, -COUNTS, r"^y_val has the value -"),
         ({}, np.where(Y > 2, np.nan, Y), r"^y_val has a missing value"),
-        ({}, None, "X_val and y_val belong together"),
+        ({}, None, "Only one of X_val and y_val is given"),
     ],
 )
 def test_held_out_targets_that_cannot_be_compared_are_refused(options, y_val, message):

@@ -168,7 +168,7 @@ def test_samples_have_the_type_of_the_machine(dtype):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([[nan, 1.0]] * 3, "given has 3 rows and n_samples == 5: pass a row for each chain"),
+        ([[nan, 1.0]] * 3, "given has 3 rows, but n_samples == 5. Pass one row for each"),
         ([[nan, np.inf]] * 5, "given has a value that is infinite .* row 0, column 1"),
         ([[nan, 1.0, 0.0]], "given: X has 3 features"),
         ([nan, 1.0], "given: Expected 2D array"),

@@ -1,1 +1,1 @@
-"""Arrays of an engine and functions of them; NumPy by name only in `engines`."""
+"""Mathematics on arrays of an engine; only `engines` names NumPy."""

@@ -1,9 +1,9 @@
 """The restricted Boltzmann machine as plain functions of arrays.
 
-Energy of a state: ``E(v, h) = base(v) - a.v + base(h) - b.h - v W h``, where `base` belongs to
-the units. Everything here is exact; approximations live with the gradients.
+Energy of a state: ``E(v, h) = base(v) - a.v + base(h) - b.h - v W h``, where `base` belongs to the
+units. Everything here is exact; approximations are in `gradients`.
 
-The rule: no function keeps or changes anything but the memory it is handed as `out`.
+The rule: no function keeps anything, or changes anything except `out`.
 """
 
 import math
@@ -38,12 +38,12 @@ class RBM(NamedTuple):
 
     @property
     def n_weights_of_largest_layer(self):
-        """Return how many weights the largest layer has.
+        """Return the number of weights of the largest layer.
 
         Returns
         -------
         int
-            Their number.
+            Number of weights.
         """
         return self.weights.size
 
@@ -58,7 +58,7 @@ def hidden_input(rbm, v, out=None):
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
     out : ndarray of shape (n_rows, n_hidden), optional
-        Where the result goes.
+        Where to write the result.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def visible_input(rbm, h, out=None):
     h : ndarray of shape (n_rows, n_hidden)
         Hidden states.
     out : ndarray of shape (n_rows, n_visible), optional
-        Where the result goes.
+        Where to write the result.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def hidden_mean(rbm, v, out=None):
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
     out : ndarray of shape (n_rows, n_hidden), optional
-        Where the result goes.
+        Where to write the result.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def visible_mean(rbm, h, out=None):
     h : ndarray of shape (n_rows, n_hidden)
         Hidden states.
     out : ndarray of shape (n_rows, n_visible), optional
-        Where the result goes.
+        Where to write the result.
 
     Returns
     -------
@@ -151,16 +151,16 @@ def independent_states(rbm, n_rows):
 
 
 def binary_states(engine, n_units, n_at_once):
-    """Yield all states of binary units, some at a time.
+    """Yield all states of binary units, in blocks.
 
     Parameters
     ----------
     engine : engine
-        Where memory comes from.
+        Provides memory.
     n_units : int
         Number of units.
     n_at_once : int
-        Number of states at a time.
+        Number of states per block.
 
     Yields
     ------
@@ -174,7 +174,7 @@ def binary_states(engine, n_units, n_at_once):
 
 
 def gibbs_step(rbm, v, given=None):
-    """Draw hidden states given the visible ones, then visible given hidden.
+    """Draw hidden states given the visible ones, then visible states given these.
 
     Parameters
     ----------
@@ -183,8 +183,8 @@ def gibbs_step(rbm, v, given=None):
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
     given : ndarray of shape (n_rows, n_visible), optional
-        Visible states that are clamped, NaN where a unit is free. The step then leaves the
-        distribution of the free units given these unchanged, as long as `v` agrees with them.
+        Clamped visible states, NaN where a unit is free. The step then leaves the distribution of
+        the free units given these unchanged, provided `v` agrees with them.
 
     Returns
     -------
@@ -199,14 +199,14 @@ def gibbs_step(rbm, v, given=None):
 
 
 def clamped(rbm, v, given):
-    """Return visible states with those that are given in their place.
+    """Return visible states with the given ones inserted.
 
     Parameters
     ----------
     rbm : RBM
         The machine.
     v, given : ndarray of shape (n_rows, n_visible)
-        Visible states; those that are given are NaN where a unit is free.
+        Visible states; `given` is NaN where a unit is free.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def reconstruction_error(rbm, v, h=None, weights=None):
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
     h : ndarray of shape (n_rows, n_hidden), optional
-        Expected hidden states given v, where they are known.
+        Expected hidden states given v, if known.
     weights : ndarray of shape (n_rows,), optional
         Weights of the rows.
 

@@ -3,15 +3,16 @@
 The gradient is an expectation under the data (the positive phase) minus one under the model
 (the negative phase). The estimators differ only in where the negative phase comes from.
 
-The rule: ``(rbm, phases, chain, n_gibbs_steps) -> chain``. The phases come with the data and leave
-complete, the chain goes in and comes out, and no hidden layer is computed twice: with
-`likelihood_gradient` a minibatch costs 2k + 3 matrix products for k Gibbs steps. A member that
-keeps more than its chain is a class: its instances, made with the machine, are called like that.
+The rule: ``(rbm, phases, chain, n_gibbs_steps) -> chain``. The phases contain the data and are
+completed, the chain goes in and comes out, and no hidden layer is computed twice: with
+`likelihood_gradient` a minibatch costs 2k + 3 matrix products for k Gibbs steps. An estimator that
+keeps more than its chain is a class: its instances, created with the machine, are called in the
+same way.
 
-With missing values (`skdbn._maths.missing`) "cd" estimates the gradient of ``log p(observed units |
-the others)``: these stay, in both phases, at what is expected of them given the observed ones.
-Members with persistent chains, which belong to no row, estimate that of ``log p(observed units)``:
-the others are drawn given these in the positive phase.
+With missing values (`skdbn._maths.missing`) "cd" estimates the gradient of
+``log p(observed units | the others)``: in both phases the others keep their expected states given
+the observed ones. Estimators with persistent chains, which belong to no row, estimate the gradient
+of ``log p(observed units)``: in the positive phase the others are drawn given the observed ones.
 """
 
 import math
@@ -28,14 +29,14 @@ from skdbn._maths.boltzmann import (
 from skdbn._maths.likelihood import acceptance_ratio, log_partition_without_weights
 
 RATE_OF_OFFSETS = 0.01  # of their running means
-LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine, below which one more is frozen
-PRODUCTS_OF_RUNG = 10  # six and the time of what is beside them, whenever chains move and swap
-FEWER_ACCEPTED = 0.15  # of swaps between the neighbours of a frozen machine that is not needed
-KEPT = 0.9  # of the sums of a link, whenever new samples come
+LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine; below it, one more is frozen
+PRODUCTS_OF_RUNG = 10  # six, and the time of the rest, each time chains move and swap
+FEWER_ACCEPTED = 0.15  # of swaps between its neighbours, below which a frozen machine is kept
+KEPT = 0.9  # share of the sums of a link that is kept when new samples come
 
 
 class Phases(NamedTuple):
-    """Both phases, one above the other, so that one matrix product serves both.
+    """Both phases, stacked so that one matrix product serves both.
 
     Attributes
     ----------
@@ -44,10 +45,10 @@ class Phases(NamedTuple):
     hidden : ndarray of shape (n_positive + n_negative, n_hidden)
         Expected hidden states given `visible`.
     weights : ndarray of shape (n_positive + n_negative,)
-        Weight of each row in the gradient: its phase is averaged, the data count negative.
+        Weight of each row in the gradient: each phase is averaged, and the data are negative.
     row_weights : ndarray of shape (n_positive + n_negative,) or None
-        Further factors of these weights, whose mean over the data is 1. Those of the data come
-        with them.
+        Further factors of these weights, of mean 1 over the data. The caller sets those of the
+        data.
     v_pos, v_neg, h_pos, h_neg : ndarray
         The rows of `visible` and `hidden` that belong to the data and to the model.
     """
@@ -70,14 +71,14 @@ def reserve_phases(rbm, n_positive, n_negative, has_row_weights=False):
     rbm : RBM
         The machine.
     n_positive, n_negative : int
-        Rows of data and of chains.
+        Number of rows of data and of chains.
     has_row_weights : bool, default=False
-        Whether rows of data have weights of their own.
+        Whether rows of data have weights.
 
     Returns
     -------
     Phases
-        Weights that are set, and undefined states.
+        Phases with weights set and states undefined.
     """
     n, n_rows = n_positive, n_positive + n_negative
     visible = rbm.engine.zeros(n_rows, rbm.weights.shape[0])
@@ -93,9 +94,9 @@ def reserve_phases(rbm, n_positive, n_negative, has_row_weights=False):
 def contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
     """Start the negative phase at the data: CD-k.
 
-    The hidden states are drawn, the reconstruction and the last hidden layer stay
-    probabilities; between, in longer chains, the visible states are drawn too. Each chain counts
-    as much as the row that it starts at.
+    Hidden states are drawn; the reconstruction and the last hidden layer stay probabilities. In
+    longer chains the visible states in between are drawn too. Each chain has the weight of the row
+    that it starts at.
 
     Parameters
     ----------
@@ -104,14 +105,14 @@ def contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
     phases : Phases
         Both phases, of the same number of rows, with the data in `v_pos`.
     chain : ndarray of shape (n_rows, n_hidden)
-        Memory for the hidden states that are drawn.
+        Memory for the hidden states drawn.
     n_gibbs_steps : int, default=1
         Steps k of the chain.
 
     Returns
     -------
     ndarray of shape (n_rows, n_hidden)
-        The chain: the hidden states drawn last.
+        The chain: the last hidden states drawn.
 
     References
     ----------
@@ -133,7 +134,7 @@ def contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
 
 
 def persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
-    """Let the negative phase go on where it stood: PCD-k.
+    """Continue the negative phase from where it stood: PCD-k.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ def persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
     Returns
     -------
     ndarray of shape (n_negative, n_hidden)
-        The chain, further on.
+        The advanced chain.
 
     References
     ----------
@@ -168,10 +169,10 @@ def persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps=1):
 
 
 class Link:
-    """The difference of two log partition functions, from samples of both machines.
+    """Difference of two log partition functions, estimated from samples of both machines.
 
-    What is summed gives a consistent estimate with any `shift`, best at the difference. Earlier
-    sums count less and less, since chains that were just copied are not independent yet.
+    The sums give a consistent estimate with any `shift`; the best shift is the difference itself.
+    Earlier sums count less and less, because chains that were just copied are not yet independent.
 
     Parameters
     ----------
@@ -189,14 +190,14 @@ class Link:
         self.shift, self.below, self.above = shift, below, above
 
     def add(self, xp, work_below, work_above):
-        """Take in the differences of free energies, upper minus lower, of samples of each machine.
+        """Add differences of free energies, upper minus lower machine, at samples of each machine.
 
         Parameters
         ----------
         xp : module
             Functions of arrays.
         work_below, work_above : ndarray of shape (n_chains,)
-            At samples of the lower machine, and of the upper one.
+            Differences at samples of the lower and of the upper machine.
         """
         below = float((1.0 / (1.0 + xp.exp(work_below + self.shift))).sum())
         above = float((1.0 / (1.0 + xp.exp(-work_above - self.shift))).sum())
@@ -209,7 +210,7 @@ class Link:
         Returns
         -------
         float
-            Nats; nan where the samples have nothing in common.
+            Difference in nats; NaN if the samples do not overlap.
         """
         if not (self.below > 0.0 and self.above > 0.0):
             return math.nan
@@ -217,7 +218,7 @@ class Link:
 
 
 def _link(engine, work_below, work_above):
-    """Return the link that one set of samples makes, its shift at the difference that it finds."""
+    """Return a link from one set of samples, with its shift at the estimated difference."""
     value, _ = acceptance_ratio(engine, -work_below, -work_above)
     link = Link(value)
     link.add(engine.xp, work_below, work_above)
@@ -225,18 +226,18 @@ def _link(engine, work_below, work_above):
 
 
 class Rung(NamedTuple):
-    """A machine as it was in the course of training, with chains of its own.
+    """An earlier version of a machine in training, with its own chains.
 
     Attributes
     ----------
     rbm : RBM
         The frozen machine.
     parameters : ndarray of shape (n_parameters,)
-        Its weights and intercepts as one vector.
+        Weights and intercepts of the machine as one vector.
     v : ndarray of shape (n_chains, n_visible)
         Visible states of its chains.
     link : Link or None
-        The way from the rung below; None for the first one.
+        Link to the rung below; None for the first rung.
     """
 
     rbm: object
@@ -246,14 +247,14 @@ class Rung(NamedTuple):
 
 
 class ParallelTrajectoryTempering:
-    """Keep persistent chains near equilibrium by swaps along the course of training: PTT-k.
+    """Keep persistent chains near equilibrium by swaps with earlier machines: PTT-k.
 
-    Machines that training has passed are frozen and keep chains of their own. The first has no
-    weights: its states are independent draws. Neighbours swap states with the probability that
-    leaves the distribution of both as it is, so states that are new to the last machine wander
-    up to it, and log Z is known along the way. The chains of all rungs move as often as keeps the
-    products at most twice those of "pcd": many rungs move seldom. Chains that were just copied,
-    and all of them while the rate is high, lag behind equilibrium, and log Z comes out too low.
+    Earlier versions of the machine are frozen and keep their own chains. The first has no weights:
+    its states are independent draws. Neighbours swap states with the probability that leaves both
+    distributions unchanged, so states that are new to the last machine wander up to it, and log Z
+    is estimated along the way. The chains of all rungs move only so often that there are at most
+    twice as many products as in "pcd": many rungs move seldom. Chains that were just copied, and
+    all chains while the rate is high, lag behind equilibrium, and log Z comes out too low.
 
     Parameters
     ----------
@@ -270,7 +271,7 @@ class ParallelTrajectoryTempering:
         self.like, self.rungs, self.paid = rbm, [], 0
 
     def __call__(self, rbm, phases, chain, n_gibbs_steps=1):
-        """Make the steps of PCD-k, and now and then move the chains of all rungs and swap.
+        """Make the steps of PCD-k; now and then move the chains of all rungs and swap.
 
         Parameters
         ----------
@@ -286,7 +287,7 @@ class ParallelTrajectoryTempering:
         Returns
         -------
         ndarray of shape (n_negative, n_hidden)
-            The chain, further on.
+            The advanced chain.
         """
         persistent_contrastive_divergence(rbm, phases, chain, n_gibbs_steps)
         if not self.rungs:
@@ -302,17 +303,17 @@ class ParallelTrajectoryTempering:
         return chain
 
     def _begin(self, rbm, n_chains):
-        """Start with the machine that has the intercepts, but no weights."""
+        """Start with a machine that has the intercepts, but no weights."""
         v = independent_states(rbm, n_chains)
         self._freeze(rbm._replace(weights=0.0 * rbm.weights), v, None)
 
     def _freeze(self, rbm, v, link):
-        """Put a copy of a machine and of its chains on top of the rungs."""
+        """Put copies of a machine and its chains on top of the rungs."""
         parameters, views = rbm.engine.packed(rbm[:3])
         self.rungs.append(Rung(RBM(*views, *rbm[3:]), parameters, v.copy(), link))
 
     def _drop_needless(self):
-        """Drop the rungs whose neighbours swap states well enough without them."""
+        """Drop each rung whose neighbours swap states often enough without it."""
         i, engine = 1, self.like.engine
         while i + 1 < len(self.rungs):
             below, above = self.rungs[i - 1], self.rungs[i + 1]
@@ -323,14 +324,14 @@ class ParallelTrajectoryTempering:
             self.rungs[i : i + 2] = [above._replace(link=_link(engine, *works))]
 
     def _add_chains(self, n_chains):
-        """Give each rung as many chains, the new ones copies of those that it has."""
+        """Give each rung `n_chains` chains; new ones are copies of those it has."""
         resize = self.like.engine.xp.resize
         self.rungs = [
             rung._replace(v=resize(rung.v, (n_chains, rung.v.shape[1]))) for rung in self.rungs
         ]
 
     def _swap_with_rungs(self, rbm, v_top):
-        """Move the chains of all rungs, swap from below; freeze the machine when it is far off."""
+        """Move the chains of all rungs, swap from the bottom up; freeze the machine if far off."""
         n = len(v_top)
         for rung in self.rungs:
             rung.v[:n] = gibbs_step(rung.rbm, rung.v[:n])
@@ -346,7 +347,7 @@ class ParallelTrajectoryTempering:
             self._drop_needless()
 
     def log_partition(self, rbm, chain):
-        """Return the log of the partition function of the machine, from the samples of all rungs.
+        """Estimate the log of the machine's partition function from the samples of all rungs.
 
         Parameters
         ----------
@@ -358,7 +359,7 @@ class ParallelTrajectoryTempering:
         Returns
         -------
         float
-            Value of log Z in nats.
+            Estimate of log Z in nats.
         """
         first, last = self.rungs[0], self.rungs[-1]
         v = visible_mean(rbm, chain[: len(last.v)])
@@ -367,7 +368,7 @@ class ParallelTrajectoryTempering:
         return log_partition_without_weights(first.rbm) + sum(link.difference for link in links)
 
     def get_state(self):
-        """Return what later steps depend on.
+        """Return the state that later steps depend on.
 
         Returns
         -------
@@ -385,17 +386,17 @@ class ParallelTrajectoryTempering:
         return {"paid": self.paid, "rungs": rungs}
 
     def set_state(self, state):
-        """Go on from a state.
+        """Continue from a state.
 
         Parameters
         ----------
         state : dict
-            What `get_state` returned.
+            Result of `get_state`.
 
         Raises
         ------
         ValueError
-            When it is of another machine.
+            If it belongs to another machine.
         """
         engine, arrays = self.like.engine, self.like[:3]
         n_parameters = sum(array.size for array in arrays)
@@ -420,19 +421,19 @@ class ParallelTrajectoryTempering:
 
 
 def _works(below, above, v_below, v_above):
-    """Return the differences of free energies, upper minus lower, of states of two machines."""
+    """Return differences of free energies, upper minus lower machine, at states of both."""
     n, v = len(v_below), below.engine.xp.concatenate([v_below, v_above])
     work = free_energy(above, v) - free_energy(below, v)
     return work[:n], work[n:]
 
 
 def _odds(xp, work_below, work_above):
-    """Return the probabilities that swaps are accepted, by the rule of Metropolis."""
+    """Return the Metropolis probabilities that swaps are accepted."""
     return xp.exp(xp.minimum(work_above - work_below, 0.0))
 
 
 def _swap(engine, work_below, work_above, v_below, v_above):
-    """Swap states of two machines row by row; return the mean probability that they are."""
+    """Swap states of two machines row by row; return the mean probability of a swap."""
     odds = _odds(engine.xp, work_below, work_above)
     swapped = engine.uniform(odds.shape) < odds
     v_below[swapped], v_above[swapped] = v_above[swapped], v_below[swapped]
@@ -449,7 +450,7 @@ def running_offsets(rbm, phases, offsets=None):
     phases : Phases
         Both phases.
     offsets : list of ndarray, optional
-        Offsets before the minibatch, which are overwritten. None before the first one.
+        Offsets before the minibatch, overwritten. None before the first minibatch.
 
     Returns
     -------
@@ -471,20 +472,21 @@ def running_offsets(rbm, phases, offsets=None):
 def likelihood_gradient(rbm, phases, out, scale=1.0, offsets=None):
     """Return the gradient of the mean negative log-likelihood: model minus data, times `scale`.
 
-    Each phase is averaged over its own rows, so a short minibatch weighs right. With offsets it is
-    the centred gradient: that of a machine whose states are counted from the offsets, brought back
-    to the parameters of this one. Bits that are flipped in data and machine then change nothing.
+    Each phase is averaged over its own rows, so a short minibatch is weighted correctly. With
+    offsets it is the centred gradient: that of a machine whose states are measured from the
+    offsets, converted to the parameters of this one. It is invariant to flipping bits in both data
+    and machine.
 
     Parameters
     ----------
     rbm : RBM
         The machine.
     phases : Phases
-        Both phases, which are overwritten.
+        Both phases, overwritten.
     out : sequence of three ndarrays
-        Where the gradients go; shapes as of the result.
+        Where to write the gradients; shapes as in the result.
     scale : float, default=1.0
-        Factor, which costs nothing here.
+        Factor of the gradients, free of cost here.
     offsets : list of two ndarrays, optional
         Offsets of the visible and of the hidden units, as `running_offsets` returns them.
 
@@ -519,7 +521,7 @@ def likelihood_gradient(rbm, phases, out, scale=1.0, offsets=None):
 
 
 def estimator(name, rbm):
-    """Return an estimator of the gradient, ready to be called.
+    """Return an estimator of the gradient, ready to call.
 
     Parameters
     ----------
@@ -531,7 +533,7 @@ def estimator(name, rbm):
     Returns
     -------
     callable
-        The function, or a new instance of the class.
+        A function, or a new instance of a class.
     """
     member = GRADIENTS[name]
     return member(rbm) if isinstance(member, type) else member
@@ -545,5 +547,5 @@ GRADIENTS = {
 MOMENTA = {
     "pcd": 0.0,
     "ptt": 0.0,
-}  # where "auto" is not 0.9: persistent chains fall behind fast weights
-START_AT_DATA = {"cd"}  # members whose chains belong to rows, and keep what is missing of them
+}  # where "auto" is not 0.9: persistent chains cannot keep up with fast weights
+START_AT_DATA = {"cd"}  # whose chains belong to rows and keep their filled values

@@ -1,24 +1,24 @@
-"""What a network ends in: how scores become outputs, what an output costs, how a target is read.
+"""Heads of networks: how scores become outputs, what an output costs, how targets are read.
 
 A head works on minibatches. The targets of a loss are rows of numbers, one for each output. The
-first member documents what all take and return.
+first head documents what all take and return.
 
 The rule: ``output - target`` is the gradient of a row's loss with respect to its scores, unless a
-head says otherwise, so that backpropagation needs to know nothing else of it.
+head overrides `delta`, so backpropagation needs to know nothing else of a head.
 
 References
 ----------
-McCullagh and Nelder (1989), "Generalized linear models", for outputs whose gradient is that.
+McCullagh and Nelder (1989), "Generalized linear models", for outputs with this gradient.
 """
 
 
 class LinearHead:
-    """Outputs that are the scores themselves, with half the squared error.
+    """Outputs equal to the scores, with half the squared error.
 
     Parameters
     ----------
     engine : engine
-        Where arithmetic comes from.
+        Provides arithmetic.
     """
 
     def __init__(self, engine):
@@ -30,14 +30,14 @@ class LinearHead:
         Parameters
         ----------
         y : ndarray of shape (n_rows, n_outputs)
-            What belongs to the rows.
+            Targets of the rows, as encoded by the estimator.
         n_outputs : int
             Number of outputs.
 
         Returns
         -------
         ndarray of shape (n_rows, n_outputs)
-            Targets. They are not to be changed.
+            Targets of the loss. They must not be changed.
         """
         return y
 
@@ -47,7 +47,7 @@ class LinearHead:
         Parameters
         ----------
         scores : ndarray of shape (n_rows, n_outputs)
-            Scores, which are overwritten.
+            Scores, overwritten.
 
         Returns
         -------
@@ -57,12 +57,12 @@ class LinearHead:
         return scores
 
     def outcome(self, scores, target):
-        """Turn scores into outputs, in place, and return what they cost as well.
+        """Turn scores into outputs, in place, and return them and their losses.
 
         Parameters
         ----------
         scores : ndarray of shape (n_rows, n_outputs)
-            Scores, which are overwritten.
+            Scores, overwritten.
         target : ndarray of shape (n_rows, n_outputs)
             Targets.
 
@@ -82,7 +82,7 @@ class LinearHead:
         Parameters
         ----------
         output : ndarray of shape (n_rows, n_outputs)
-            Outputs, which become the gradients.
+            Outputs, overwritten with the gradients.
         target : ndarray of shape (n_rows, n_outputs)
             Targets.
 
@@ -95,12 +95,12 @@ class LinearHead:
         return output
 
     def exact_delta(self, scores, target):
-        """Return the same for targets that are not smoothed, to all digits however small it is.
+        """Return the same for targets without smoothing, to full precision however small it is.
 
         Parameters
         ----------
         scores : ndarray of shape (n_rows, n_outputs)
-            Scores, which are overwritten.
+            Scores, overwritten.
         target : ndarray of shape (n_rows, n_outputs)
             Targets.
 
@@ -112,14 +112,14 @@ class LinearHead:
         return self.delta(self.output(scores), target)
 
     def score(self, output, y, weights=None):
-        """Return the share of the variance that outputs explain, in the mean over the outputs.
+        """Return the share of the variance explained, averaged over the outputs.
 
         Parameters
         ----------
         output : ndarray of shape (n_rows, n_outputs)
             Outputs.
         y : ndarray of shape (n_rows, n_outputs)
-            What belongs to the rows.
+            Targets of the rows, as encoded by the estimator.
         weights : ndarray of shape (n_rows,), optional
             Weights of the rows.
 
@@ -127,7 +127,7 @@ class LinearHead:
         -------
         float
             The coefficient of determination, R^2, at most 1. An output whose targets are all the
-            same counts 0, or 1 where every output is right.
+            same counts as 0, or as 1 if it is right in every row.
         """
         xp = self.engine.xp
         errors = xp.average((y - output) ** 2, axis=0, weights=weights)
@@ -138,12 +138,12 @@ class LinearHead:
         return float(xp.where(varies, explained, 1.0 * (errors == 0.0)).mean())
 
     def loss_of_guessing(self, y, weights=None):
-        """Return the mean loss of the best output that is the same for all rows.
+        """Return the mean loss of the best constant output.
 
         Parameters
         ----------
         y : ndarray of shape (n_rows, n_outputs)
-            What belongs to the rows.
+            Targets of the rows, as encoded by the estimator.
         weights : ndarray of shape (n_rows,), optional
             Weights of the rows.
 
@@ -156,7 +156,7 @@ class LinearHead:
         return self._mean_loss_of(guess, y, weights)
 
     def _mean_loss_of(self, guess, y, weights):
-        """Return the mean loss of an output that is the same for all rows."""
+        """Return the mean loss of a constant output."""
         scores = 0.0 * y + self._scores_of(guess)
         return float(self.engine.xp.average(self.outcome(scores, y)[1], weights=weights))
 
@@ -166,10 +166,10 @@ class LinearHead:
 
 
 class AbsoluteHead(LinearHead):
-    """Outputs that are the scores themselves, with the absolute error: medians."""
+    """Outputs equal to the scores, with the absolute error: medians."""
 
     def outcome(self, scores, target):
-        """Turn scores into outputs, in place, and return the absolute errors as well."""
+        """Return the scores as outputs, and the absolute errors."""
         return scores, abs(scores - target).sum(axis=1)
 
     def delta(self, output, target):
@@ -191,7 +191,7 @@ class PoissonHead(LinearHead):
         return self.engine.xp.exp(scores, out=scores)
 
     def outcome(self, scores, target):
-        """Turn scores into means, in place, and return half the deviances as well."""
+        """Turn scores into means, in place, and return them and half the deviances."""
         losses = target * (self.engine.xp.log(target + self.engine.tiny) - scores) - target
         output = self.output(scores)
         losses += output
@@ -203,19 +203,19 @@ class PoissonHead(LinearHead):
 
 
 class LogisticHead(LinearHead):
-    """Outputs that are probabilities, each of a label that a row has or not."""
+    """Outputs that are probabilities, each of a label that a row may have."""
 
     def output(self, scores):
         """Turn scores into probabilities, in place."""
         return self.engine.logistic(scores, out=scores)
 
     def outcome(self, scores, target):
-        """Turn scores into probabilities, in place, and return the cross-entropies as well."""
+        """Turn scores into probabilities, in place, and return them and the cross-entropies."""
         losses = (self.engine.softplus(scores) - target * scores).sum(axis=1)
         return self.output(scores), losses
 
     def exact_delta(self, scores, target):
-        """Return the gradient of each row's loss, to all digits however small it is."""
+        """Return the gradient of each row's loss, to full precision however small it is."""
         signs = 1.0 - 2.0 * target
         scores *= signs
         delta = self.output(scores)
@@ -223,7 +223,7 @@ class LogisticHead(LinearHead):
         return delta
 
     def smoothed(self, target, share):
-        """Return targets a share of which is spread evenly over both states of each label."""
+        """Return targets with a share of them spread evenly over both states of each label."""
         return (1.0 - share) * target + share / 2.0
 
     def score(self, output, y, weights=None):
@@ -238,10 +238,10 @@ class LogisticHead(LinearHead):
 
 
 class SoftmaxHead(LinearHead):
-    """Outputs that are the probabilities of classes, of which a row has one."""
+    """Outputs that are probabilities of classes, of which each row has one."""
 
     def target(self, y, n_outputs):
-        """Return a one for the class of each row."""
+        """Return rows with a one for the class and zeros elsewhere."""
         return self.engine.one_hot(y, n_outputs)
 
     def output(self, scores):
@@ -249,15 +249,15 @@ class SoftmaxHead(LinearHead):
         return self.engine.softmax(scores)
 
     def outcome(self, scores, target):
-        """Turn scores into probabilities, in place, and return the cross-entropies as well."""
+        """Turn scores into probabilities, in place, and return them and the cross-entropies."""
         output = self.output(scores)
         p = (output * target).sum(axis=1) + self.engine.tiny
         return output, -self.engine.xp.log(p)
 
     def exact_delta(self, scores, target):
-        """Return the gradient of each row's loss, to all digits however small it is."""
-        # That of the most probable class is minus the sum of the others: of a row that is nearly
-        # certain the difference of two numbers near 1 would keep no digit.
+        """Return the gradient of each row's loss, to full precision however small it is."""
+        # The gradient for the class of a row is minus the sum of the others: in a nearly certain
+        # row the difference of two numbers near 1 would lose all digits.
         delta = self.delta(self.output(scores), target)
         top = target.argmax(axis=1)[:, None]
         self.engine.xp.put_along_axis(delta, top, 0.0, axis=1)
@@ -265,7 +265,7 @@ class SoftmaxHead(LinearHead):
         return delta
 
     def divergence(self, output, expected):
-        """Return how far probabilities are from those that were expected.
+        """Return the divergence of probabilities from expected ones.
 
         Parameters
         ----------
@@ -275,7 +275,7 @@ class SoftmaxHead(LinearHead):
         Returns
         -------
         ndarray of shape (n_rows,)
-            The Kullback-Leibler divergence of what was expected from the output, in nats.
+            The Kullback-Leibler divergence ``KL(expected || output)``, in nats.
         """
         xp, tiny = self.engine.xp, self.engine.tiny
         ratios = xp.log(expected + tiny) - xp.log(output + tiny)
@@ -283,7 +283,7 @@ class SoftmaxHead(LinearHead):
         return ratios.sum(axis=1)
 
     def smoothed(self, target, share):
-        """Return targets a share of which is spread evenly over all classes."""
+        """Return targets with a share of them spread evenly over all classes."""
         target *= 1.0 - share
         target += share / target.shape[1]
         return target

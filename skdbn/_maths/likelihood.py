@@ -1,7 +1,7 @@
 """The partition function of a machine, and the likelihoods that follow from it.
 
-It is a sum over the states of one layer where a layer is small, and has a closed form for gaussian
-units. Everything else is annealed importance sampling, from both ends.
+It is a sum over the states of one layer if that layer is small, and has a closed form for gaussian
+units. In all other cases it is estimated by annealed importance sampling from both ends.
 
 The rule: logs of sums are kept in float64; arrays of states have the type of the engine.
 
@@ -28,12 +28,12 @@ from skdbn._maths.boltzmann import (
     visible_mean,
 )
 
-N_VALUES = 2**20  # of the other layer that enumeration looks at together
-N_BISECTIONS = 100  # of an interval of nats, down to rounding
-N_DEVIATIONS = 3.0  # standard errors by which the bounds of an estimate are moved apart
-NOTABLE = 1.0  # nats beyond these errors that two starts of a way down may differ by
-RARE = 0.1  # share of the chains that may be elsewhere, as the last that have yet to settle
-SETTLING = 4  # of the temperatures this part are the Gibbs steps after resampling
+N_VALUES = 2**20  # of the other layer in a block of enumeration
+N_BISECTIONS = 100  # of an interval of nats, down to rounding error
+N_DEVIATIONS = 3.0  # standard errors by which the bounds of an estimate are widened
+NOTABLE = 1.0  # nats beyond these errors by which two starts of a way down may differ
+RARE = 0.1  # share of the chains that may be elsewhere, such as those yet to settle
+SETTLING = 4  # one in so many of the temperatures: Gibbs steps after resampling
 
 
 class LogPartition(NamedTuple):
@@ -42,14 +42,14 @@ class LogPartition(NamedTuple):
     Attributes
     ----------
     value : float
-        The log, or its estimate.
+        Log of the partition function, or an estimate of it.
     lower, upper : float
-        Bounds. Those of an estimate hold with a probability near one as long as the chains that
-        stand for the machine are in equilibrium; exact ones are the value itself.
+        Bounds. Those of an estimate hold with a probability near 1 as long as the chains that
+        represent the machine are in equilibrium; exact ones equal the value.
     standard_error : float
-        Standard error of the value. 0 where it is exact.
+        Standard error of the value; 0 if it is exact.
     method : {"exact", "ais"}
-        How it was found.
+        How the value was computed.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def turned(rbm):
     Returns
     -------
     RBM
-        The same machine, whose visible units are the hidden ones.
+        The same machine with its hidden units as the visible ones.
     """
     return RBM(
         rbm.weights.T,
@@ -95,7 +95,7 @@ def turned(rbm):
 
 
 def enumeration(rbm):
-    """Return how many binary units an exact sum runs over, and the function that it sums.
+    """Return the number of binary units that an exact sum enumerates, and the function to sum.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ def enumeration(rbm):
     Returns
     -------
     n_units : int
-        Those of the smaller binary layer; without one, the binary units among the visible ones.
+        Size of the smaller binary layer or, if there is none, number of binary visible units.
     log_mass : callable
-        Function of states of shape (n_rows, n_units): the log of the sum or the integral of
+        Function of states of shape (n_rows, n_units) that returns the log of the sum or integral of
         ``exp(-E)`` over all other units, of shape (n_rows,).
     """
     n_visible, n_hidden = rbm.weights.shape
@@ -121,14 +121,14 @@ def enumeration(rbm):
 
 
 def _is_gaussian(units, n_units):
-    """Tell of each unit of a layer whether it is gaussian."""
+    """Tell for each unit of a layer whether it is gaussian."""
     return [not units.of_column(i).discrete for i in range(n_units)]
 
 
 def _without_gaussian_units(rbm, is_gaussian):
-    """Return the log mass of the states of binary visible units beside gaussian ones.
+    """Return the log mass of states of binary visible units that stand beside gaussian ones.
 
-    The hidden units are gaussian too, and with ``c = b + a W`` those left integrate to
+    The hidden units are gaussian too. With ``c = b + a W`` the gaussian units integrate to
     ``exp(a.a / 2 + c (I - W^T W)^-1 c / 2)`` over the root of the determinant of ``I - W^T W``,
     times a root of 2 pi for each unit.
     """
@@ -157,8 +157,8 @@ def largest_gain(rbm):
     Returns
     -------
     float
-        Largest singular value of the weights between gaussian units, 0 where there are none. From
-        1 up the machine has no partition function: its density has no integral.
+        Largest singular value of the weights between gaussian units, 0 if there are none. If it is
+        1 or more, the machine has no partition function: its density has no finite integral.
     """
     if rbm.hidden_units.discrete:
         return 0.0
@@ -169,7 +169,7 @@ def largest_gain(rbm):
 
 
 def exact_log_partition(rbm):
-    """Return the log of the partition function, from all states of the binary units of a layer.
+    """Return the log of the partition function by enumerating the binary units of a layer.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def exact_log_partition(rbm):
     Returns
     -------
     float
-        The log, in nats.
+        Log of the partition function, in nats.
     """
     n_units, log_mass = enumeration(rbm)
     engine, total = rbm.engine, -math.inf
@@ -194,7 +194,7 @@ def log_sum(engine, x):
     Parameters
     ----------
     engine : engine
-        Where arithmetic comes from.
+        Provides arithmetic.
     x : ndarray of shape (n,)
         Exponents.
 
@@ -208,7 +208,7 @@ def log_sum(engine, x):
 
 
 def log_partition_without_weights(rbm):
-    """Return what the log of the partition function would be if all weights were 0.
+    """Return the log of the partition function with all weights set to 0.
 
     Parameters
     ----------
@@ -231,11 +231,11 @@ def log_partition_without_weights(rbm):
 
 
 class Path(NamedTuple):
-    """Machines between one without weights, at temperature 0, and a given one, at 1.
+    """Machines between one without weights, at temperature 0, and a given one, at temperature 1.
 
-    The weights and the intercepts of a machine between are on the straight line from one to the
-    other. The energies of units without input stay what they are, so that all machines have a
-    density if the given one has.
+    Weights and intercepts of the machines in between lie on the straight line from one to the
+    other. The energies of units without input do not change, so all machines have a density if the
+    given one has.
 
     Attributes
     ----------
@@ -260,7 +260,7 @@ class Path(NamedTuple):
         return log_partition_without_weights(self._without_weights())
 
     def _without_weights(self):
-        """Return the machine at temperature 0, of which the weights do not count."""
+        """Return the machine at temperature 0, whose weights do not count."""
         return self.rbm._replace(intercept_visible=self.visible, intercept_hidden=self.hidden)
 
     def start(self, n_chains):
@@ -280,7 +280,7 @@ class Path(NamedTuple):
 
 
 def temperatures(n_temperatures):
-    """Return inverse temperatures from 0 to 1, which lie closer to each other towards 1.
+    """Return inverse temperatures from 0 to 1, denser towards 1.
 
     Parameters
     ----------
@@ -290,13 +290,13 @@ def temperatures(n_temperatures):
     Returns
     -------
     list of float
-        One more than the steps.
+        Inverse temperatures, one more than the steps.
     """
     return [1.0 - (1.0 - i / n_temperatures) ** 2 for i in range(n_temperatures + 1)]
 
 
 def equilibrated(rbm, h, n_steps):
-    """Return the end of Markov chains, and the path whose beginning has their mean states.
+    """Return the ends of Markov chains, and the path whose start has their mean states.
 
     Parameters
     ----------
@@ -305,15 +305,14 @@ def equilibrated(rbm, h, n_steps):
     h : ndarray of shape (n_chains, n_hidden)
         Hidden states to start at.
     n_steps : int
-        Gibbs steps. Means are those of the second half of them.
+        Number of Gibbs steps. The means are taken over the second half.
 
     Returns
     -------
     v : ndarray of shape (n_chains, n_visible)
         Visible states.
     path : Path
-        Path from independent units of the same means, from which the weights of annealing vary
-        least.
+        Path from independent units of the same means, for which the annealing weights vary least.
     """
     visible, hidden = 0.0, 0.0
     for i in range(n_steps):
@@ -333,23 +332,23 @@ def equilibrated(rbm, h, n_steps):
 
 
 def annealed(path, v, betas):
-    """Take Markov chains along the path, and return their log weights.
+    """Move Markov chains along the path, and return their log weights.
 
     Parameters
     ----------
     path : Path
         Machines.
     v : ndarray of shape (n_chains, n_visible)
-        Visible states, drawn from the machine at the first temperature. Those at the last one
-        take their place.
+        Visible states, drawn from the machine at the first temperature; overwritten with those at
+        the last.
     betas : sequence of float
-        Inverse temperatures to go through, up or down.
+        Inverse temperatures to pass through, up or down.
 
     Returns
     -------
     ndarray of float64 of shape (n_chains,)
-        Sum over the steps of how much the log mass of a state differs at the next temperature. The
-        mean of its exponential is the ratio of the last partition function to the first.
+        Sum over the steps of the change of a state's log mass at the next temperature. The mean of
+        its exponential is the ratio of the last partition function to the first.
     """
     rbm, visible, hidden = path
     x, now = rbm.engine.matmul(v, rbm.weights), betas[0]
@@ -372,12 +371,12 @@ def annealed(path, v, betas):
 
 
 def resampled(engine, v, log_weights):
-    """Return states each as often as its weight says, as evenly as whole numbers allow.
+    """Return states, each repeated in proportion to its weight, as evenly as possible.
 
     Parameters
     ----------
     engine : engine
-        Where random numbers come from.
+        Provides random numbers.
     v : ndarray of shape (n_chains, n_visible)
         States.
     log_weights : ndarray of shape (n_chains,)
@@ -386,7 +385,7 @@ def resampled(engine, v, log_weights):
     Returns
     -------
     ndarray of shape (n_chains, n_visible)
-        States, of which some stand there several times and some are missing.
+        States, some of them several times and some not at all.
     """
     xp, n = engine.xp, len(v)
     sums = xp.exp(log_weights - log_sum(engine, log_weights)).cumsum()
@@ -395,37 +394,37 @@ def resampled(engine, v, log_weights):
 
 
 def estimated_log_partition(rbm, h, n_temperatures, report):
-    """Return an estimate of the log of the partition function, from annealing up and down.
+    """Estimate the log of the partition function by annealing up and down.
 
-    A first way up shows where the mass is. Its ends, resampled by their weights, give the means
-    that the path starts from; then chains go up, and others down. Those that go down start twice:
-    at these ends, and at `h` after as many Gibbs steps as there are temperatures, which may hold
-    what the way up does not find.
+    A first way up finds where the mass is. Its ends, resampled by their weights, give the means
+    that the path starts from; then chains go up, and others go down. Those that go down start from
+    two places: from these ends, and from `h` after as many Gibbs steps as there are temperatures,
+    which may contain modes that the way up does not find.
 
     Parameters
     ----------
     rbm : RBM
         The machine.
     h : ndarray of shape (n_chains, n_hidden)
-        Hidden states that stand for the machine, as those of training.
+        Hidden states that represent the machine, such as the chains of training.
     n_temperatures : int
-        Steps in each direction.
+        Number of steps in each direction.
     report : callable
-        Told in a few words what was done.
+        Called with a few words about each finished part.
 
     Returns
     -------
     result : LogPartition
         The estimate.
     gap : float
-        Nats between the estimates from both directions.
+        Difference between the estimates from both directions, in nats.
     """
     betas, n_chains = temperatures(n_temperatures), len(h)
     held, path = equilibrated(rbm, h, n_temperatures)
     report(f"{n_temperatures} Gibbs steps")
     v = path.start(n_chains)
     v = resampled(rbm.engine, v, annealed(path, v, betas))
-    report(f"{n_temperatures} temperatures up, for a start")
+    report(f"{n_temperatures} temperatures up, first time")
     h = hidden_mean(rbm, v)
     h = rbm.hidden_units.sample(h, out=h)
     found, path = equilibrated(rbm, h, max(1, n_temperatures // SETTLING))
@@ -443,14 +442,14 @@ def log_mean_of_weights(engine, log_weights):
     Parameters
     ----------
     engine : engine
-        Where arithmetic comes from.
+        Provides arithmetic.
     log_weights : ndarray of shape (n,)
         Logs of the weights.
 
     Returns
     -------
     value, standard_error : float
-        In nats. The error is that of the mean as a share of it.
+        Both in nats. The error is relative to the mean.
     """
     n = len(log_weights)
     value = log_sum(engine, log_weights) - math.log(n)
@@ -459,7 +458,7 @@ def log_mean_of_weights(engine, log_weights):
 
 
 def from_both_ends(path, forward, backward, held):
-    """Return the log of the partition function from log weights of both directions.
+    """Return the log of the partition function given the log weights of both directions.
 
     Parameters
     ----------
@@ -467,19 +466,19 @@ def from_both_ends(path, forward, backward, held):
         Machines.
     forward : ndarray of shape (n_chains,)
         Log weights of chains that went from the machine without weights to the given one. The log
-        of their mean is too low rather than too high.
+        of their mean tends to be too low.
     backward, held : ndarray of shape (n_chains,)
         Log weights of chains that went the other way, from two starts. Minus the log of their mean
-        is too high rather than too low. The first start was found on the way up; the other one may
-        hold what that missed, but not in the right proportions, and so only raises the bound.
+        tends to be too high. The first start was found on the way up; the other may contain modes
+        that it missed, but not in the right proportions, and so only raises the upper bound.
 
     Returns
     -------
     result : LogPartition
         The value is Bennett's estimate from both directions. Its error includes half of the gap.
-        The bounds hold the estimates of each direction and three of their errors.
+        The bounds enclose the estimates of both directions and three of their errors.
     gap : float
-        How many nats the estimates of the two directions differ by.
+        Difference between the estimates of the two directions, in nats.
     """
     engine, start = path.rbm.engine, path.log_partition()
     up = log_mean_of_weights(engine, forward)
@@ -497,10 +496,10 @@ def from_both_ends(path, forward, backward, held):
 
 
 def _from_above(engine, gains, usual):
-    """Return the estimate from the log mass that chains lost on their way down, and its error.
+    """Return an estimate from the log mass that chains lost on their way down, and its error.
 
-    Chains that lost far more than usual come from where no way up has led. If they are no rarity,
-    that place may hold any part of the mass, of which their largest loss is a bound.
+    Chains that lost far more than usual come from modes that no way up has reached. If they are not
+    rare, those modes may hold any part of the mass, and the largest loss is a bound.
     """
     limit = float(usual.max()) + N_DEVIATIONS * float(usual.std()) + NOTABLE
     if (gains > limit).mean() > RARE:
@@ -510,25 +509,25 @@ def _from_above(engine, gains, usual):
 
 
 def acceptance_ratio(engine, forward, backward):
-    """Return the log of a ratio of partition functions that makes both directions agree.
+    """Return the log of the ratio of partition functions for which both directions agree.
 
     Parameters
     ----------
     engine : engine
-        Where arithmetic comes from.
+        Provides arithmetic.
     forward, backward : ndarray of shape (n,)
         Log mass gained on the way up, and lost on the way down.
 
     Returns
     -------
     value, standard_error : float
-        In nats. The error is infinite where the directions have nothing in common.
+        Both in nats. The error is infinite if the directions do not overlap.
 
     Notes
     -----
-    A chain that gained x went forward with the log-odds ``value - x`` (Crooks 1999), if equally
-    many went either way, and the value is the one of the highest likelihood. The error is that of
-    this logistic regression.
+    If equally many chains go either way, one that gained x went forward with log-odds ``value - x``
+    (Crooks 1999). The value maximizes the likelihood of this logistic regression, and the error is
+    that of its estimate.
 
     References
     ----------
@@ -552,15 +551,15 @@ def acceptance_ratio(engine, forward, backward):
 
 
 class Stack(NamedTuple):
-    """A deep belief net: machines one above the other.
+    """A deep belief net: a stack of RBMs.
 
     Attributes
     ----------
     machines : list of RBM
-        The machines, the first layer first.
+        The RBMs, from the bottom up.
     maps : list of (ndarray of shape (n_hidden,), ndarray of shape (n_hidden,))
-        Offset and scale for each machine but the first: a hidden state h of the machine below is
-        the visible state ``(h - offset) / scale``.
+        Offset and scale for each RBM but the first: a hidden state h of the RBM below is the
+        visible state ``(h - offset) / scale``.
     """
 
     machines: list
@@ -568,7 +567,7 @@ class Stack(NamedTuple):
 
     @property
     def engine(self):
-        """Return the engine of the machines.
+        """Return the engine of the RBMs.
 
         Returns
         -------
@@ -579,37 +578,37 @@ class Stack(NamedTuple):
 
     @property
     def n_weights_of_largest_layer(self):
-        """Return how many weights the largest machine has.
+        """Return the number of weights of the largest RBM.
 
         Returns
         -------
         int
-            Their number.
+            Number of weights.
         """
         return max(rbm.weights.size for rbm in self.machines)
 
 
 def bound_of_log_mass(stack, v):
-    """Draw hidden states, and return what they say of the log mass of visible states.
+    """Draw hidden states, and return their estimate of a bound of the log mass of visible states.
 
     Parameters
     ----------
     stack : Stack
-        The machines.
+        The RBMs.
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
 
     Returns
     -------
     ndarray of shape (n_rows,)
-        Its expectation, minus the log of the partition function of the top machine, is a lower
-        bound of ``log p(v)``.
+        Estimates; their expectation, minus the log of the partition function of the top RBM, is a
+        lower bound of ``log p(v)``.
 
     Notes
     -----
-    With q the way up, the bound is the mean under q of ``log p(v, h) - log q(h)``. A machine below
-    the top has ``p(v | h) / q(h | v) = p(v) / p(h)``, in which its partition function cancels:
-    what is left of it is the free energy of h minus that of v.
+    With q the way up, the bound is the mean under q of ``log p(v, h) - log q(h)``. For an RBM below
+    the top, ``p(v | h) / q(h | v) = p(v) / p(h)``, in which its partition function cancels: what
+    remains is the free energy of h minus that of v.
 
     References
     ----------

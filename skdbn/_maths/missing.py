@@ -1,9 +1,9 @@
-"""Rows of which some visible units are not observed.
+"""Rows in which some visible units are not observed.
 
-The rule: NaN is a unit that is not observed. It is filled in from the observed ones, with what the
-machine expects given these. Where a chain starts at the data it stays there in both phases of the
-gradient, so that nothing pulls at what is not known; elsewhere it is drawn. Sums over it are exact,
-or refused.
+The rule: NaN marks a unit that is not observed. It is filled with the state that the machine
+expects given the observed ones. If a chain starts at the data, the unit keeps that state in both
+phases of the gradient, so unknown values have no influence; otherwise it is drawn. Sums over it are
+exact, or refused.
 
 References
 ----------
@@ -21,33 +21,33 @@ from skdbn._maths.boltzmann import (
 )
 from skdbn._maths.pseudo_likelihood import gaussian_conditional
 
-N_FILLS = 2  # iterations of the mean field, from no input on
-N_DRAWS = 2  # Gibbs steps from there
-N_SWEEPS = 2  # over the units that are imputed
-MOST_SUMMED = 20  # binary units whose states are visited
-N_VISITED = 4096  # states at once
+N_FILLS = 2  # iterations of the mean field, starting without input
+N_DRAWS = 2  # Gibbs steps from the mean field
+N_SWEEPS = 2  # over the imputed units
+MOST_SUMMED = 20  # binary units whose states are enumerated
+N_VISITED = 4096  # states per block
 
 
 class ClampedUnits:
-    """Units of which each row has some that stay where they are.
+    """Units some of which are clamped, different ones in each row.
 
     Parameters
     ----------
     units : units
-        The units. Those members are here that estimators of the gradient use.
+        The units. Only the methods that gradient estimators use are wrapped.
     free : ndarray of shape (n_rows, n_units)
-        0 where a unit stays, else 1.
+        0 where a unit is clamped, else 1.
     states : ndarray of shape (n_rows, n_units)
-        Where they stay; 0 for the others.
+        States of the clamped units; 0 for the others.
     engine : engine
-        Where arithmetic comes from.
+        Provides arithmetic.
     """
 
     def __init__(self, units, free, states, engine):
         self.units, self.free, self.states, self.engine = units, free, states, engine
 
     def _with_states(self, u, out):
-        """Return states of free units beside those that stay."""
+        """Return states of free units, with those of clamped units inserted."""
         u = self.engine.xp.multiply(u, self.free, out=out)
         u += self.states
         return u
@@ -60,7 +60,7 @@ class ClampedUnits:
         x : ndarray of shape (n_rows, n_units)
             Inputs.
         out : ndarray, optional
-            Where the result goes, `x` itself included.
+            Where to write the result; may be `x` itself.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class ClampedUnits:
         mean : ndarray of shape (n_rows, n_units)
             Means.
         out : ndarray, optional
-            Where the states go, `mean` itself included.
+            Where to write the states; may be `mean` itself.
 
         Returns
         -------
@@ -88,10 +88,10 @@ class ClampedUnits:
 
 
 def fill(rbm, v):
-    """Fill units that are not observed with their expected states, in place.
+    """Fill unobserved units with their expected states, in place.
 
-    The states are those of a mean field: expected hidden states given the visible ones, and
-    expected visible states given these, in turns. At first the units give no input.
+    The states are those of a mean field: expected hidden states given the visible ones and expected
+    visible states given these, in turns. At first the unobserved units give no input.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def fill(rbm, v):
 
 
 def conditional_machine(rbm, v):
-    """Fill units that are not observed, in place; return the machine in which they stay there.
+    """Fill unobserved units in place; return the machine with these units clamped.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ def conditional_machine(rbm, v):
     Returns
     -------
     RBM
-        The machine with `ClampedUnits`. Whatever estimates the gradient of a log-likelihood
-        estimates that of ``log p(observed units | the others as they were filled)`` with it.
+        The machine with `ClampedUnits`. With it, an estimator of the log-likelihood gradient
+        estimates that of ``log p(observed units | the others as filled)``.
     """
     are_missing = fill(rbm, v)
     free = (~are_missing).astype(v.dtype)
@@ -139,10 +139,10 @@ def conditional_machine(rbm, v):
 
 
 def draw(rbm, v):
-    """Draw units that are not observed given the observed ones, in place.
+    """Draw unobserved units given the observed ones, in place.
 
-    A mean over such rows estimates that over the distribution of what is missing. The chains are
-    short: the more is missing, the more they still show of the mean field, where they start.
+    A mean over such rows estimates the mean over the distribution of the missing states. The chains
+    are short: the more is missing, the closer they stay to the mean field, where they start.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def draw(rbm, v):
 def hidden_mean_given_observed(rbm, v, out=None):
     """Return the hidden states of the mean field given the observed units.
 
-    They approximate the expected ones; where all units are observed they are exact.
+    They approximate the expected states, and are exact if all units are observed.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def hidden_mean_given_observed(rbm, v, out=None):
     v : ndarray of shape (n_rows, n_visible)
         Visible states, NaN where a unit is not observed; they are filled in place.
     out : ndarray of shape (n_rows, n_hidden), optional
-        Where the result goes.
+        Where to write the result.
 
     Returns
     -------
@@ -181,10 +181,10 @@ def hidden_mean_given_observed(rbm, v, out=None):
 
 
 def imputed(rbm, v, out=None):
-    """Return visible states with the expected ones where a unit is not observed.
+    """Return visible states with expected ones for unobserved units.
 
-    Each is expected given all others, exactly, one unit after another, a few times. Unlike in a
-    mean field of whole layers, a unit's own state does not speak for itself.
+    Each becomes its exact expectation given all others, one unit after another, in a few sweeps.
+    Unlike in a mean field of whole layers, a unit's own state does not reinforce itself.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def imputed(rbm, v, out=None):
     v : ndarray of shape (n_rows, n_visible)
         Visible states, NaN where a unit is not observed; they are filled in place.
     out : ndarray of shape (n_rows, n_visible), optional
-        Where the result goes.
+        Where to write the result.
 
     Returns
     -------
@@ -227,15 +227,15 @@ def _expected(rbm, i, off):
 
 
 def free_energy_of_observed(rbm, v):
-    """Return the free energy of the observed units, the others summed out.
+    """Return the free energy of the observed units, with the others summed out.
 
     Parameters
     ----------
     rbm : RBM
         The machine.
     v : ndarray of shape (n_rows, n_visible)
-        Visible states, NaN where a unit is not observed. `can_sum_out` tells which rows may have
-        such units.
+        Visible states, NaN where a unit is not observed. `can_sum_out` tells for which rows this is
+        possible.
 
     Returns
     -------
@@ -255,7 +255,7 @@ def free_energy_of_observed(rbm, v):
 
 
 def can_sum_out(rbm, are_missing):
-    """Tell of which rows the units that are not observed can be summed out.
+    """Tell for which rows the unobserved units can be summed out.
 
     Parameters
     ----------
@@ -267,7 +267,8 @@ def can_sum_out(rbm, are_missing):
     Returns
     -------
     ndarray of bool of shape (n_rows,)
-        Where they are at most `MOST_SUMMED` binary ones; everywhere, if the hidden units are.
+        True if at most `MOST_SUMMED` units are unobserved, all binary; always true if the hidden
+        units are at most `MOST_SUMMED`, all binary.
     """
     n_hidden = rbm.weights.shape[1]
     over_hidden = rbm.hidden_units.discrete and n_hidden <= MOST_SUMMED
@@ -275,16 +276,16 @@ def can_sum_out(rbm, are_missing):
 
 
 def _is_few(rbm, are_missing):
-    """Tell whether the units of a row that are not observed are few, and all binary."""
+    """Tell whether the unobserved units of a row are few, and all binary."""
     columns = are_missing.nonzero()[0]
     most = min(MOST_SUMMED, len(are_missing))
     if rbm.hidden_units.discrete and rbm.weights.shape[1] <= MOST_SUMMED:
-        most = min(most, rbm.weights.shape[1])  # whose states are fewer else
+        most = min(most, rbm.weights.shape[1])  # then the hidden units have fewer states
     return len(columns) <= most and all(rbm.visible_units.of_column(i).discrete for i in columns)
 
 
 def _over_visible(rbm, observed, are_missing):
-    """Return the log of the sum of ``exp(-F)`` over the states of the units that are missing."""
+    """Return the log of the sum of ``exp(-F)`` over the states of the missing units."""
     xp, columns, total = rbm.engine.xp, are_missing.nonzero()[0], -float("inf")
     for states in binary_states(rbm.engine, len(columns), N_VISITED):
         v = xp.repeat(observed[None, :], len(states), axis=0)
@@ -294,7 +295,7 @@ def _over_visible(rbm, observed, are_missing):
 
 
 def _over_hidden(rbm, observed, are_missing):
-    """Return the same as a sum over the states of the hidden units, given which it is closed."""
+    """Return the same as a sum over hidden states, given which it has a closed form."""
     xp, total, a = rbm.engine.xp, -float("inf"), rbm.intercept_visible
     x = hidden_input(rbm, observed[None, :])[0]
     for h in binary_states(rbm.engine, rbm.weights.shape[1], N_VISITED):

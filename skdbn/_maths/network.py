@@ -1,7 +1,7 @@
-"""A feed-forward network with a head as plain functions of arrays.
+"""A feed-forward network with a head, as plain functions of arrays.
 
-The rule: a network of one layer is a network, so the top layer is trained alone with the same
-functions that train all of it.
+The rule: a network of one layer is a network too, so the functions that train the whole network
+also train the top layer alone.
 """
 
 from typing import NamedTuple
@@ -13,11 +13,11 @@ class Network(NamedTuple):
     Attributes
     ----------
     weights : list of ndarray of shape (n_in, n_out)
-        Weights, the first layer first.
+        Weights, from the bottom up.
     intercepts : list of ndarray of shape (n_out,)
         Intercepts.
     hidden_units : list of units
-        One for each hidden layer: one fewer than weights.
+        Units of each hidden layer: one entry fewer than weights.
     head : head
         Member of `skdbn._maths.heads.HEADS`.
     engine : engine
@@ -32,12 +32,12 @@ class Network(NamedTuple):
 
     @property
     def n_weights_of_largest_layer(self):
-        """Return how many weights the largest layer has.
+        """Return the number of weights of the largest layer.
 
         Returns
         -------
         int
-            Their number.
+            Number of weights.
         """
         return max(weights.size for weights in self.weights)
 
@@ -52,12 +52,12 @@ def hidden_layers(network, x, out=None):
     x : ndarray of shape (n_rows, n_in)
         Inputs.
     out : ndarray of shape (n_rows, n_top), optional
-        Where the result goes, where there is a hidden layer.
+        Where to write the result, if there is a hidden layer.
 
     Returns
     -------
     ndarray of shape (n_rows, n_top)
-        Means of the top hidden units; the inputs where there is no hidden layer.
+        Means of the top hidden units; the inputs if there is no hidden layer.
     """
     n_layers = len(network.hidden_units)
     for i, units in enumerate(network.hidden_units):
@@ -77,7 +77,7 @@ def scores(network, x, out=None):
     x : ndarray of shape (n_rows, n_in)
         Inputs.
     out : ndarray of shape (n_rows, n_outputs), optional
-        Where the result goes.
+        Where to write the result.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def forward(network, x, out=None):
     x : ndarray of shape (n_rows, n_in)
         Inputs.
     out : ndarray of shape (n_rows, n_outputs), optional
-        Where the result goes.
+        Where to write the result.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def forward(network, x, out=None):
 
 
 def _scores_with_slopes(network, x, dropout, noise):
-    """Return the input of each layer with its slopes, perturbed, and the scores."""
+    """Return the perturbed input of each layer with its slopes, and the scores."""
     engine = network.engine
     inputs, slopes = [x], []
     for i, units in enumerate(network.hidden_units):
@@ -128,13 +128,13 @@ def _scores_with_slopes(network, x, dropout, noise):
 
 
 def _dropout_mask(engine, shape, rate):
-    """Draw what keeps an activation with probability 1 - rate, and its expectation always."""
+    """Draw factors that keep activations with probability 1 - rate, and have mean 1."""
     mask = engine.uniform(shape) >= rate
     return mask.astype(engine.dtype) / (1.0 - rate)
 
 
 def _factors(engine, shape, dropout, noise):
-    """Yield what a layer's activations are multiplied by."""
+    """Yield the random factors of a layer's activations."""
     if dropout > 0.0:
         yield _dropout_mask(engine, shape, dropout)
     if noise > 0.0:
@@ -142,7 +142,7 @@ def _factors(engine, shape, dropout, noise):
 
 
 def _through_layer(network, i, delta, slope):
-    """Return the gradient of the scores below a layer, given that of its own scores."""
+    """Return the gradient with respect to the scores below a layer, given that for its own."""
     below = network.engine.buffer(("delta", i), len(delta), len(network.weights[i]))
     below = network.engine.matmul(delta, network.weights[i].T, out=below)
     below *= slope
@@ -150,7 +150,7 @@ def _through_layer(network, i, delta, slope):
 
 
 def adversarial_direction(network, x, y):
-    """Return the directions in which the loss of each row grows the most.
+    """Return the directions in which the loss of each row grows most.
 
     Parameters
     ----------
@@ -159,12 +159,12 @@ def adversarial_direction(network, x, y):
     x : ndarray of shape (n_rows, n_in)
         Inputs.
     y : ndarray of length n_rows
-        What belongs to the rows, as the head reads it.
+        Targets of the rows, as the head reads them.
 
     Returns
     -------
     ndarray of shape (n_rows, n_in)
-        Gradients with respect to the inputs, scaled to length 1; zeros where there is none.
+        Gradients with respect to the inputs, scaled to length 1; zeros where the gradient is zero.
 
     References
     ----------
@@ -177,7 +177,7 @@ def adversarial_direction(network, x, y):
 
 
 def _steepest(network, x, target):
-    """Return the unit directions in which the loss of each row grows the most, or zeros."""
+    """Return the unit directions in which the loss of each row grows most, or zeros."""
     engine = network.engine
     _, slopes, top = _scores_with_slopes(network, x, 0.0, 0.0)
     delta = network.head.exact_delta(top, target)
@@ -188,12 +188,12 @@ def _steepest(network, x, target):
 
 
 def virtual_adversarial_direction(network, x, output, start, step):
-    """Return nearly the directions in which the outputs of each row change the most.
+    """Approximate the directions in which the outputs of each row change most.
 
-    The outputs near a row diverge from its own like a quadratic form of the way there. For a small
-    step this is a step of the power iteration towards the leading eigenvector of that form: the
-    product of form and direction is the gradient of the divergence, the step away. A long step
-    sees how the outputs go on.
+    Near a row, the divergence of the outputs from those of the row is a quadratic form of the
+    displacement. With a small step, this is one step of power iteration towards the leading
+    eigenvector of that form: the product of the form and a direction is the gradient of the
+    divergence at that step. A long step also sees how the outputs change further away.
 
     Parameters
     ----------
@@ -202,11 +202,11 @@ def virtual_adversarial_direction(network, x, output, start, step):
     x : ndarray of shape (n_rows, n_in)
         Inputs.
     output : ndarray of shape (n_rows, n_outputs)
-        Outputs of the network for them.
+        Outputs of the network for `x`.
     start : ndarray of shape (n_rows, n_in)
         Directions of length 1 to start from, overwritten.
     step : float
-        Length of the step to where the gradient is taken.
+        Distance from the rows at which the gradient is taken.
 
     Returns
     -------
@@ -224,9 +224,9 @@ def virtual_adversarial_direction(network, x, output, start, step):
 
 
 def _moved(network, x, y, adversarial, virtual_adversarial):
-    """Move rows against their labels, and rows without against the outputs that they have now.
+    """Move rows away from their labels, and rows without labels away from their outputs.
 
-    Returns these outputs, or None where all rows have labels.
+    Returns these outputs, or None if all rows have labels.
     """
     engine, labelled, others = network.engine, x[: len(y)], x[len(y) :]
     if adversarial > 0.0:
@@ -237,7 +237,7 @@ def _moved(network, x, y, adversarial, virtual_adversarial):
         return None
     output = forward(network, others)
     start = engine.unit_rows(engine.normal(others.shape))
-    # A whole step away: nearer by, nets with 100 labels of MNIST made more errors.
+    # A whole step away: with shorter distances, nets with 100 labels of MNIST made more errors.
     direction = virtual_adversarial_direction(network, others, output, start, virtual_adversarial)
     direction *= virtual_adversarial
     others += direction
@@ -245,7 +245,7 @@ def _moved(network, x, y, adversarial, virtual_adversarial):
 
 
 def _losses(network, scores, y, expected, scale, label_smoothing):
-    """Return the loss of each row; in place, scores become gradients of the mean losses."""
+    """Return the loss of each row; turn scores into gradients of the mean losses, in place."""
     head, n = network.head, len(y)
     target = head.target(y, scores.shape[1])
     output, losses = head.outcome(scores[:n], target)
@@ -279,44 +279,43 @@ def loss_gradient(
 ):
     """Return the mean loss of a minibatch and its gradients, by backpropagation.
 
-    The minibatch may have rows beyond those of `y`. They need no labels: their loss is the
-    divergence of the outputs a step away, in the virtual adversarial direction, from those that
-    the rows have now. The mean of these losses is added to that of the others.
+    The minibatch may have more rows than `y`. These need no labels: their loss is the divergence of
+    the outputs one step away, in the virtual adversarial direction, from the current outputs. The
+    mean of these losses is added to that of the others.
 
     Parameters
     ----------
     network : Network
         The network.
     x : ndarray of shape (n_rows, n_in)
-        Inputs, overwritten when they are perturbed.
+        Inputs, overwritten if they are perturbed.
     y : ndarray of length n_labelled
-        What belongs to the first rows, as the head reads it.
+        Targets of the first rows, as the head reads them.
     out : sequence of ndarray
-        Where the gradients go: those of all weights, then those of all intercepts.
+        Where to write the gradients: those of all weights, then those of all intercepts.
     scale : float, default=1.0
-        Factor of the gradients, which costs nothing here.
+        Factor of the gradients, free of cost here.
     weights : ndarray of shape (n_rows,), optional
-        Factors of the losses of the rows. Their mean over all rows that are trained on, not over
-        those of a minibatch, is 1: a row counts the same whatever it is drawn with.
+        Factors of the losses of the rows. Their mean is 1 over all training rows, not over each
+        minibatch: a row counts the same in any minibatch.
     dropout, input_dropout : float, default=0.0
-        Probability that a hidden unit, or an input, is silenced.
+        Probability of setting a hidden unit, or an input, to 0.
     noise : float, default=0.0
-        Standard deviation of the nearly normal noise of mean 1 that hidden activations are
-        multiplied by.
+        Standard deviation of the nearly normal noise of mean 1 that multiplies hidden activations.
     input_noise : float, default=0.0
-        Standard deviation of the nearly normal noise of mean 0 that is added to the inputs.
+        Standard deviation of the nearly normal noise of mean 0 added to the inputs.
     adversarial : float, default=0.0
         Length of the step from each row of `y` in its adversarial direction, before any noise.
     virtual_adversarial : float, default=0.0
         Length of the step from each other row in its virtual adversarial direction.
     label_smoothing : float, default=0.0
-        Share of each row's target probability that is spread evenly over all classes in what the
-        gradients are of.
+        Share of each row's target probability spread evenly over all classes in the loss that the
+        gradients belong to.
 
     Returns
     -------
     loss : float
-        Mean loss, with labels that are not smoothed, plus mean divergence.
+        Mean loss, without label smoothing, plus mean divergence.
     gradients : list of ndarray
         Gradients of the weights, then of the intercepts, times `scale`.
 

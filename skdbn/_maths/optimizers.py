@@ -1,18 +1,18 @@
 """Optimizers and learning-rate schedules.
 
-The rule: ``step(parameters, gradients, progress)`` changes the parameters in place, may overwrite
-the gradients, and an optimizer owns its state, which `get_state` and `set_state` hand out and in,
-so that training can go on in another process. Parameters and gradients are one vector each, the
-weights before the intercepts, so that a step costs few operations however many layers there are.
-Weight decay acts on the weights only. A schedule is a function of the progress of training in
-[0, 1] that multiplies the rate.
+The rule: ``step(parameters, gradients, progress)`` changes the parameters in place and may
+overwrite the gradients. An optimizer owns its state, which `get_state` returns and `set_state`
+restores, so training can continue in another process. Parameters and gradients are one vector each,
+weights before intercepts, so a step takes few operations however many layers there are. Weight
+decay acts on the weights only. A schedule is a function of the progress of training in [0, 1] that
+multiplies the rate.
 """
 
 import math
 
 
 def constant(progress):
-    """Keep the rate.
+    """Keep the rate constant.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def constant(progress):
 
 
 def linear(progress):
-    """Let the rate fall to 0 in a line.
+    """Decrease the rate linearly to 0.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ def linear(progress):
     Returns
     -------
     float
-        A factor that falls from 1 to 0.
+        A factor that decreases from 1 to 0.
     """
     return 1.0 - progress
 
 
 def cosine(progress):
-    """Let the rate fall to 0 along half a period of the cosine.
+    """Decrease the rate to 0 along half a period of the cosine.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def cosine(progress):
     Returns
     -------
     float
-        A factor that falls from 1 to 0.
+        A factor that decreases from 1 to 0.
 
     References
     ----------
@@ -71,11 +71,11 @@ class SGD:
     Parameters
     ----------
     engine : engine
-        Where memory and arithmetic come from.
+        Provides memory and arithmetic.
     n_parameters : int
-        Length of the vector that is trained.
+        Length of the trained vector.
     n_weights : int
-        How many of the parameters are weights: those that come first.
+        Number of weights, which come first among the parameters.
     learning_rate : float
         Rate.
     schedule : callable, default=constant
@@ -83,7 +83,7 @@ class SGD:
     weight_decay : float, default=0.0
         L2 penalty on the weights.
     momentum : float, default=0.9
-        Share of the velocity that is kept; may be changed between steps.
+        Share of the velocity that each step keeps; may be changed between steps.
 
     References
     ----------
@@ -109,7 +109,7 @@ class SGD:
         self.velocity = engine.zeros(n_parameters)
 
     def scale(self, progress):
-        """Return what the gradients are to be multiplied by: the rate.
+        """Return the factor that `step` expects in the gradients: the rate.
 
         Parameters
         ----------
@@ -129,9 +129,9 @@ class SGD:
         Parameters
         ----------
         parameters : ndarray of shape (n_parameters,)
-            What to change.
+            Parameters, changed in place.
         gradients : ndarray of shape (n_parameters,)
-            Gradients of the loss, which are overwritten.
+            Gradients of the loss, overwritten.
         progress : float, default=0.0
             Progress of training in [0, 1].
         """
@@ -144,7 +144,7 @@ class SGD:
         parameters += velocity
 
     def get_state(self):
-        """Return what later steps depend on.
+        """Return the state that later steps depend on.
 
         Returns
         -------
@@ -154,17 +154,17 @@ class SGD:
         return {"velocity": self.velocity.copy()}
 
     def set_state(self, state):
-        """Go on from a state.
+        """Continue from a state.
 
         Parameters
         ----------
         state : dict
-            What `get_state` returned.
+            Result of `get_state`.
 
         Raises
         ------
         ValueError
-            When it is of other parameters.
+            If it belongs to other parameters.
         """
         self.velocity = self.engine.given(state["velocity"], self.velocity.shape)
 
@@ -175,11 +175,11 @@ class Adam:
     Parameters
     ----------
     engine : engine
-        Where memory and arithmetic come from.
+        Provides memory and arithmetic.
     n_parameters : int
-        Length of the vector that is trained.
+        Length of the trained vector.
     n_weights : int
-        How many of the parameters are weights: those that come first.
+        Number of weights, which come first among the parameters.
     learning_rate : float
         Rate.
     schedule : callable, default=constant
@@ -206,7 +206,7 @@ class Adam:
         self.means, self.squares = engine.zeros(n_parameters), engine.zeros(n_parameters)
 
     def scale(self, progress):
-        """Return what the gradients are to be multiplied by: 1.
+        """Return the factor that `step` expects in the gradients: 1.
 
         Parameters
         ----------
@@ -226,9 +226,9 @@ class Adam:
         Parameters
         ----------
         parameters : ndarray of shape (n_parameters,)
-            What to change.
+            Parameters, changed in place.
         gradients : ndarray of shape (n_parameters,)
-            Gradients of the loss, which are overwritten.
+            Gradients of the loss, overwritten.
         progress : float, default=0.0
             Progress of training in [0, 1].
         """
@@ -236,8 +236,8 @@ class Adam:
             n = self.n_weights
             gradients[:n] += self.weight_decay * parameters[:n]
         self.n_steps += 1
-        # `means` and `squares` hold discounted sums: the factors that turn them into averages
-        # and correct their start at 0 are folded into two numbers.
+        # `means` and `squares` hold discounted sums: the factors that turn them into averages and
+        # correct for their start at 0 are folded into two numbers.
         scale = math.sqrt((1.0 - self.decay_2**self.n_steps) / (1.0 - self.decay_2))
         rate = self.learning_rate * self.schedule(progress) * scale
         rate *= (1.0 - self.decay_1) / (1.0 - self.decay_1**self.n_steps)
@@ -255,7 +255,7 @@ class Adam:
             parameters[piece] -= change
 
     def get_state(self):
-        """Return what later steps depend on.
+        """Return the state that later steps depend on.
 
         Returns
         -------
@@ -265,17 +265,17 @@ class Adam:
         return {"n_steps": self.n_steps, "means": self.means.copy(), "squares": self.squares.copy()}
 
     def set_state(self, state):
-        """Go on from a state.
+        """Continue from a state.
 
         Parameters
         ----------
         state : dict
-            What `get_state` returned.
+            Result of `get_state`.
 
         Raises
         ------
         ValueError
-            When it is of other parameters.
+            If it belongs to other parameters.
         """
         if type(state["n_steps"]) is not int or state["n_steps"] < 0:
             raise ValueError(f"n_steps == {state['n_steps']!r}, must be an integer >= 0")

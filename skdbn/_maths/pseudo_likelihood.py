@@ -1,12 +1,13 @@
 """The pseudo-log-likelihood: each visible unit given all others, for all units at once.
 
-Of a binary unit i with weights w the log-odds are ``a_i + sum_j s(x_j + (1 - v_i) w_j) -
-s(x_j - v_i w_j)``, where x is the input of the hidden units and s their log partition function.
-Binary hidden units have the softplus, whose Taylor series around x turns the sums of all units
-into matrix products, one for each term. Weights that are too large for it are added one by one.
+The log-odds of a binary unit i with weights w are
+``a_i + sum_j s(x_j + (1 - v_i) w_j) - s(x_j - v_i w_j)``, where x is the input of the hidden units
+and s their log partition function. For binary hidden units s is the softplus, whose Taylor series
+around x turns the sums of all units into matrix products, one for each term. Weights too large for
+the series are added one by one.
 
-The rule: what is left out is at most ``eps |w|`` of the term of each weight w, where eps is the
-precision of the type. Rounding alone does as much.
+The rule: the truncation error is at most ``eps |w|`` in the term of each weight w, where eps is the
+precision of the type. Rounding errors are as large.
 """
 
 import math
@@ -14,11 +15,11 @@ import math
 from skdbn._maths.boltzmann import LOG_ROOT_2_PI, hidden_input
 
 RADII = [1.5 * 0.75**i for i in range(12)]  # up to pi / 2, where terms begin to cancel
-SINGLE = 200  # multiplications of a matrix product that take as long as one weight by itself
+SINGLE = 200  # multiplications in a matrix product that take as long as one single weight
 N_VALUES = 131_072  # of single weights at once: few enough for a cache
 
-TAIL = 8.0  # standard deviations beyond the outer peaks of a mixture where nothing is left
-WIDEST = 10_000.0  # mixture that is summed; weights that make a wider one have run away
+TAIL = 8.0  # standard deviations beyond the outer peaks of a mixture; nothing lies further out
+WIDEST = 10_000.0  # mixture that is summed; weights that make a wider one have diverged
 N_ITERATIONS = 3  # towards those peaks, which need not be reached
 
 
@@ -30,14 +31,14 @@ def pseudo_log_likelihood(rbm, v):
     rbm : RBM
         The machine.
     v : ndarray of shape (n_rows, n_visible)
-        Visible states. A value of a binary unit between 0 and 1 is a probability: its two states
-        are weighted.
+        Visible states. A value of a binary unit between 0 and 1 is a probability: it weighs the
+        scores of its two states.
 
     Returns
     -------
     ndarray of shape (n_rows,)
-        ``sum_i log p(v_i | all other v)``, in nats; of gaussian units p is a density. It is exact
-        to rounding for binary units, and to about 1e-8 nats a unit for gaussian ones.
+        ``sum_i log p(v_i | all other v)``, in nats; for gaussian units p is a density. It is exact
+        up to rounding for binary units, and to about 1e-8 nats per unit for gaussian ones.
 
     References
     ----------
@@ -83,11 +84,11 @@ def _log_odds(rbm, weights, v, x):
 
 
 def _n_terms(radius, eps):
-    """Return how many terms leave an error up to ``eps |w|`` of weights up to a radius below pi.
+    """Return the number of terms for an error up to ``eps |w|`` with weights within a radius < pi.
 
     The logistic function is 1/2 plus the sum of ``1 / (x - i pi n)`` over odd n, so its Taylor
-    coefficient k is at most ``2 (1 + 3^-(k+1) + ...) / pi^(k+1) < 2.5 / pi^(k+1)``; the softplus
-    is its integral.
+    coefficient k is at most ``2 (1 + 3^-(k+1) + ...) / pi^(k+1) < 2.5 / pi^(k+1)``; the softplus is
+    its integral.
     """
     q, n = radius / math.pi, 1
     while 2.5 / (n + 1) * q ** (n + 1) / (1.0 - q) > eps * radius:
@@ -98,8 +99,8 @@ def _n_terms(radius, eps):
 def _taylor_coefficients(n_terms):
     """Yield the Taylor coefficients of ``softplus(x) - x / 2``, from the first derivative on.
 
-    They are polynomials in ``z = tanh(x / 2)``, even or odd as the number of the derivative. Each
-    comes as its coefficients that are not 0, from the lowest power up.
+    They are polynomials in ``z = tanh(x / 2)``, even or odd like the order of the derivative. Each
+    is given by its nonzero coefficients, from the lowest power up.
     """
     coefficients = [0.0, 0.5]
     for k in range(1, n_terms + 1):
@@ -112,7 +113,7 @@ def _taylor_coefficients(n_terms):
 
 
 def _log_odds_by_series(engine, weights, v, x, n_terms):
-    """Return the log-odds that weights within the radius of their series give."""
+    """Return the log-odds due to the weights within the radius of the series."""
     xp = engine.xp
     z = xp.tanh(0.5 * x)
     z_squared = z * z
@@ -131,7 +132,7 @@ def _log_odds_by_series(engine, weights, v, x, n_terms):
 
 
 def _log_odds_of_single_weights(rbm, weights, places, v, x):
-    """Return, a row for each visible unit, the log-odds that the weights at places give."""
+    """Return the log-odds due to single weights, with a row for each visible unit."""
     xp, log_partition = rbm.engine.xp, rbm.hidden_units.log_partition
     result = rbm.engine.zeros(*v.T.shape)
     v, x = xp.ascontiguousarray(v.T), xp.ascontiguousarray(x.T)
@@ -153,9 +154,9 @@ def _log_odds_of_single_weights(rbm, weights, places, v, x):
 def gaussian_conditional(rbm, i, off):
     """Return the distribution of a gaussian visible unit given the hidden inputs without it.
 
-    Given binary hidden units its density is a mixture of normal densities of variance 1, whose sum
-    over points that are 1 apart is its integral to 5e-9. All its peaks lie between the fixed points
-    that iterations of ``u -> E[v_i | hidden means at u]`` reach from both ends.
+    With binary hidden units its density is a mixture of normal densities of variance 1. The sum
+    over points 1 apart equals its integral to 5e-9. All its peaks lie between the fixed points that
+    iterations of ``u -> E[v_i | hidden means at u]`` reach from both ends.
 
     Parameters
     ----------
@@ -164,14 +165,15 @@ def gaussian_conditional(rbm, i, off):
     i : int
         Column of the unit.
     off : ndarray of shape (n_rows, n_hidden)
-        Inputs of the hidden units without it.
+        Inputs of the hidden units without that unit.
 
     Returns
     -------
     log_density : function
-        ``log p(v_i | all other v)`` of an ndarray of shape (n_rows,) of values of the unit.
+        Function of values of the unit, of shape (n_rows,), that returns
+        ``log p(v_i | all other v)``.
     mean : ndarray of shape (n_rows,)
-        The expected value. Both are NaN where the density has no integral.
+        Expected value. Both are NaN if the density has no finite integral.
     """
     weights, intercept, hidden = rbm.weights[i], rbm.intercept_visible[i], rbm.hidden_units
     if not hidden.discrete:
@@ -192,7 +194,7 @@ def gaussian_conditional(rbm, i, off):
 
 
 def _normal(rbm, precision, shift):
-    """Return the log-density of normal distributions, and their means."""
+    """Return the log-density and the means of normal distributions."""
     xp = rbm.engine.xp
     mean = shift / precision if precision > 0.0 else shift * math.nan
 

@@ -1,11 +1,11 @@
 """Kinds of stochastic units.
 
-A unit in state ``u`` with input ``x`` has a density proportional to ``exp(x * u - base(u))``.
-Units belong to a layer, not to a pair of layers, so n kinds make n x n machines, and every
-quantity of a Boltzmann machine follows from the members below.
+A unit in state ``u`` with input ``x`` has a density proportional to ``exp(x * u - base(u))``. Units
+belong to a layer, not to a pair of layers, so n kinds give n x n machines, and every quantity of a
+Boltzmann machine follows from the methods below.
 
-The rule: the mean says everything about the distribution of a unit, so `variance` and `sample`
-take the mean, which the callers have, and nothing is computed twice.
+The rule: the mean determines the distribution of a unit, so `variance` and `sample` take the mean,
+which callers already have, and nothing is computed twice.
 
 References
 ----------
@@ -13,23 +13,23 @@ Welling, Rosen-Zvi and Hinton (2004), "Exponential family harmoniums with an app
 information retrieval".
 """
 
-RAREST = 1e-3  # probability of a state, below which an input that leads to it would be extreme
+RAREST = 1e-3  # least probability of a state; below it, the input that gives it would be extreme
 
 
 class Units:
-    """Units of one kind, in any number.
+    """Any number of units of one kind.
 
     Parameters
     ----------
     engine : engine
-        Where arithmetic and random numbers come from.
+        Provides arithmetic and random numbers.
     """
 
     def __init__(self, engine):
         self.engine = engine
 
     def of_column(self, i):
-        """Return the units of a column, here those of all.
+        """Return the units of a column, here the same for all.
 
         Parameters
         ----------
@@ -45,7 +45,7 @@ class Units:
 
 
 class BinaryUnits(Units):
-    """Units in {0, 1}; values between stand for probabilities."""
+    """Units in {0, 1}; values in between stand for probabilities."""
 
     support = (0.0, 1.0)
     discrete = True
@@ -88,7 +88,7 @@ class BinaryUnits(Units):
         x : ndarray
             Inputs.
         out : ndarray, optional
-            Where the result goes, `x` itself included.
+            Where to write the result; may be `x` itself.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class BinaryUnits(Units):
         return self.engine.logistic(x, out=out)
 
     def input(self, mean):
-        """Return the input that leads to a mean.
+        """Return the input that gives a mean.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class BinaryUnits(Units):
         mean : ndarray
             Means.
         out : ndarray, optional
-            Where the result goes, but not `mean` itself.
+            Where to write the result; must not be `mean` itself.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class BinaryUnits(Units):
         mean : ndarray
             Probabilities of being 1.
         out : ndarray, optional
-            Where the states go, `mean` itself included.
+            Where to write the states; may be `mean` itself.
 
         Returns
         -------
@@ -150,14 +150,14 @@ class BinaryUnits(Units):
         return self.engine.bernoulli(mean, out=out)
 
     def sample_data(self, u, out=None):
-        """Draw states that data stand for, here their probabilities.
+        """Draw states for data, here probabilities of being 1.
 
         Parameters
         ----------
         u : ndarray
             Data.
         out : ndarray, optional
-            Where the states go, `u` itself included.
+            Where to write the states; may be `u` itself.
 
         Returns
         -------
@@ -168,7 +168,7 @@ class BinaryUnits(Units):
 
 
 class GaussianUnits(Units):
-    """Real units with unit variance, which stand for standardized data."""
+    """Real units of variance 1, which stand for standardized data."""
 
     support = (-float("inf"), float("inf"))
     discrete = False
@@ -211,12 +211,12 @@ class GaussianUnits(Units):
         x : ndarray
             Inputs.
         out : ndarray, optional
-            Where the result goes, `x` itself included.
+            Where to write the result; may be `x` itself.
 
         Returns
         -------
         ndarray of the shape of x
-            The inputs themselves.
+            The inputs.
         """
         if out is None or out is x:
             return x
@@ -224,7 +224,7 @@ class GaussianUnits(Units):
         return out
 
     def input(self, mean):
-        """Return the input that leads to a mean.
+        """Return the input that gives a mean.
 
         Parameters
         ----------
@@ -234,7 +234,7 @@ class GaussianUnits(Units):
         Returns
         -------
         ndarray of the shape of mean
-            The means themselves.
+            The means.
         """
         return mean
 
@@ -246,7 +246,7 @@ class GaussianUnits(Units):
         mean : ndarray
             Means.
         out : ndarray, optional
-            Where the result goes, but not `mean` itself.
+            Where to write the result; must not be `mean` itself.
 
         Returns
         -------
@@ -265,7 +265,7 @@ class GaussianUnits(Units):
         mean : ndarray
             Means.
         out : ndarray, optional
-            Where the states go, `mean` itself included.
+            Where to write the states; may be `mean` itself.
 
         Returns
         -------
@@ -280,14 +280,14 @@ class GaussianUnits(Units):
         return out
 
     def sample_data(self, u, out=None):
-        """Draw states that data stand for, here the data themselves.
+        """Return states for data, here the data themselves.
 
         Parameters
         ----------
         u : ndarray
             Data.
         out : ndarray, optional
-            Where the states go, `u` itself included.
+            Where to write the states; may be `u` itself.
 
         Returns
         -------
@@ -298,12 +298,12 @@ class GaussianUnits(Units):
 
 
 class MixedUnits:
-    """Units of several kinds side by side, each with columns of its own.
+    """Units of several kinds side by side, each with its own columns.
 
     Parameters
     ----------
     members : list of (units, ndarray of int)
-        Units and their columns. Every column has one member.
+        Units and their columns. Every column belongs to one member.
     """
 
     discrete = False
@@ -322,12 +322,12 @@ class MixedUnits:
         Returns
         -------
         units
-            The member that it belongs to.
+            The member that the column belongs to.
         """
         return next(units for units, columns in self.members if i in columns)
 
     def _each(self, method, x, out=None):
-        """Return what a method of each member makes of its columns."""
+        """Return the results of a method of each member on its columns."""
         out = 0.0 * x if out is None else out
         for units, columns in self.members:
             out[:, columns] = getattr(units, method)(x[:, columns])
@@ -349,7 +349,7 @@ class MixedUnits:
         return self._each("base_energy", u)
 
     def log_partition(self, x):
-        """Return the log of the sum, or the integral, over the states.
+        """Return the log of the sum or integral over the states.
 
         Parameters
         ----------
@@ -359,7 +359,7 @@ class MixedUnits:
         Returns
         -------
         ndarray of the shape of x
-            Those of the members.
+            Values of the members.
         """
         return self._each("log_partition", x)
 
@@ -371,7 +371,7 @@ class MixedUnits:
         x : ndarray of shape (n_rows, n_units)
             Inputs.
         out : ndarray, optional
-            Where the result goes, `x` itself included.
+            Where to write the result; may be `x` itself.
 
         Returns
         -------
@@ -381,7 +381,7 @@ class MixedUnits:
         return self._each("mean", x, out)
 
     def input(self, mean):
-        """Return the inputs that lead to means.
+        """Return the inputs that give the means.
 
         Parameters
         ----------
@@ -403,7 +403,7 @@ class MixedUnits:
         mean : ndarray of shape (n_rows, n_units)
             Means.
         out : ndarray, optional
-            Where the result goes.
+            Where to write the result.
 
         Returns
         -------
@@ -420,7 +420,7 @@ class MixedUnits:
         mean : ndarray of shape (n_rows, n_units)
             Means.
         out : ndarray, optional
-            Where the states go, `mean` itself included.
+            Where to write the states; may be `mean` itself.
 
         Returns
         -------
@@ -430,19 +430,19 @@ class MixedUnits:
         return self._each("sample", mean, out)
 
     def sample_data(self, u, out=None):
-        """Draw states that data stand for.
+        """Draw states for data.
 
         Parameters
         ----------
         u : ndarray of shape (n_rows, n_units)
             Data.
         out : ndarray, optional
-            Where the states go, `u` itself included.
+            Where to write the states; may be `u` itself.
 
         Returns
         -------
         ndarray of the shape of u
-            Zeros and ones, or the data.
+            Zeros and ones for binary units, else the data.
         """
         return self._each("sample_data", u, out)
 
@@ -458,12 +458,12 @@ def layer(kinds, engine):
     kinds : ndarray of str of shape (n_units,)
         Kind of each unit, a member of `UNITS`.
     engine : engine
-        Where arithmetic and random numbers come from.
+        Provides arithmetic and random numbers.
 
     Returns
     -------
     units
-        Units of one kind, or mixed ones.
+        Units of one kind, or mixed units.
     """
     members = {kind: (kinds == kind).nonzero()[0] for kind in UNITS if (kinds == kind).any()}
     if len(members) == 1:

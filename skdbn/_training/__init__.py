@@ -1,1 +1,1 @@
-"""How anything is trained: knows no machine and no network."""
+"""Training in general, without knowledge of machines or networks."""

@@ -1,4 +1,4 @@
-"""Checks of what a user passes in, shared by the estimators.
+"""Checks of user input, shared by the estimators.
 
 The rule: a message says what was given, what is allowed and, where it helps, what to do.
 """
@@ -9,20 +9,20 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_scalar, column_or_1d
 
-FLOATS = (np.float64, np.float32)  # what is computed in; other types become the first
+FLOATS = (np.float64, np.float32)  # types of computations; other types become the first
 MAX_SEED = np.iinfo(np.int32).max
-IMPUTER = "sklearn.impute.SimpleImputer as a step of a Pipeline"  # what fills missing values
+IMPUTER = "sklearn.impute.SimpleImputer as a step of a Pipeline"  # fills missing values
 
 
 def check_integer(value, name, minimum):
-    """Raise unless a parameter is an integer from `minimum` up."""
+    """Raise unless a parameter is an integer of at least `minimum`."""
     check_scalar(value, name, Integral, min_val=minimum)
 
 
 def check_real(value, name, minimum=0.0, maximum=None, boundaries="both"):
     """Raise unless a parameter is a finite real number in a range.
 
-    `boundaries` says which ends of the range are allowed: "both", "left", "right", "neither".
+    `boundaries` tells which ends of the range are allowed: "both", "left", "right", "neither".
     """
     check_scalar(value, name, Real, min_val=minimum, max_val=maximum, include_boundaries=boundaries)
     if not np.isfinite(value):
@@ -37,14 +37,14 @@ def check_choice(value, name, choices):
 
 
 def check_flag(value, name, others=()):
-    """Raise unless a parameter is True or False, or one of the other strings."""
+    """Raise unless a parameter is True, False, or one of the strings in `others`."""
     if not isinstance(value, bool | np.bool_):
         allowed = "".join(f" or {other!r}" for other in others)
         raise TypeError(f"{name} == {value!r}, must be True or False{allowed}.")
 
 
 def check_schedule_of_passes(estimator, may_watch=()):
-    """Check the parameters that every estimator has which is trained in passes.
+    """Check the parameters shared by all estimators that are trained in passes.
 
     `early_stopping` may also be one of the strings in `may_watch`.
     """
@@ -65,7 +65,7 @@ def check_schedule_of_passes(estimator, may_watch=()):
 def resolve_batch_size(batch_size, n_samples, smallest):
     """Return the number of rows in a minibatch, at most n_samples.
 
-    "auto" aims at a hundred minibatches in a pass, of `smallest` to 100 rows.
+    "auto" aims at a hundred minibatches per pass, within `smallest` to 100 rows each.
     """
     if batch_size == "auto":
         batch_size = min(100, max(smallest, n_samples // 100))
@@ -73,7 +73,7 @@ def resolve_batch_size(batch_size, n_samples, smallest):
 
 
 def value_range(X):
-    """Return the smallest and the largest value of an array or a CSR matrix, missing ones aside."""
+    """Return the smallest and the largest value of an array or CSR matrix, ignoring NaN."""
     values = (X.data if issparse(X) else X).ravel()
     zeros = issparse(X) and X.nnz < np.prod(X.shape)
     smallest, largest = (
@@ -86,10 +86,10 @@ def value_range(X):
 
 
 def check_values(X, name="X", columns=None, missing_allowed=False, filler=IMPUTER):
-    """Raise when a value of an array or a CSR matrix is missing or infinite, and say where.
+    """Raise if a value of an array or CSR matrix is missing or infinite, and tell where.
 
-    `columns` are the names of the columns, where they have names. Missing values may be allowed;
-    where they are not, the error names a `filler` of them.
+    `columns` are the names of the columns, if any. If missing values are not allowed, the error
+    recommends `filler` to fill them.
     """
     try:
         assert_all_finite(X, input_name=name, allow_nan=missing_allowed)
@@ -98,7 +98,7 @@ def check_values(X, name="X", columns=None, missing_allowed=False, filler=IMPUTE
 
 
 def _where_not_finite(X, name, columns, missing_allowed, filler):
-    """Return sentences about the values that are missing, or else infinite."""
+    """Return a message about the missing or else the infinite values."""
     what, remedy = "a missing value (NaN)", "Fill such values"
     rows, at = _positions(X, np.isnan)
     if missing_allowed or not len(rows):
@@ -109,19 +109,19 @@ def _where_not_finite(X, name, columns, missing_allowed, filler):
     if columns is not None:
         where = f"row {rows[0]} (counted from 0), column {columns[at[0]]!r}"
     found = (
-        f"{name} has {what} in {where}, the first of {len(rows)} in {len(np.unique(rows))} of "
-        f"its {X.shape[0]} rows."
+        f"{name} has {what} in {where}, the first of {len(rows)} in {len(np.unique(rows))} of its "
+        f"{X.shape[0]} rows."
     )
     if missing_allowed:
         return f"{found} Replace such values with NaN, which stands for a missing value."
     message = f"{found} {remedy} with {filler}, or drop these rows."
     if name == "X_val":
-        message += " A Pipeline fills X alone unless it has transform_input=['X_val']."
+        message += " A Pipeline fills only X unless it has transform_input=['X_val']."
     return message
 
 
 def _positions(X, test):
-    """Return the rows and the columns of the values that meet a test, row by row."""
+    """Return the rows and columns of the values that pass a test, row by row."""
     if not issparse(X):
         return np.nonzero(test(X))
     X = X.sorted_indices().tocoo()
@@ -130,7 +130,7 @@ def _positions(X, test):
 
 
 def check_weight(weight, n_samples, name="sample_weight"):
-    """Return the weights of rows as an array, or None; raise unless they are what is allowed."""
+    """Return the weights of rows as an array, or None; raise if they are invalid."""
     if weight is None:
         return None
     weight = np.asarray(weight, dtype=float)
@@ -146,24 +146,24 @@ def check_weight(weight, n_samples, name="sample_weight"):
             row = int(np.argmax(is_wrong))
             raise ValueError(
                 f"{name} is {what} in row {row} (counted from 0): {weight[row]}. Weights must be "
-                "finite numbers from 0 up; 0 leaves a row out."
+                "finite and not negative; 0 leaves a row out."
             )
     if not weight.any():
-        raise ValueError(f"{name} is zero in every row: no row is left to learn from.")
+        raise ValueError(f"{name} is 0 in every row. Give at least one row a positive weight.")
     return weight
 
 
 def check_weight_of_held_out(weight, X_val):
-    """Raise when there are weights of held-out rows, but no such rows."""
+    """Raise if there are weights of held-out rows, but no such rows."""
     if weight is not None and X_val is None:
         raise ValueError(
-            "sample_weight_val weighs the rows of X_val, and no X_val is given: pass both or "
+            "sample_weight_val is given without X_val, the rows that it belongs to. Pass both or "
             "neither."
         )
 
 
 def check_labels(y, name="y", advice=""):
-    """Raise when a row has no label or no target."""
+    """Raise if a row has no label or target."""
     y = np.asarray(y)
     if y.ndim == 0 or y.size != len(y) or y.dtype.kind not in ("f", "O"):
         return
@@ -178,7 +178,7 @@ def check_labels(y, name="y", advice=""):
 
 
 def _is_missing(label):
-    """Tell whether a label is None, nan or the NA of pandas."""
+    """Tell whether a label is None, NaN or the NA of pandas."""
     try:
         return label is None or bool(label != label)
     except TypeError:  # NA is neither equal nor not
@@ -186,13 +186,13 @@ def _is_missing(label):
 
 
 def masked_labels(y, unlabeled, name="y"):
-    """Return labels, masked in the rows that have none."""
+    """Return labels, masked in rows without one."""
     if not issparse(y):
-        # An array of strings would turn None into one.
+        # An array of strings would turn None into a string.
         y = np.asarray(y, object if isinstance(y, list | tuple) else None)
     if issparse(y) or (y.ndim == 2 and y.shape[1] > 1):
         raise ValueError(
-            f"unlabeled == {unlabeled!r} is for one class a row, and {name} has shape {y.shape}. "
+            f"unlabeled == {unlabeled!r} needs one class per row, but {name} has shape {y.shape}. "
             "Set unlabeled=None, or pass one class for each row."
         )
     y = column_or_1d(y, warn=True)
@@ -200,16 +200,16 @@ def masked_labels(y, unlabeled, name="y"):
     labels = y[~mask]
     check_some_labels(labels, unlabeled, name)
     if labels.dtype == object and not any(isinstance(label, str) for label in labels):
-        labels = np.array(labels.tolist())  # numbers among which there were missing values
+        labels = np.array(labels.tolist())  # numbers with missing values among them
     filled = np.full(len(y), labels[0], labels.dtype)
     filled[~mask] = labels
     return np.ma.array(filled, mask=mask)
 
 
 def means_no_label(labels, unlabeled):
-    """Tell of each label whether it is the value of rows without one.
+    """Tell for each label whether it marks a row without a label.
 
-    Where that is a missing value, all kinds of missing values are.
+    If `unlabeled` is a missing value, missing values of all kinds do.
     """
     if _is_missing(unlabeled):
         found = [_is_missing(label) for label in labels.tolist()]
@@ -219,33 +219,33 @@ def means_no_label(labels, unlabeled):
 
 
 def check_some_labels(labels, unlabeled, name):
-    """Raise when no row is left that has a label."""
+    """Raise if no row has a label."""
     if len(labels) == 0:
         raise ValueError(
-            f"{name} has no row with a label and a weight above 0: unlabeled == {unlabeled!r} says "
-            "that this value of it means none. Give some rows their labels."
+            f"{name} has no row with a label and a weight above 0: unlabeled == {unlabeled!r} "
+            "marks rows without a label. Label some rows of positive weight."
         )
 
 
 def check_finite(result, what):
-    """Return a result that was computed from data; raise unless every value is finite."""
+    """Return a result computed from data; raise unless all its values are finite."""
     if not np.isfinite(result).all():
         raise ValueError(
-            f"The {what} overflows: values or weights are too large for {result.dtype}. Scale X as "
-            "the training data were scaled; if it is, train with a lower learning_rate."
+            f"The {what} overflows: values or weights are too large for {result.dtype}. Scale X "
+            "in the same way as the training data; if it is, train with a lower learning_rate."
         )
     return result
 
 
 def check_log_partition(log_partition):
-    """Return the log of a partition function, which is given as a number or has a `value`."""
+    """Return the log of a partition function, given as a number or an object with a `value`."""
     value = getattr(log_partition, "value", log_partition)
     check_real(value, "log_partition", minimum=-np.inf)
     return float(value)
 
 
 def whole_number(value, minimum=0, maximum=None):
-    """Return a number that was read from a file; raise unless it is an integer in a range."""
+    """Return a number read from a file; raise unless it is an integer in a range."""
     if type(value) is not int:
         raise TypeError(f"{value!r} is not an integer")
     if value < minimum or (maximum is not None and value > maximum):

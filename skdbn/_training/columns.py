@@ -1,7 +1,7 @@
-"""What the values of each column of the data stand for.
+"""Kinds of units and scales of the columns of the data.
 
-The rule: a map of the columns belongs to what was fitted, and rows are mapped where they are read,
-a minibatch or a block of them at a time. X itself is neither changed nor copied.
+The rule: the map of the columns belongs to the fitted estimator, and rows are mapped when they are
+read, a minibatch or a block at a time. X itself is neither changed nor copied.
 """
 
 from typing import NamedTuple
@@ -14,22 +14,22 @@ from skdbn._training.diagnosis import warn
 from skdbn._training.rows import BLOCK_SIZE, blocks, dense_blocks
 
 BINARY, GAUSSIAN = "binary", "gaussian"  # the kinds of units that a column can have
-RANGE_TOLERANCE = 0.01  # what scaling and resizing may miss [0, 1] by
+RANGE_TOLERANCE = 0.01  # by which scaling and resizing may overshoot [0, 1]
 SQUEEZED = 0.25  # range below which values in [0, 1] may be measurements
 TAIL = 0.05  # share of the values at each end of a column that may be outliers
-FEWEST_SAMPLED, MOST_SAMPLED = 50, 1000  # rows whose quantiles are taken
-ROUNDING = 1e-6  # of the share of the rows at an end of a column, which weights add up to
-N_VALUES = 1_000_000  # that are looked at together
-LIMIT = 5.0  # standard deviations at which measurements are cut off
-SPAN = 10.0  # standard deviations that the values of a column may span, its rare ones included
+FEWEST_SAMPLED, MOST_SAMPLED = 50, 1000  # rows in the sample for quantiles
+ROUNDING = 1e-6  # of the share of weight at an end of a column
+N_VALUES = 1_000_000  # in a block
+LIMIT = 5.0  # standard deviations at which measurements are clipped
+SPAN = 10.0  # standard deviations that the values of a column may span, including rare ones
 PROBABILITIES = 0.0, 1.0
-MANY, MANY_VALUES = 0.05, 10  # share and number of values that may be beyond the limits
-FEW_ROWS = 10  # too few to tell the scale of a column
+MANY, MANY_VALUES = 0.05, 10  # share and number of values that may lie beyond the limits
+FEW_ROWS = 10  # fewer are too few to determine the scale of a column
 COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits")  # of fitted estimators
 
 
 class DataRangeWarning(UserWarning):
-    """Data are outside of what units stand for, or on another scale than the rows fitted before."""
+    """Data lie outside the range of their units, or are scaled unlike the rows fitted before."""
 
 
 class Columns(NamedTuple):
@@ -42,8 +42,8 @@ class Columns(NamedTuple):
     offset, scale : ndarray of shape (n_features,)
         A value x becomes ``(x - offset) / scale``.
     limits : ndarray of shape (2, n_features)
-        The lowest and the highest value that belong to the scale of the column. A map cuts off
-        what lies beyond.
+        The lowest and the highest value on the scale of each column. A map clips values beyond
+        them.
     """
 
     visible_units: object
@@ -70,51 +70,51 @@ class Columns(NamedTuple):
 
 
 def columns_of(estimator):
-    """Return what the columns are to a fitted estimator."""
+    """Return the columns of a fitted estimator."""
     return Columns(*(getattr(estimator, name) for name in COLUMN_ATTRIBUTES))
 
 
 def map_of(estimator):
-    """Return the map of a fitted estimator, or None where it changes nothing."""
+    """Return the columns of a fitted estimator, or None if their map changes nothing."""
     columns = columns_of(estimator)
     return columns if columns.offset.any() or (columns.scale != 1.0).any() else None
 
 
 def as_they_are(X, kind, support=(-np.inf, np.inf)):
-    """Return the map that changes nothing, for units of one kind and values that they stand for."""
+    """Return the map that changes nothing, for units of one kind and the range of their values."""
     zeros = np.zeros(X.shape[1], X.dtype)
     limits = np.repeat(_limits(support).astype(X.dtype), X.shape[1], axis=1)
     return Columns(np.full(X.shape[1], kind), zeros, zeros + 1, limits)
 
 
 def _limits(support):
-    """Return limits beyond which values are hardly of the scale of these: half as far again."""
+    """Return limits for values on another scale: a range extended by half its width either way."""
     low, high = support
     return np.array([[low - (high - low) / 2.0], [high + (high - low) / 2.0]])
 
 
 def as_given(X, kind, support):
-    """Return the map that changes nothing; warn of values that units of the kind do not mean."""
+    """Return the map that changes nothing; warn of values out of range for the kind of unit."""
     low, high = value_range(X)
     lowest, highest = support
     if low >= lowest - RANGE_TOLERANCE and high <= highest + RANGE_TOLERANCE:
         return as_they_are(X, kind, support)
     warn(
-        f"X has values from {low:.6g} to {high:.6g}, but {kind} visible units stand for values "
-        f"from {lowest:g} to {highest:g}. Set visible_units='auto', which takes measurements of "
-        "any scale (in a DBNClassifier: set_params(rbm__visible_units='auto'), or in a list "
-        "rbm__0__visible_units), or scale X to that range.",
+        f"X has values from {low:.6g} to {high:.6g}, but {kind} visible units take values from "
+        f"{lowest:g} to {highest:g}. Set visible_units='auto', which takes measurements on any "
+        "scale (in a DBNClassifier or DBNRegressor call set_params(rbm__visible_units='auto'), or "
+        "rbm__0__visible_units for a list), or scale X to that range.",
         DataRangeWarning,
     )
     return as_they_are(X, kind)
 
 
 def recognized(rows, engine):
-    """Return the map that X asks for.
+    """Return the map for X with `visible_units="auto"`.
 
-    Columns within [0, 1] have binary units and stay what they are, all others gaussian units. So
-    have columns that fill less than a quarter of [0, 1], unless the data are all within it and
-    others fill more, as in images.
+    Columns within [0, 1] get binary units and are not changed; all others get gaussian units. So do
+    columns that cover less than a quarter of [0, 1], unless all data are within [0, 1] and other
+    columns cover more, as in images.
     """
     X = rows.X
     low, high = _ranges(X, engine)
@@ -133,12 +133,12 @@ def standardized(rows, engine):
 
 
 def _standardized(rows, engine, low, high, are_gaussian):
-    """Return the map of those columns that are to have gaussian units.
+    """Return the map that standardizes the columns with gaussian units.
 
-    Outliers do not count: values beyond the middle 90 % by more than its range are taken for that
-    limit. Where the middle is one value, the others are what there is to learn, and count. So a
-    column has the same states, up to rounding, whatever it was shifted and scaled by. A row counts
-    by its weight.
+    Outliers do not count: values that lie beyond the middle 90 % by more than its range are clipped
+    to that limit. If the middle is a single value, the other values are what there is to learn, so
+    they count. A column thus has the same states, up to rounding, however it was shifted and
+    scaled. Rows count by their weights.
     """
     X, weight = rows.X, rows.weight
     n_samples, n_features = X.shape
@@ -146,7 +146,7 @@ def _standardized(rows, engine, low, high, are_gaussian):
     sample = np.sort(engine.permutation(n_samples)[:n_sampled])
     values = engine.rows(X, sample, engine.zeros(n_sampled, n_features))
     weight_of_sample = np.ones(n_sampled) if weight is None else weight[sample].astype(float)
-    ends = [TAIL + ROUNDING, 1.0 - TAIL - ROUNDING]  # the same of -X, and of weights times 3
+    ends = [TAIL + ROUNDING, 1.0 - TAIL - ROUNDING]  # the same for -X, and for weights times 3
     first, last = _quantiles(values.astype(float), ends, weight_of_sample)
     margin = np.where(last > first, last - first, np.inf)
     low, high = np.fmax(low, first - margin), np.fmin(high, last + margin)
@@ -165,7 +165,7 @@ def _standardized(rows, engine, low, high, are_gaussian):
 
 
 def _moments(rows, engine, low, high, span):
-    """Return mean and variance of each column, cut off and as shares of its span."""
+    """Return the mean and variance of each column, clipped, in units of its span."""
     (n_samples, n_features), weight = rows.X.shape, rows.weight
     sums, squares, n_missing = np.zeros((3, n_features))
     start = 0
@@ -185,7 +185,7 @@ def _moments(rows, engine, low, high, span):
 
 
 def _quantiles(values, ends, weight):
-    """Return quantiles of each column of a sample of rows: of what it has, and NaN of nothing."""
+    """Return quantiles of the values of each column in a sample, NaN if it has no value."""
     if not np.isnan(values).any():
         return np.quantile(values, ends, axis=0, weights=weight, method="inverted_cdf")
     quantiles = np.full((len(ends), values.shape[1]), np.nan)
@@ -198,7 +198,7 @@ def _quantiles(values, ends, weight):
 
 
 def _ranges(X, engine):
-    """Return the smallest and the largest value of each column, 0 where it has no value."""
+    """Return the smallest and the largest value of each column, 0 if it has no value."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for rows in _in_blocks(X, engine):
         np.fmin(low, np.fmin.reduce(rows, axis=0), out=low)
@@ -208,16 +208,16 @@ def _ranges(X, engine):
 
 
 def _in_blocks(X, engine):
-    """Yield all rows, dense, a block of them at a time."""
+    """Yield all rows, dense, in blocks."""
     for block in blocks(X.shape[0], min(BLOCK_SIZE, max(1, N_VALUES // X.shape[1]))):
         memory = engine.buffer("rows", block.stop - block.start, X.shape[1])
         yield engine.rows(X, block, memory)
 
 
 def warn_of_other_scale(estimator, X, name="X"):
-    """Warn when many values of new rows are far from what the fitted rows say of their columns.
+    """Warn if many values of new rows are far from those of the fitted rows.
 
-    Of sparse rows those count that are stored.
+    Of sparse rows only stored values count.
     """
     low, high = estimator._limits
     n_values, n_outside, example = 0, 0, None
@@ -238,9 +238,9 @@ def warn_of_other_scale(estimator, X, name="X"):
         value, column = example
         names = getattr(estimator, "feature_names_in_", None)
         where = f"column {column}" if names is None else f"column {names[column]!r}"
-        advice = f"Scale {name} as the training data were scaled."
+        advice = f"Scale {name} in the same way as the training data."
         if name != "X":
-            advice += f" A Pipeline scales X alone unless it has transform_input=['{name}']."
+            advice += f" A Pipeline scales only X unless it has transform_input=['{name}']."
         warn(
             f"{share:.0%} of the values of {name} are far from the training data: for example "
             f"{value:.6g} in {where}, where values from {low[column]:.6g} to {high[column]:.6g} "
@@ -250,12 +250,12 @@ def warn_of_other_scale(estimator, X, name="X"):
 
 
 def _stored(rows):
-    """Return values of rows and their columns; of sparse rows those values that are stored."""
+    """Return the values of rows and their columns; of sparse rows only stored values."""
     return (rows.data, rows.indices) if issparse(rows) else (rows, slice(None))
 
 
 def _first(are_meant, values, columns):
-    """Return the first of the values that are meant, and its column."""
+    """Return the first value where the mask is true, and its column."""
     first = np.argmax(are_meant)
     column = first % values.shape[1] if values.ndim == 2 else columns[first]
     return values.ravel()[first], column
@@ -271,10 +271,10 @@ def check_zeros_and_ones(estimator, X):
         if is_grey.any():
             value, column = _first(is_grey, values, columns)
             raise ValueError(
-                f"X has the value {value:.6g} in column {column} (counted from 0), "
-                "whose unit is binary: a likelihood is one of zeros and ones. Pass "
+                f"X has the value {value:.6g} in column {column} (counted from 0), whose unit is "
+                "binary: likelihoods are defined for zeros and ones only. Pass "
                 f"{_rounding(X, is_binary)}, or draw the states of binary units with their values "
-                "as probabilities. score_samples weighs both states of a value between."
+                "as probabilities. score_samples accepts values between 0 and 1."
             )
 
 
@@ -287,7 +287,7 @@ def _rounding(X, is_binary):
 
 
 def warn_of_empty_columns(X, names=None):
-    """Warn when columns have no value in any row."""
+    """Warn if columns have no value in any row."""
     has_some = np.zeros(X.shape[1], bool)
     for _, rows in dense_blocks(X):
         has_some |= ~np.isnan(rows).all(axis=0)
@@ -296,17 +296,17 @@ def warn_of_empty_columns(X, names=None):
         first = f"column {empty[0]}" if names is None else f"column {names[empty[0]]!r}"
         warn(
             f"X has no value in {len(empty)} of {X.shape[1]} columns, the first of which is "
-            f"{first}. What is expected of them is a guess: drop them, or pass rows that have "
-            "values.",
+            f"{first}. Their expected values are a guess. Drop these columns, or pass rows that "
+            "have values in them.",
             DataRangeWarning,
         )
 
 
 def warn_of_few_rows(estimator, n_samples):
-    """Warn when the rows that are to say what the scale of columns is are very few."""
+    """Warn if there are too few rows to determine the scales of the columns."""
     if n_samples < FEW_ROWS and (estimator.visible_units_ == GAUSSIAN).any():
         warn(
-            f"The first partial_fit has {n_samples} rows, too few to estimate the scale of the "
-            "columns, which is kept from then on. Start with at least a hundred rows.",
+            f"The first call of partial_fit has {n_samples} rows, too few to estimate the scales "
+            "of the columns, which later calls keep. Start with at least a hundred rows.",
             DataRangeWarning,
         )

@@ -1,6 +1,6 @@
-"""Warnings at the end of training, and how a warning finds the line of the user.
+"""Warnings at the end of training, and how a warning finds the user's line.
 
-The rule: a warning has a category of its own, says what was measured, and what to do.
+The rule: a warning has its own category, and states what was measured and what to do.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as sat
 CONSTANT = 0.05  # range of activations below which a unit counts as dead
 MANY = 0.75  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
-NOTHING = 1e-9  # loss of guessing that is one of rounding
+NOTHING = 1e-9  # loss of guessing that is only rounding error
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
-MANY_DEVIATIONS = 3.0  # of passes whose loss scatters, within which it may change
+MANY_DEVIATIONS = 3.0  # standard errors by which a scattered loss may change
 GAP = 1.0  # nats between two estimates of the same quantity
-LARGE_WEIGHT = 30.0  # far above what training on scaled data leads to
-GROWTH = 1.01  # factor in a pass that counts as growth
-# Code that stands between the line of a user and the one that warns.
+LARGE_WEIGHT = 30.0  # far above the weights of training on scaled data
+GROWTH = 1.01  # factor per pass that counts as growth
+# Code that may lie between the user's line and the one that warns.
 BETWEEN = (
     *(f"{Path(module.__file__).parent}{os.sep}" for module in (_version, sklearn, joblib)),
     *(module.__file__ for module in (contextlib, copy, pickle)),
@@ -36,27 +36,27 @@ BETWEEN = (
 
 
 class HiddenUnitsWarning(UserWarning):
-    """Most hidden units say little about the data."""
+    """Most hidden units carry little information about the data."""
 
 
 class GrowingWeightsWarning(UserWarning):
-    """Weights are large and still grow."""
+    """Weights are large and still growing."""
 
 
 class FittedTemplateWarning(UserWarning):
-    """A template is a fitted machine, and is trained anew."""
+    """A template is a fitted RBM, but is trained from scratch."""
 
 
 class NotConvergedWarning(ConvergenceWarning):
-    """Fine-tuning ended before the network had settled, or without learning."""
+    """Fine-tuning ended before the network converged, or without learning."""
 
 
 class FewLabelsWarning(UserWarning):
-    """Rows without labels led the network far from what the labelled rows alone say."""
+    """Rows without labels led the network far from what the labelled rows alone predict."""
 
 
 class MixingWarning(UserWarning):
-    """Markov chains of a machine do not get around, so that a likelihood cannot be trusted."""
+    """Markov chains of a machine mix badly, so a likelihood cannot be trusted."""
 
 
 class VersionWarning(UserWarning):
@@ -64,7 +64,7 @@ class VersionWarning(UserWarning):
 
 
 def warn(message, category):
-    """Warn at the line of the user that led here, directly or through scikit-learn."""
+    """Warn at the user's line that led here, directly or through scikit-learn."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(BETWEEN):
         frame = frame.f_back
@@ -79,10 +79,11 @@ def warn(message, category):
 
 
 def idle_units(h, are_discrete):
-    """Return which hidden units hardly change over rows (dead), and which are always on or off.
+    """Return which hidden units hardly vary over rows (dead), and which are saturated.
 
-    `h` are expected hidden states of shape (n_rows, n_hidden). Only discrete units saturate. A unit
-    that is certain in every row, on in some and off in others, is not idle.
+    `h` has expected hidden states, of shape (n_rows, n_hidden). A saturated unit is on in all rows,
+    or off in all rows; only discrete units saturate. A unit that is certainly on in some rows and
+    certainly off in others is not idle.
     """
     highest, lowest = h.max(axis=0), h.min(axis=0)
     stuck = (highest < SATURATED) | (lowest > 1.0 - SATURATED)
@@ -90,12 +91,12 @@ def idle_units(h, are_discrete):
 
 
 def warn_of_idle_units(dead, saturated, where=""):
-    """Warn when most hidden units are stuck, or all of them say the same of every row.
+    """Warn if most hidden units are saturated, or all of them are the same in every row.
 
     `dead` and `saturated` are shares of the hidden units. Units that are always off or always on
-    count as saturated. Units that hardly move from where they began are no fault while others do
-    move: a large layer on a small table has many. In a layer of a net, which `where` names, they
-    are none at all: fine-tuning moves them, or says that the network has not learned.
+    count as saturated. Units that have hardly changed since the start are no fault while others
+    have: a large layer on a small table has many. In a layer of a net, named by `where`, they are
+    never a fault: fine-tuning changes them, or warns that the network has not learned.
     """
     if saturated > MANY:
         finding = (
@@ -114,28 +115,28 @@ def warn_of_idle_units(dead, saturated, where=""):
 
 
 def warn_of_growing_weights(largest_weights, where=""):
-    """Warn when training runs away: the largest weight after each pass is large and grows."""
+    """Warn if training is diverging: the largest weight is large and grows from pass to pass."""
     before, largest = (0.0, 0.0, *largest_weights)[-2:]
     if largest > max(LARGE_WEIGHT, GROWTH * before):
         warn(
             f"{where}The largest weight is {largest:.3g} after {len(largest_weights)} passes and "
-            "the weights still grow: training runs away. Lower learning_rate, raise weight_decay, "
-            "or set visible_units='auto' where X is not within [0, 1].",
+            "still growing: training is diverging. Lower learning_rate, raise weight_decay, or "
+            "set visible_units='auto' if X is not within [0, 1].",
             GrowingWeightsWarning,
         )
 
 
 def warn_unless_converged(losses, guessing):
-    """Warn when fine-tuning ended before the network had settled, or without learning.
+    """Warn if fine-tuning ended before the network converged, or without learning.
 
-    `losses` are the mean losses of its passes, and `guessing` that of the best output that is the
-    same for all rows, which is the measure. Means over the last tenth of the passes and the tenth
-    before are compared, in view of how much passes scatter.
+    `losses` are the mean losses of its passes; `guessing` is the loss of the best constant output,
+    which sets the scale. The means over the last tenth of the passes and the tenth before are
+    compared, given the scatter of the passes.
     """
     n = max(1, len(losses) // 10)
     parts = np.reshape(losses[-2 * n :], (2, n))
     before, last = parts.mean(axis=1)
-    # The variance of one pass, from differences of neighbours, in which a trend hardly shows.
+    # The variance of one pass, from differences of neighbours, which a trend hardly affects.
     variance = (np.diff(parts, axis=1) ** 2).sum() / max(1, 4 * (n - 1))
     scatter = np.sqrt(2.0 * variance / n)
     if guessing < NOTHING:  # all targets are the same: there is nothing to learn
@@ -145,11 +146,11 @@ def warn_unless_converged(losses, guessing):
             f"Fine-tuning ended with a loss of {last:.4g}, hardly better than that of guessing, "
             f"{guessing:.4g}: the network has learned next to nothing, or noise, dropout and "
             "adversarial steps hide what it learned. Raise finetune_iter, try another "
-            "learning_rate_init, or lower what perturbs the rows."
+            "learning_rate_init, or lower noise, dropout and adversarial steps."
         )
     elif abs(last - before) > n * CONVERGED * guessing + MANY_DEVIATIONS * scatter:
         finding = (
-            f"Fine-tuning has not converged: at its end the loss went from {before:.4g} to "
+            f"Fine-tuning has not converged: at the end the loss went from {before:.4g} to "
             f"{last:.4g}. Raise finetune_iter, or lower learning_rate_init if the loss rose."
         )
     else:
@@ -158,23 +159,22 @@ def warn_unless_converged(losses, guessing):
 
 
 def warn_of_gap(gap, n_temperatures):
-    """Warn when annealing from both ends gives two partition functions, so many nats apart."""
+    """Warn if annealing from both ends gives partition functions that are `gap` nats apart."""
     if gap > GAP:
         warn(
             f"After {n_temperatures} temperatures the estimates of log Z from both directions are "
-            f"{gap:.3g} nats apart: chains do not reach all that the machine holds probable, so "
-            "do not trust the value. Pass ten times as many n_temperatures. If the gap "
-            "stays, the machine has modes that chains do not leave: train it with a lower "
-            "learning_rate or more weight_decay.",
+            f"{gap:.3g} nats apart: chains do not reach all probable states, so do not trust the "
+            "value. Raise n_temperatures tenfold. If the gap remains, the machine has modes that "
+            "chains cannot leave. Train it with a lower learning_rate or a higher weight_decay.",
             MixingWarning,
         )
 
 
 def warn_of_other_version(version, what):
-    """Warn when a saved object comes from another version, or from one that is not known."""
+    """Warn if a saved object comes from another or an unknown version."""
     if version != _version.__version__:
         warn(
-            f"{what} was saved by skdbn {version or 'of unknown version'}, and this is skdbn "
+            f"{what} was saved by skdbn {version or 'of unknown version'}, but this is skdbn "
             f"{_version.__version__}: it may behave differently. Fit it anew, or install the "
             "version that saved it.",
             VersionWarning,

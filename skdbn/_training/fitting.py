@@ -1,7 +1,7 @@
 """The frame of every fit: seeds, phases, callbacks, checkpoints, interruption.
 
-The rule: an estimator calls the frame, and the frame knows nothing of what is trained. Fitted
-attributes change at once or not at all, so that they agree with each other whenever a fit ends.
+The rule: an estimator calls the frame, and the frame knows nothing about what is trained. Fitted
+attributes change all at once or not at all, so they agree with each other whenever a fit ends.
 """
 
 import copy
@@ -34,17 +34,17 @@ from skdbn._training.loop import (
 from skdbn._training.threads import threads_for
 
 CONTINUING = {  # what to do after an interruption of a method
-    "fit": "set warm_start=True and call fit again. Layers that are pretrained then make the "
-    "passes they lack; every other phase makes as many as its parameter says.",
+    "fit": "set warm_start=True and call fit again. Pretrained layers then make only the passes "
+    "still missing; every other phase makes as many as its parameter sets.",
     "partial_fit": "call partial_fit again with the same rows.",
 }
-# What a file that is wrong leads to.
+# Errors caused by a damaged file.
 DAMAGES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @contextmanager
 def damages_told(what):
-    """Report any failure caused by a wrong part of a file as a ValueError of one sentence."""
+    """Report any failure caused by a damaged file as a ValueError of one sentence."""
     try:
         yield
     except DAMAGES as error:
@@ -55,12 +55,12 @@ def damages_told(what):
 
 
 def _curve_label(name):
-    """Return what a point of a curve is called, such as "loss" for ``loss_curve_``."""
+    """Return the name of a curve's points, such as "loss" for ``loss_curve_``."""
     return name.removesuffix("_curve_").removesuffix("s_").replace("_", " ")
 
 
 def draw_seeds(estimator, uses):
-    """Return a seed for each use, so that a phase that is left out changes no other."""
+    """Return a seed for each use, so that leaving out a phase does not change the others."""
     drawn = check_random_state(estimator.random_state).randint(MAX_SEED, size=len(uses))
     return dict(zip(uses, drawn.tolist(), strict=True))
 
@@ -74,18 +74,18 @@ class Run:
     Parameters
     ----------
     estimator : TrainedEstimator
-        What is fitted.
+        Estimator to fit.
     state : dict, default=None
-        What `get_state` returned in an earlier run, to go on from there.
+        Result of `get_state` in an earlier run, to continue from there.
     goes_on : bool, default=False
-        Whether the fit goes on where an earlier one ended, if there was one.
+        Whether the fit continues an earlier one, if there was one.
     method : {"fit", "partial_fit"}, default="fit"
-        What was called.
+        Method that was called.
     """
 
     def __init__(self, estimator, state=None, goes_on=False, method="fit"):
         self.estimator, self.method = estimator, method
-        # A flag that is neither True nor False is refused later, with a sentence.
+        # A flag that is neither True nor False is refused later, with a message.
         is_set = isinstance(goes_on, bool | np.bool_) and bool(goes_on)
         self.goes_on = hasattr(estimator, "n_iter_") and (is_set or state is not None)
         self.seeds = self.rows = self.held_out = None
@@ -105,10 +105,10 @@ class Run:
         forget_context(self.estimator)
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt) and self._started
         if interrupted or self._interrupted:
-            self._end_training()  # where that was interrupted itself
+            self._end_training()  # in case that was interrupted too
             warn(
-                f"Training was interrupted after {self._n_made} of {self._n_planned} passes of the "
-                f"phase {self._phase!r}: the estimator holds what was learned up to the last "
+                f"Training was interrupted after {self._n_made} of {self._n_planned} passes of "
+                f"the phase {self._phase!r}: the estimator keeps what was learned up to the last "
                 f"finished pass. To continue, {CONTINUING[self.method]}",
                 InterruptedTrainingWarning,
             )
@@ -132,18 +132,18 @@ class Run:
                 self.seeds = {use: whole_number(seeds[use], 0, MAX_SEED) for use in uses}
 
     def start(self, attributes):
-        """Put these fitted attributes in the place of those of an earlier fit."""
+        """Replace the fitted attributes of an earlier fit by these."""
         kept = {k: v for k, v in vars(self.estimator).items() if k not in self.estimator._fitted}
         self.estimator.__dict__ = {**kept, **attributes}
         self._started = True
 
     @contextmanager
     def callbacks_told(self, rows, held_out, n_subtasks, y):
-        """Tell the callbacks that a fit begins and, after the block, that it ends.
+        """Notify the callbacks that a fit begins and, after the block, that it ends.
 
-        The result of the fit depends on the rows and the held-out rows, or None, and on no other
-        data. `y` is what callbacks get, or a function that returns it. The block may end early by
-        Ctrl-C; it must reach the phase of a checkpoint.
+        The result of the fit depends on the rows, on the held-out rows or None, and on no other
+        data. `y` is passed to callbacks, or is a function that returns it. The block may end early
+        by Ctrl-C; it must reach the phase of a checkpoint.
         """
         self.rows, self.held_out = rows, held_out
         self._told = {
@@ -169,7 +169,7 @@ class Run:
     # -- the phases
 
     def is_past(self, *phases):
-        """Tell whether the next phases, which are named, lie behind the checkpoint."""
+        """Tell whether the next phases, given by name, come before the checkpoint."""
         return self._state is not None and self._state["phase"] not in phases
 
     def resumes(self, phase):
@@ -182,19 +182,19 @@ class Run:
         Parameters
         ----------
         phase : str
-            Its one name: that of its task, in checkpoints and in what is printed. "fit" where
-            the fit has no other phases.
+            Name of the phase in tasks, checkpoints and printed lines; "fit" if the fit has no other
+            phases.
         n_passes : int, default=0
-            Passes to make; the most that a checkpoint of the phase may have planned.
+            Number of passes to make; a checkpoint of the phase may have planned at most as many.
         build : callable, default=None
-            Returns the `Training`. Not called when there are no passes.
+            Returns the `Training`. Not called if there are no passes.
         publish : callable, optional
-            Called with all fitted attributes that training changed, after each pass. By default
-            they are set on the estimator.
+            Called after each pass with all fitted attributes that training changed. By default they
+            are set on the estimator.
         where : str, default=""
-            What an error begins with.
+            Start of error messages.
         verbose : int, default=0
-            Whether to print a line after each pass, also when the estimator is not verbose.
+            If positive, print a line after each pass even if the estimator is not verbose.
         """
         if self.is_past(phase):
             return False
@@ -222,7 +222,7 @@ class Run:
         return stopped
 
     def _make_passes(self, task, where, verbose):
-        """Train, and publish what each pass leaves."""
+        """Train, and publish the result of each pass."""
         training, current, start = self._training, None, time.perf_counter()
 
         def begin_of_pass():
@@ -249,7 +249,7 @@ class Run:
             self._end_training()
 
     def _end_training(self):
-        """Publish what training ends with; let go of it, and with it of the rows of the phase."""
+        """Publish the outcome of training; release it, and with it the rows of the phase."""
         if self._training is not None:
             self._publish(self._training.outcome())
             self._training = None
@@ -268,7 +268,7 @@ class Run:
         return f"{self._phase}: {n_passes}: {''.join(shown)}{seconds:.1f} s"
 
     def get_state(self):
-        """Return what the rest of the fit depends on, beside the estimator and the data."""
+        """Return the state that the rest of the fit depends on, besides estimator and data."""
         return {
             "phase": self._phase,
             "seeds": self.seeds,
@@ -278,10 +278,10 @@ class Run:
 
 
 class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
-    """What estimators that are trained in passes have in common.
+    """Base class of estimators that are trained in passes.
 
-    A subclass lists its fitted attributes in `_fitted`. They are what a fit replaces, what
-    callbacks get copies of, and what files hold.
+    A subclass lists its fitted attributes in `_fitted`. A fit replaces them, callbacks get copies
+    of them, and files contain them.
     """
 
     _fitted = ()
@@ -298,9 +298,10 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         filler=None,
         **rules_of_targets,
     ):
-        """Return X as a C-contiguous array or a CSR matrix of floats, and y where it is given.
+        """Return X as a C-contiguous array or a CSR matrix of floats, and y if given.
 
-        `name` is what the caller was given X as, and `filler` what fills its missing values.
+        `name` is the caller's name for X, and `filler` is what error messages recommend to fill its
+        missing values.
         """
         rules = {"accept_sparse": "csr", "dtype": dtype, "order": "C", "ensure_all_finite": False}
         rules.update(rules_of_targets)
@@ -318,7 +319,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         return checked
 
     def _read_new(self, X, missing_allowed=False):
-        """Return new rows as they are computed with."""
+        """Return validated rows of new data."""
         check_is_fitted(self)
         X = self._validate(X, missing_allowed=missing_allowed)
         warn_of_other_scale(self, X)

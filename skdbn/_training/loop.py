@@ -1,6 +1,6 @@
-"""The one training loop, and the state of what it trains.
+"""The one training loop, and the state of a training.
 
-Contrastive divergence and backpropagation are both "a gradient of a minibatch". What differs is a
+Contrastive divergence and backpropagation both give a gradient of a minibatch. They differ in their
 learner: it has the vector `parameters`, which is trained in place, and the members
 
 * ``engine``, ``n_samples``, ``batch_size``: random numbers, rows in all and in a minibatch;
@@ -11,8 +11,8 @@ learner: it has the vector `parameters`, which is trained in place, and the memb
 * ``extras(best)``: further fitted attributes at the end of a pass;
 * ``get_state()`` and ``set_state(state)``: what later passes depend on, beside the parameters.
 
-The rule: all that later passes depend on is in a `Training`, whose parts hand out their own state
-and check what they are given back. What training leaves in an estimator is a copy.
+The rule: all that later passes depend on is in a `Training`, whose parts return their own states
+and check the states given back to them. What training leaves in an estimator is a copy.
 """
 
 import math
@@ -28,11 +28,11 @@ class DivergenceError(ValueError):
 
 
 class InterruptedTrainingWarning(UserWarning):
-    """Training was interrupted: what the last finished, or the best, pass left is kept."""
+    """Training was interrupted; the estimator keeps the last finished pass, or the best one."""
 
 
 def fitted_attributes(estimator):
-    """Return those of an estimator's fitted attributes that it has."""
+    """Return the fitted attributes that an estimator has."""
     fitted = vars(estimator)
     return {name: fitted[name] for name in estimator._fitted if name in fitted}
 
@@ -54,7 +54,7 @@ class Best(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """What the last finished pass left. It is replaced as a whole, so its parts always agree."""
+    """Result of the last finished pass. It is replaced as a whole, so its parts always agree."""
 
     n_passes: int
     attributes: dict
@@ -62,19 +62,19 @@ class Finished(NamedTuple):
 
 
 class Training:
-    """A learner, what moves its parameters, and all that later passes depend on.
+    """A learner, its optimizer, and all that later passes depend on.
 
     Parameters
     ----------
     learner : learner
-        What is trained.
+        Object to train.
     optimizer : optimizer
-        What moves the parameters.
+        Changes the parameters.
     estimator : TrainedEstimator
-        Its fitted attributes are those before the first pass: curves go on from there. Its
-        `n_iter_no_change` and `tol` are those of early stopping.
+        Its fitted attributes are those before the first pass, which curves continue. Its
+        `n_iter_no_change` and `tol` are used by early stopping.
     remedy : str
-        What a user can do when training diverges: a sentence for the message.
+        Advice for users if training diverges: a sentence for the message.
     stops_early : bool, default=False
         Whether early stopping ends training and keeps the best pass.
     """
@@ -86,7 +86,7 @@ class Training:
         self.finished = Finished(0, fitted_attributes(estimator), Best())
 
     def end_pass(self):
-        """Look at what a pass reached and keep a copy of it; return the points of the curves."""
+        """Evaluate a pass and keep a copy of its result; return the points of the curves."""
         n_passes, attributes, best = self.finished
         points, loss = self.learner.end_pass()
         if not math.isfinite(points.get("loss_curve_", 0.0)):
@@ -97,12 +97,12 @@ class Training:
         attributes = {**attributes, **self.learner.arrays(parameters), **self.learner.extras(best)}
         for name, point in points.items():
             attributes[name] = [*attributes.get(name, []), point]
-        attributes["n_iter_"] = len(attributes["loss_curve_"])  # others have curves of their own
+        attributes["n_iter_"] = len(attributes["loss_curve_"])  # others belong to other phases
         self.finished = Finished(n_passes + 1, attributes, best)
         return points
 
     def outcome(self):
-        """Return the fitted attributes that training ends with: early stopping keeps the best."""
+        """Return the final fitted attributes: those of the best pass with early stopping."""
         _, attributes, best = self.finished
         if self.patience is None or best.parameters is None:
             return attributes
@@ -114,14 +114,14 @@ class Training:
         return self.patience is not None and n_passes >= self.patience
 
     def divergence(self, what):
-        """Return the error that something is not finite."""
+        """Return the error that `what` is not finite."""
         n_passes = self.finished.n_passes + 1
         return DivergenceError(
             f"Training diverged in pass {n_passes}: {what} is not finite. {self.remedy}"
         )
 
     def get_state(self):
-        """Return what later passes depend on, beside the fitted attributes."""
+        """Return the state that later passes depend on, besides the fitted attributes."""
         return {
             "n_passes": self.finished.n_passes,
             "best": self.finished.best._asdict(),
@@ -131,7 +131,7 @@ class Training:
         }
 
     def set_state(self, state):
-        """Go on from a state. The parts raise when theirs does not fit."""
+        """Continue from a state. Parts raise if theirs does not fit."""
         best = Best(**state["best"])
         if not isinstance(best.loss, float):
             raise TypeError("the best loss is not a number")
@@ -146,14 +146,14 @@ class Training:
 
 
 def minimize(training, n_passes, *, begin_of_pass=lambda: None, end_of_pass):
-    """Make passes over shuffled minibatches, up to n_passes with those behind a checkpoint.
+    """Make passes over shuffled minibatches, up to n_passes including those before a checkpoint.
 
-    `end_of_pass` is called after each of them, and stops training when it returns True. Returns
-    whether it did. Raises DivergenceError when a parameter is not finite after a pass.
+    `end_of_pass` is called after each pass, and stops training by returning True. Returns whether
+    it did. Raises DivergenceError if a parameter is not finite after a pass.
     """
     learner, optimizer = training.learner, training.optimizer
     n_samples, batch_size = learner.n_samples, learner.batch_size
-    # What overflows leaves a parameter that is not finite, and that is reported here.
+    # An overflow leaves a parameter that is not finite, which is reported here.
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(training.finished.n_passes, n_passes):
             begin_of_pass()

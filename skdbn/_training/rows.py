@@ -1,6 +1,6 @@
-"""Rows of data, and what belongs to each of them.
+"""Rows of data with their targets and weights.
 
-The rule: rows travel as one. Nothing downstream takes X, y and weights apart.
+The rule: rows travel as one object. Nothing downstream takes X, y and weights separately.
 """
 
 from typing import NamedTuple
@@ -13,8 +13,8 @@ from sklearn.utils import _safe_indexing
 from skdbn._training.checks import check_finite, check_weight
 from skdbn._training.threads import threads_for
 
-UNLABELLED = -1  # in place of the number of a class
-BLOCK_SIZE = 1024  # rows that inference works on at once, so that its extra memory is bounded
+UNLABELLED = -1  # stands for the index of a class
+BLOCK_SIZE = 1024  # rows that inference works on at once, to bound its extra memory
 
 
 class Rows(NamedTuple):
@@ -25,11 +25,11 @@ class Rows(NamedTuple):
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         The rows.
     y : sequence of length n_samples or None
-        What belongs to each of them.
+        Target of each row.
     weight : ndarray of shape (n_samples,) or None
-        How much each of them counts. None where all count the same.
+        Weight of each row; None if all count the same.
     columns : Columns or None
-        How their columns are mapped when they are read.
+        How the columns are mapped when rows are read.
     """
 
     X: object
@@ -47,7 +47,7 @@ class Rows(NamedTuple):
         return None if self.weight is None else self.weight[indices]
 
     def factors(self, engine, indices):
-        """Return what the losses of some of the rows are multiplied by."""
+        """Return the factors of the losses of some of the rows."""
         if self.weight is None:
             return engine.xp.ones(len(indices), engine.dtype)
         return self.weight[indices]
@@ -56,13 +56,13 @@ class Rows(NamedTuple):
         """Return the mean of the weights."""
         if self.weight is None:
             return 1.0
-        largest = self.weight.max()  # the sum of huge weights would overflow
+        largest = self.weight.max()  # a sum of huge weights would overflow
         return float(largest * (self.weight / largest).mean())
 
     def weighted(self, mean=None):
-        """Return the rows with weights of the type of X, divided by a mean, by default their own.
+        """Return the rows with weights in the type of X, divided by a mean, by default their own.
 
-        Rows that all count 1 then have no weights.
+        If all rows then count 1, they have no weights.
         """
         if mean is None and (self.weight is None or self.weight.min() == self.weight.max()):
             return self._replace(weight=None)
@@ -71,22 +71,22 @@ class Rows(NamedTuple):
         return self._replace(weight=None if (weight == 1.0).all() else weight)
 
     def read(self, engine, indices, out):
-        """Copy some of the rows, dense and mapped, into memory."""
+        """Copy some of the rows, dense and mapped, into `out`."""
         rows = engine.rows(self.X, indices, out)
         return rows if self.columns is None else self.columns.into_units(rows)
 
     def has_missing(self):
-        """Tell whether a value is missing."""
+        """Tell whether any value is missing."""
         values = self.X.data if issparse(self.X) else self.X
         return any(np.isnan(values[block]).any() for block in blocks(len(values)))
 
     def states(self, engine):
-        """Return all rows, dense and mapped, in memory of their own."""
+        """Return all rows, dense and mapped, in new memory."""
         return self.read(engine, slice(None), engine.zeros(*self.X.shape))
 
 
 def that_count(X, y=None, weight=None, name="sample_weight"):
-    """Return rows with their weights; those of weight 0 are left out."""
+    """Return rows with their weights, without those of weight 0."""
     rows = Rows(X, y, check_weight(weight, X.shape[0], name))
     if weight is None or rows.weight.all():
         return rows
@@ -94,16 +94,16 @@ def that_count(X, y=None, weight=None, name="sample_weight"):
 
 
 def one_for_each_row(y, n_samples):
-    """Return y where it has an entry for each row, else None: for an estimator that ignores y."""
+    """Return y if it has an entry for each row, else None: for estimators that ignore y."""
     shape = (len(y),) if isinstance(y, list | tuple) else getattr(y, "shape", ())
     return y if shape[:1] == (n_samples,) else None
 
 
 def hold_out(estimator, rows, held_out, seed, labels=None):
-    """Return the rows to train on and those to watch, or None where none are watched.
+    """Return the rows to train on, and the rows to monitor or None.
 
-    Early stopping takes them from the rows when none are given: of each class its share, and none
-    of those without a label. The mean of the weights is 1 then, in both.
+    If no held-out rows are given, early stopping takes a share of the rows, stratified by class and
+    without unlabelled rows. The weights of both then have mean 1.
     """
     if held_out is not None:
         return rows.weighted(), held_out.weighted()
@@ -121,10 +121,10 @@ def hold_out(estimator, rows, held_out, seed, labels=None):
         )
     except ValueError as error:
         raise ValueError(
-            f"early_stopping == {estimator.early_stopping!r} and validation_fraction == {fraction} "
-            f"cannot hold out some of {len(numbers)} rows{' with a label' * (len(others) > 0)}: "
-            f"{error} Give more of them, change validation_fraction, pass fit the held-out rows as "
-            "X_val, or set early_stopping=False."
+            f"early_stopping == {estimator.early_stopping!r} and validation_fraction == "
+            f"{fraction} cannot hold out some of {len(numbers)} "
+            f"rows{' with a label' * (len(others) > 0)}: {error} Pass more rows, change "
+            "validation_fraction, pass held-out rows to fit as X_val, or set early_stopping=False."
         ) from error
     if len(others):
         kept = np.concatenate([kept, others])
@@ -132,22 +132,22 @@ def hold_out(estimator, rows, held_out, seed, labels=None):
 
 
 def blocks(n_samples, size=BLOCK_SIZE):
-    """Yield slices that cover all rows, each of at most `size` rows."""
+    """Yield slices of at most `size` rows that cover all rows."""
     for start in range(0, n_samples, size):
         yield slice(start, min(start + size, n_samples))
 
 
 def dense_blocks(X):
-    """Yield slices that cover all rows of an array or a CSR matrix, and these rows, dense."""
+    """Yield slices that cover all rows of an array or a CSR matrix, and their dense rows."""
     for block in blocks(X.shape[0]):
         yield block, X[block].toarray() if issparse(X) else X[block]
 
 
 def in_blocks(function, model, rows, n_columns=None):
-    """Return a function of a model and rows for all rows, computed in blocks of them.
+    """Return the values of a function of a model and rows, computed in blocks of rows.
 
-    Without `n_columns` the function returns a value for each row. With it, it writes a row of so
-    many values for each into its argument `out`.
+    Without `n_columns` the function returns one value for each row. With it, the function writes
+    `n_columns` values for each row into its argument `out`.
     """
     engine, (n_samples, n_features) = model.engine, rows.X.shape
     shape = (n_samples,) if n_columns is None else (n_samples, n_columns)

@@ -1,11 +1,11 @@
-"""How many BLAS threads a product is worth.
+"""How many BLAS threads a product deserves.
 
 Threads of OpenBLAS spin for a while after each product and wait for each other in the next one.
-Small products gain little from them alone, and beside another busy process a fit of small layers
-took up to six times as long with two threads as with one.
+Small products gain little from them, and next to another busy process a fit of small layers took up
+to six times as long with two threads as with one.
 
-The rule: work whose products are small runs on one thread. The number of threads belongs to the
-whole process, so it comes back when nobody is left who asked for one.
+The rule: work with small products runs on one thread. The number of threads belongs to the whole
+process, so it is restored when no block asks for one thread any more.
 """
 
 import threading
@@ -14,20 +14,20 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-SMALL = 3_500_000  # multiplications of a product; two threads gain 7 % there, 20 % at 4 million
+SMALL = 3_500_000  # multiplications in a product; two threads gain 7 % there, 20 % at 4 million
 
 _lock = threading.Lock()
-_asking = weakref.WeakSet()  # blocks for one thread; one that was interrupted goes by itself
-_kept = {}  # threads of each library while there is one
+_asking = weakref.WeakSet()  # blocks that ask for one thread; interrupted ones vanish by themselves
+_kept = {}  # number of threads of each library while one is set
 
 
-class threads_for:  # noqa: N801, a context as those of contextlib
-    """Let products of so many multiplications at most run on as many threads as pay.
+class threads_for:  # noqa: N801, a context like those of contextlib
+    """Context that runs products on as many threads as pay off.
 
     Parameters
     ----------
     n_multiplications : int
-        Those of the largest product.
+        Number of multiplications in the largest product.
     """
 
     def __init__(self, n_multiplications):
@@ -47,12 +47,12 @@ class threads_for:  # noqa: N801, a context as those of contextlib
 
 @cache
 def _libraries():
-    """Return what sets the threads of each BLAS library, which takes milliseconds to find."""
+    """Return the controllers of the BLAS libraries, which take milliseconds to find."""
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 def _adjust():
-    """Set one thread while somebody asks for it, and else what was there before."""
+    """Set one thread while a block asks for it, else restore the numbers from before."""
     if _asking and not _kept:
         _kept.update({library: library.num_threads for library in _libraries()})
         for library in _kept:

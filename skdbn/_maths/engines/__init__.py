@@ -1,4 +1,4 @@
-"""Where arrays, memory, random numbers and speed come from."""
+"""The engines: arrays, memory, random numbers, and where speed is made."""
 
 from skdbn._maths.engines.numpy import NumpyEngine
 

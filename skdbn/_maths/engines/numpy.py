@@ -1,11 +1,11 @@
-"""Arrays and where their speed comes from.
+"""Arrays, and where their speed comes from.
 
-An engine is the one place that knows NumPy from any other array library. It owns the memory
-that a fit reuses from minibatch to minibatch and the stream of random numbers. What array
-libraries name alike (`log`, `sqrt`, `multiply`, ...) is called through its attribute `xp`.
+Only an engine knows which array library is used. It owns the memory that a fit reuses from
+minibatch to minibatch, and the stream of random numbers. Functions that array libraries name alike
+(`log`, `sqrt`, `multiply`, ...) are called through its attribute `xp`.
 
-The rule: what is given as `out` is where the result is written, and it is returned too; without
-it the result has fresh memory.
+The rule: the result is written into `out` if given, and `out` is returned; otherwise the result
+gets new memory.
 """
 
 import math
@@ -22,9 +22,9 @@ class NumpyEngine:
     Parameters
     ----------
     dtype : {numpy.float32, numpy.float64}
-        Type of every array that the engine makes.
+        Type of every array that the engine creates.
     seed : int
-        Start of the stream of random numbers.
+        Seed of the stream of random numbers.
     """
 
     xp = np
@@ -39,7 +39,7 @@ class NumpyEngine:
     # -- memory
 
     def buffer(self, name, n_rows, n_columns):
-        """Return scratch memory with undefined content, the same for the same name.
+        """Return scratch memory of undefined content, the same for the same name.
 
         Parameters
         ----------
@@ -51,7 +51,7 @@ class NumpyEngine:
         Returns
         -------
         ndarray of shape (n_rows, n_columns)
-            The first rows of the memory, which grows when it must.
+            The first rows of the memory, which grows if necessary.
         """
         memory = self._buffers.get(name)
         if memory is None or len(memory) < n_rows or memory.shape[1] != n_columns:
@@ -74,12 +74,12 @@ class NumpyEngine:
         return np.zeros(shape, self.dtype)
 
     def packed(self, arrays):
-        """Copy arrays into one vector, so that an operation on all of them is one operation.
+        """Copy arrays into one vector, so that one operation works on all of them.
 
         Parameters
         ----------
         arrays : sequence of ndarray
-            What to copy.
+            Arrays to copy.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class NumpyEngine:
         vector : ndarray of shape (n_values,)
             All values, one array after another.
         arrays : sequence of ndarray
-            What has the shapes.
+            Arrays of the wanted shapes.
 
         Returns
         -------
@@ -111,14 +111,14 @@ class NumpyEngine:
         return [part.reshape(a.shape) for part, a in zip(parts, arrays, strict=True)]
 
     def given(self, array, shape):
-        """Return an array that was given back, such as one of a checkpoint, as a copy.
+        """Return a copy of an array that was stored, such as one of a checkpoint.
 
         Parameters
         ----------
         array : ndarray
             The array.
         shape : tuple of int
-            Shape that it must have.
+            Shape that the array must have.
 
         Returns
         -------
@@ -128,7 +128,7 @@ class NumpyEngine:
         Raises
         ------
         ValueError
-            When the array has another shape or another type than the engine.
+            If the array has another shape, or another type than the engine.
         """
         if array.shape != shape or array.dtype != self.dtype:
             raise ValueError(
@@ -154,16 +154,16 @@ class NumpyEngine:
             yield slice(start, start + PIECE_SIZE)
 
     def rows(self, X, indices, out):
-        """Copy rows of a matrix, made dense when it is sparse.
+        """Copy rows of a matrix; sparse rows are made dense.
 
         Parameters
         ----------
         X : ndarray or CSR matrix of shape (n_samples, n_columns)
             Matrix in the engine's type.
         indices : ndarray of int of shape (n_rows,) or slice
-            Which rows.
+            Rows to copy.
         out : ndarray of shape (n_rows, n_columns)
-            Where they go.
+            Where to write the rows.
 
         Returns
         -------
@@ -175,7 +175,7 @@ class NumpyEngine:
         if isinstance(indices, slice):
             out[...] = X[indices]
             return out
-        # mode="clip" spares the copy that the default mode makes to keep `out` whole on errors.
+        # mode="clip" avoids the copy by which the default mode protects `out` from errors.
         return X.take(indices, axis=0, out=out, mode="clip")
 
     # -- arithmetic
@@ -188,14 +188,14 @@ class NumpyEngine:
         a, b : ndarray
             Factors.
         out : ndarray, optional
-            Where the product goes.
+            Where to write the product.
 
         Returns
         -------
         ndarray
             The product.
         """
-        return np.dot(a, b, out=out)  # which starts sooner than np.matmul on small matrices
+        return np.dot(a, b, out=out)  # less overhead than np.matmul on small matrices
 
     def affine(self, x, weights, intercept, out=None):
         """Return ``x @ weights + intercept``.
@@ -209,7 +209,7 @@ class NumpyEngine:
         intercept : ndarray of shape (n_out,)
             Intercepts.
         out : ndarray of shape (n_rows, n_out), optional
-            Where the result goes.
+            Where to write the result.
 
         Returns
         -------
@@ -228,27 +228,27 @@ class NumpyEngine:
         x : ndarray of shape (n_rows, n_columns)
             Rows.
         out : ndarray of shape (n_columns,), optional
-            Where the sums go.
+            Where to write the sums.
 
         Returns
         -------
         ndarray of shape (n_columns,)
             The sums.
         """
-        # As a product with ones the sum takes half the time of numpy.add.reduce.
+        # A product with ones takes half the time of numpy.add.reduce.
         return np.matmul(np.ones(len(x), self.dtype), x, out=out)
 
     def logistic(self, x, out=None):
         """Return ``1 / (1 + exp(-x))``.
 
-        Where exp overflows its reciprocal 0 is right: call it with that warning silenced.
+        If exp overflows, its reciprocal 0 is correct: callers silence the warning.
 
         Parameters
         ----------
         x : ndarray
             Inputs.
         out : ndarray, optional
-            Where the result goes, `x` itself included.
+            Where to write the result; may be `x` itself.
 
         Returns
         -------
@@ -268,12 +268,12 @@ class NumpyEngine:
         x : ndarray
             Inputs.
         out : ndarray, optional
-            Where the result goes, but not `x` itself.
+            Where to write the result; must not be `x` itself.
 
         Returns
         -------
         ndarray
-            Values from 0 up.
+            Values of at least 0.
         """
         out = np.abs(x, out=out)
         np.negative(out, out=out)
@@ -288,7 +288,7 @@ class NumpyEngine:
         Parameters
         ----------
         x : ndarray of shape (n_rows, n_classes)
-            Inputs, which are overwritten.
+            Inputs, overwritten.
 
         Returns
         -------
@@ -301,25 +301,25 @@ class NumpyEngine:
         return x
 
     def unit_rows(self, x):
-        """Scale each row to the Euclidean length 1, in place; rows of zeros stay what they are.
+        """Scale each row to Euclidean length 1, in place; rows of zeros stay zero.
 
         Parameters
         ----------
         x : ndarray of shape (n_rows, n_columns)
-            Rows, which are overwritten.
+            Rows, overwritten.
 
         Returns
         -------
         ndarray of shape (n_rows, n_columns)
             Rows of length 1.
         """
-        # The largest value first: squares of small numbers would be lost.
+        # Divide by the largest value first: squares of small numbers would underflow.
         x /= np.abs(x).max(axis=1, keepdims=True) + self.tiny
         x /= np.sqrt(np.einsum("ij,ij->i", x, x))[:, None] + self.tiny
         return x
 
     def one_hot(self, labels, n_classes):
-        """Return a one in the column of each row's label.
+        """Return rows with a one in the column of each label and zeros elsewhere.
 
         Parameters
         ----------
@@ -338,24 +338,24 @@ class NumpyEngine:
         return out
 
     def all_finite(self, x):
-        """Tell whether no value is nan or infinite.
+        """Tell whether all values are finite.
 
         Parameters
         ----------
         x : ndarray
-            What to look at.
+            Values to check.
 
         Returns
         -------
         bool
-            True when every value is finite.
+            True if every value is finite.
         """
         return bool(np.isfinite(x).all())
 
     # -- random numbers
 
     def get_state(self):
-        """Return where the stream of random numbers stands.
+        """Return the state of the stream of random numbers.
 
         Returns
         -------
@@ -366,12 +366,12 @@ class NumpyEngine:
         return {**state, "state": {"state": [int(word) for word in state["state"]["state"]]}}
 
     def set_state(self, state):
-        """Let the stream of random numbers go on from a state.
+        """Continue the stream of random numbers from a state.
 
         Parameters
         ----------
         state : dict
-            What `get_state` returned.
+            Result of `get_state`.
         """
         self._generator.bit_generator.state = {
             "bit_generator": str(state["bit_generator"]),
@@ -381,12 +381,12 @@ class NumpyEngine:
         }
 
     def permutation(self, n):
-        """Return the numbers below n in random order.
+        """Return the integers below n in random order.
 
         Parameters
         ----------
         n : int
-            How many.
+            Number of integers.
 
         Returns
         -------
@@ -396,19 +396,19 @@ class NumpyEngine:
         return self._generator.permutation(n)
 
     def subset(self, n, size):
-        """Return some of the numbers below n, each as likely as any other.
+        """Draw some of the integers below n without replacement.
 
         Parameters
         ----------
         n : int
-            How many numbers there are.
+            Number of integers to draw from.
         size : int
-            How many to return, or all when they are fewer.
+            Number of integers to draw, or all if there are fewer.
 
         Returns
         -------
         ndarray of int of shape (min(size, n),)
-            Different numbers.
+            Distinct integers.
         """
         return self._generator.choice(n, min(size, n), replace=False, shuffle=False)
 
@@ -420,7 +420,7 @@ class NumpyEngine:
         shape : tuple of int
             Shape.
         out : ndarray, optional
-            Where the draws go.
+            Where to write the draws.
 
         Returns
         -------
@@ -430,8 +430,8 @@ class NumpyEngine:
         out = np.empty(shape, self.dtype) if out is None else out
         if self.dtype != np.float32:
             return self._generator.random(out=out)
-        # Each raw 64-bit number gives two floats, in a third of the time of Generator.random:
-        # 23 random bits behind the sign and the exponent of 1 are a number in [1, 2).
+        # Each raw 64-bit number gives two floats, in a third of the time of Generator.random: 23
+        # random bits after the sign and exponent of 1 make a number in [1, 2).
         n = math.prod(shape)
         raw = self._generator.bit_generator.random_raw((n + 1) // 2).view(np.uint32)
         bits = np.right_shift(raw[:n].reshape(shape), 9, out=out.view(np.uint32))
@@ -457,7 +457,7 @@ class NumpyEngine:
     def noise(self, mean, deviation, out):
         """Draw numbers that are nearly normal, in a quarter of the time of `normal`.
 
-        Each counts the ones among 32 random bits, shifted and scaled.
+        Each is the count of ones among 32 random bits, shifted and scaled.
 
         Parameters
         ----------
@@ -466,7 +466,7 @@ class NumpyEngine:
         deviation : float
             Standard deviation.
         out : ndarray
-            Where the draws go.
+            Where to write the draws.
 
         Returns
         -------
@@ -492,7 +492,7 @@ class NumpyEngine:
         p : ndarray
             Probabilities.
         out : ndarray, optional
-            Where the draws go, `p` itself included.
+            Where to write the draws; may be `p` itself.
 
         Returns
         -------
