@@ -302,7 +302,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             return None
         trial = try_step(self, weighed, rows, run.seeds["finetune"])
         self.virtual_adversarial_ = trial.length
-        run.report(f"step tried: length {trial.length:.3g}, kappa {trial.agreement:.2f}")
+        run.report(
+            f"virtual adversarial step tried: length {trial.length:.3g}, "
+            f"kappa {trial.agreement:.2f}"
+        )
         return trial
 
     def _moved(self, rows):

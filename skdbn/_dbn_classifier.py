@@ -28,8 +28,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     are frozen; then backpropagation trains all layers.
 
     The columns of the data may hold probabilities, zeros and ones, or measurements on any scale,
-    side by side. No scaler is needed. If `y` is a matrix of zeros and ones, each row has any number
-    of labels, and the top layer is logistic.
+    side by side. No scaler is needed. If `y` is a matrix of zeros and ones (multilabel), each row
+    has any number of labels, and the top layer is logistic.
 
     If only some rows have labels, the others help too: ``DBNClassifier(unlabeled=-1)`` pretrains on
     all rows, and fine-tuning keeps the prediction for each row nearly the same when the row moves a
@@ -78,8 +78,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Standard deviation of the noise of mean 0 added to each feature, as the network sees it,
         during fine-tuning.
     adversarial : float, default=0.0
-        Length of the step, in the Euclidean norm of what the network sees, by which fine-tuning
-        moves each row in the direction in which its loss grows most before training on it
+        Length of the step, in the Euclidean norm of what the network sees, by which each row is
+        moved in the direction in which its loss grows most before fine-tuning trains on it
         ("adversarial training").
     virtual_adversarial : float or "auto", default="auto"
         Length of the step, in the same norm, that moves each row, labelled or not, in nearly the
@@ -88,27 +88,27 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         training"). 0 trains on the labelled rows alone. "auto" is 0.3 times the median distance
         between neighbours among up to 2000 rows drawn at random; it is 0 if all rows have labels,
         or if in a short trial the predictions with the step differ much from those of the labelled
-        rows alone. Not for several labels.
+        rows alone. Not available for multilabel targets.
     label_smoothing : float, default=0.0
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error, but makes the probabilities underconfident.
     class_weight : dict, "balanced" or None, default=None
         Weight of the rows of each class, multiplied by `sample_weight`. "balanced" gives all
         classes the same total weight; classes missing from a dict have weight 1. Class weights
-        affect neither pretraining nor the scaling of columns. Not for several labels.
+        affect neither pretraining nor the scaling of columns. Not available for multilabel targets.
     unlabeled : int, float, str or None, default=None
         Value of `y` that marks rows without a label, such as -1 or "". NaN stands for all missing
         values: NaN, None and the NA of pandas. Such rows do not form a class; `score`, class
         weights and the rows held out for early stopping leave them out. With None, all rows have
-        labels. Not for several labels.
+        labels. Not available for multilabel targets.
     batch_size : int or "auto", default="auto"
         Rows per minibatch of the softmax and fine-tuning phases. "auto" aims at a hundred
         minibatches per pass, within 2 to 100 rows each. With a virtual adversarial step a pass goes
         over all rows, and each minibatch also gets as many labelled rows, or all of them if there
         are fewer.
     early_stopping : bool or "loss", default=False
-        Whether to hold out rows, stop fine-tuning when their accuracy no longer rises, or with
-        "loss" when their loss no longer falls, and keep the weights of the best pass.
+        Whether to hold out rows, stop fine-tuning when their accuracy no longer rises (with "loss":
+        when their loss no longer falls), and keep the weights of the best pass.
     validation_fraction : float, default=0.1
         Share of the rows to hold out from all phases when `early_stopping` is set and `fit` gets no
         `X_val`.
@@ -131,7 +131,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels; for several labels, their numbers.
+        Class labels; for multilabel targets, the column numbers.
     visible_units_ : ndarray of str of shape (n_features,)
         Kind of the unit of each column, "binary" or "gaussian", with or without pretraining: see
         `visible_units` of the template.
@@ -174,7 +174,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     See Also
     --------
-    DBNRegressor : The same for numerical targets. RBMTransformer : One layer.
+    DBNRegressor : The same for numerical targets.
+    RBMTransformer : One layer.
     sklearn.neural_network.MLPClassifier : A network without pretraining.
 
     Notes
@@ -341,7 +342,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             raise TypeError(
                 f"unlabeled == {marker!r}, must be the value of y that marks rows without a "
                 "label: a number such as -1, a string, or float('nan') for missing values of all "
-                "kinds. Set None if all rows have labels."
+                "kinds. Use None if all rows have labels."
             )
         if isinstance(self.class_weight, str):
             check_choice(self.class_weight, "class_weight", ["balanced"])
@@ -395,8 +396,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             unknown = [label for label in self.class_weight if label not in given.tolist()]
             if unknown and len(unknown) == len(self.class_weight):
                 raise ValueError(
-                    f"class_weight has a weight for {unknown[0]!r}, which is not among the classes "
-                    f"in y: {given}."
+                    f"class_weight has a weight for {unknown[0]!r}, which is not among the "
+                    f"classes in y: {given}. Use these classes as its keys."
                 )
         return {"classes_": given, "_head": "softmax"}, len(given), encode
 
@@ -506,8 +507,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`. Each row sums to 1, except with several
-            labels, each of which has its own probability.
+            Probabilities in the order of `classes_`. Each row sums to 1, except for multilabel
+            targets, where each label has its own probability.
         """
         return self._outputs(self._read_new(X))
 
@@ -538,7 +539,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or zeros and ones for several labels.
+            Class labels, or zeros and ones for multilabel targets.
         """
         p = self.predict_proba(X)
         if self._head == "logistic":

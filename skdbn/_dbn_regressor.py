@@ -70,8 +70,8 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         Standard deviation of the noise of mean 0 added to each feature, as the network sees it,
         during fine-tuning.
     adversarial : float, default=0.0
-        Length of the step, in the Euclidean norm of what the network sees, by which fine-tuning
-        moves each row in the direction in which its loss grows most before training on it
+        Length of the step, in the Euclidean norm of what the network sees, by which each row is
+        moved in the direction in which its loss grows most before fine-tuning trains on it
         ("adversarial training").
     batch_size : int or "auto", default="auto"
         Rows per minibatch of the output and fine-tuning phases. "auto" aims at a hundred

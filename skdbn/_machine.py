@@ -348,7 +348,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             raise ValueError(
                 "The density of this machine has no finite integral: its gaussian layers drive "
                 f"each other by a factor of {gain:.4g}, the largest singular value of the weights "
-                "between them, which must be below 1. Train with more weight_decay or fewer "
+                "between them, which must be below 1. Train with a higher weight_decay or fewer "
                 "passes, or set hidden_units='binary'."
             )
 

@@ -33,7 +33,7 @@ N_BISECTIONS = 100  # of an interval of nats, down to rounding error
 N_DEVIATIONS = 3.0  # standard errors by which the bounds of an estimate are widened
 NOTABLE = 1.0  # nats beyond these errors by which two starts of a way down may differ
 RARE = 0.1  # share of the chains that may be elsewhere, such as those yet to settle
-SETTLING = 4  # one in so many of the temperatures: Gibbs steps after resampling
+SETTLING = 4  # temperatures for each Gibbs step after resampling
 
 
 class LogPartition(NamedTuple):

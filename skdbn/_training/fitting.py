@@ -33,7 +33,7 @@ from skdbn._training.loop import (
 )
 from skdbn._training.threads import threads_for
 
-CONTINUING = {  # what to do after an interruption of a method
+CONTINUING = {  # advice after an interruption of a method
     "fit": "set warm_start=True and call fit again. Pretrained layers then make only the passes "
     "still missing; every other phase makes as many as its parameter sets.",
     "partial_fit": "call partial_fit again with the same rows.",
