@@ -72,6 +72,26 @@ class ChainStatistics(NamedTuple):
     overlap: object
 
 
+class VisibleColumns(NamedTuple):
+    """What the columns of data are to the first machine of a model.
+
+    Attributes
+    ----------
+    names : ndarray of str of shape (n_features,) or None
+        Their names, where the model was fitted on a DataFrame and the steps in front of the
+        machine pass names on.
+    visible_units : ndarray of str of shape (n_features,)
+        Kind of the unit of each, "binary" or "gaussian".
+    offset, scale : ndarray of shape (n_features,)
+        Mean and standard deviation of those with gaussian units, 0 and 1 for the others.
+    """
+
+    names: object
+    visible_units: object
+    offset: object
+    scale: object
+
+
 # -- models
 
 
@@ -144,6 +164,7 @@ def finetuned(model):
     >>> bool(abs(hidden_activations(finetuned(net), X) - net.transform(X)).max() < 1e-5)
     True
     """
+    _refuse_search(model)
     if hasattr(model, "_finetuned_machines"):
         return model._finetuned_machines()
     steps, has_net = [], False
@@ -161,12 +182,110 @@ def finetuned(model):
     return Pipeline(steps)
 
 
+def visible_columns(model):
+    """Return what the columns of data are to the first machine of a model.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+
+    Returns
+    -------
+    VisibleColumns
+        Names, kinds and scales.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model is not what is allowed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdbn import RBMTransformer
+    >>> from skdbn.inspection import visible_columns
+    >>> columns = visible_columns(RBMTransformer(5).fit(load_wine(as_frame=True).data))
+    >>> str(columns.names[-1]), int(columns.offset[-1])
+    ('proline', 746)
+    """
+    before, rbms = _split(model)
+    first = _steps(model)[len(before)]
+    names = getattr(first, "feature_names_in_", None)
+    if names is None and before:
+        names = getattr(before[0], "feature_names_in_", None)
+        for step in before:
+            has_names = names is not None and hasattr(step, "get_feature_names_out")
+            names = step.get_feature_names_out(names) if has_names else None
+    return VisibleColumns(names, rbms[0].visible_units_, rbms[0].offset_, rbms[0].scale_)
+
+
+def predictor(model):
+    """Return the part of a model that predicts from rows as its first machine sees them.
+
+    Such rows are those that ``sample`` of a machine or of a net draws.
+
+    Parameters
+    ----------
+    model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
+        A fitted model.
+
+    Returns
+    -------
+    estimator or None
+        A net, or a Pipeline of machines and what lies above them. None where nothing does, and
+        where a net has no pass behind it that trained its top layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model is not what is allowed.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import MinMaxScaler
+    >>> from skdbn import DBNClassifier
+    >>> from skdbn.datasets import load_digits
+    >>> from skdbn.inspection import predictor
+    >>> X, _, y, _ = load_digits()
+    >>> model = make_pipeline(MinMaxScaler(), DBNClassifier((20,), random_state=0)).fit(X, y)
+    >>> predictor(model).predict_proba(model[-1].sample(5, random_state=0)).shape
+    (5, 10)
+    """
+    first = _steps(model)[len(_split(model)[0])]
+    if hasattr(model, "steps"):
+        model = model[[step for _, step in model.steps].index(first) :]
+    net = model.steps[-1][1] if hasattr(model, "steps") else model
+    if hasattr(net, "_top") and not (getattr(net, f"{net._top}_loss_curve_") or net.loss_curve_):
+        return None
+    return model if hasattr(model, "predict") else None
+
+
+def _steps(model):
+    """Return what a model consists of, in the order of the data."""
+    if hasattr(model, "steps"):
+        return [step for _, step in model.steps if step not in (None, "passthrough")]
+    return list(model) if isinstance(model, list | tuple) else [model]
+
+
+def _refuse_search(model):
+    """Raise where a model is a search, or ends in one."""
+    for step in _steps(model)[-1:]:
+        if hasattr(step, "refit") and hasattr(step, "estimator"):
+            is_part = hasattr(model, "steps")
+            best = "make_pipeline(model[:-1], model[-1].best_estimator_)" if is_part else ""
+            fit = "" if hasattr(step, "best_estimator_") else "fit it with refit=True, then "
+            raise TypeError(
+                f"model {'ends in' if is_part else 'is'} a {type(step).__name__}, which has no "
+                f"machines of its own: {fit}pass {best or 'its best_estimator_'}."
+            )
+
+
 def _split(model):
     """Return the steps in front of the machines, and the machines."""
-    if hasattr(model, "steps"):
-        steps = [step for _, step in model.steps if step not in (None, "passthrough")]
-    else:
-        steps = list(model) if isinstance(model, list | tuple) else [model]
+    _refuse_search(model)
+    steps = _steps(model)
     first = next((i for i, step in enumerate(steps) if _is_model(step)), None)
     if first is None:
         raise TypeError(

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -24,9 +25,11 @@ from skdbn.inspection import (
     finetuned,
     hidden_activations,
     machines,
+    predictor,
     reconstruct,
     unit_probe,
     unit_statistics,
+    visible_columns,
 )
 
 pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
@@ -98,6 +101,57 @@ def test_what_is_no_stack_of_machines_is_refused(wrong, error, message):
 
 
 # -- identities
+
+
+def test_search_that_has_no_best_estimator_is_to_be_fitted_first():
+    unfitted = GridSearchCV(NET, {"softmax_iter": [1]})
+    message = "model is a GridSearchCV, .*: fit it with refit=True, then pass its best_estimator_."
+    for function in (machines, finetuned, visible_columns, predictor):
+        with pytest.raises(TypeError, match=message):
+            function(unfitted)
+    message = "model ends in a RandomizedSearchCV, .* then pass make_pipeline"
+    with pytest.raises(TypeError, match=message):
+        machines(make_pipeline(MinMaxScaler(), RandomizedSearchCV(NET, {"softmax_iter": [1]})))
+
+
+FRAME = pd.DataFrame(16 * X, columns=[f"pixel_{i}" for i in range(64)])
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("estimator", [LOWER, NET, REGRESSOR])
+def test_columns_are_those_of_the_first_machine_with_the_names_of_the_data(estimator, prepared):
+    model = clone(estimator)
+    if prepared:
+        model = make_pipeline(MinMaxScaler(), "passthrough", model)
+    columns = visible_columns(model.fit(FRAME, Y))
+    lowest = machines(model)[0]
+    assert columns.names.tolist() == FRAME.columns.tolist()
+    np.testing.assert_array_equal(columns.visible_units, lowest.visible_units_)
+    np.testing.assert_array_equal(columns.offset, lowest.offset_)
+    np.testing.assert_array_equal(columns.scale, lowest.scale_)
+    assert ("gaussian" in columns.visible_units) == (not prepared)
+
+
+def test_columns_without_names_have_none():
+    assert visible_columns(NET).names is None
+    assert visible_columns([LOWER, UPPER]).names is None
+
+
+def test_what_predicts_takes_rows_as_the_first_machine_sees_them():
+    assert predictor(LOWER) is predictor([LOWER, UPPER]) is predictor(PIPELINE) is None
+    assert predictor(NET) is NET
+    scaled = make_pipeline(MinMaxScaler().fit(16 * X), "passthrough", NET)
+    seen = scaled[0].transform(16 * X)
+    np.testing.assert_array_equal(predictor(scaled).predict(seen), scaled.predict(16 * X))
+    on_top = make_pipeline(MinMaxScaler(), clone(LOWER), LogisticRegression(max_iter=1000))
+    on_top.fit(16 * X, Y)
+    np.testing.assert_array_equal(predictor(on_top).predict(seen), on_top.predict(16 * X))
+
+
+def test_net_that_learned_no_targets_predicts_nothing():
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=0, finetune_iter=0)
+    assert predictor(net.fit(X, Y)) is None
+    assert predictor(net.set_params(finetune_iter=1).fit(X, Y)) is net
 
 
 def test_reconstruction_through_one_layer_is_up_and_down():

@@ -1,5 +1,6 @@
 """Figures: what is in them, not only that they are there."""
 
+import itertools
 import warnings
 
 import matplotlib.pyplot as plt
@@ -7,8 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_wine
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from skdbn import (
     DBNClassifier,
@@ -36,6 +41,7 @@ from skdbn.plotting import (
     ReconstructionDisplay,
     SampleDisplay,
     UnitProbeDisplay,
+    image_shape_of,
 )
 
 X, _, Y, _ = load_digits()
@@ -175,8 +181,13 @@ def test_wrong_choice_is_refused_with_what_is_allowed(choice, message):
 @pytest.mark.parametrize("model", [RBM, NET])
 def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(model):
     display = SampleDisplay.from_estimator(model, n_samples=5, n_gibbs_steps=3, random_state=0)
-    assert_tiles_are(display.image_, display.samples, 5)
-    assert display.ax_.get_title() == "5 fantasies after 3 Gibbs steps"
+    height = np.asarray(display.image_.get_array()).shape[0]
+    assert (height == 8) == (model is RBM)  # or there is room for what the net takes them for
+    np.testing.assert_array_equal(
+        display.image_.get_array()[-8:, :8], display.samples[0].reshape(8, 8)
+    )
+    title = display.ax_.get_title().splitlines()[0]
+    assert title == "5 fantasies after 3 Gibbs steps from noise, in a machine trained by CD-1"
     one = SampleDisplay.from_estimator(model, n_samples=400, n_gibbs_steps=3, random_state=1)
     states = model.sample(400, 3, random_state=1)
     assert set(np.unique(states)) == {0.0, 1.0}
@@ -186,6 +197,75 @@ def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(mode
     assert abs((states - p).sum()) < 4.0 * error
     surprise = (states - p) ** 2 - p * (1.0 - p)  # 0 on average where p is that of each state
     assert abs(surprise.sum()) < 4.0 * np.sqrt((p * (1.0 - p) * (1.0 - 2.0 * p) ** 2).sum())
+
+
+def texts_over(display):
+    return [text.get_text() for text in display.ax_.texts]
+
+
+@pytest.mark.parametrize("model", [NET, make_pipeline(MinMaxScaler().fit(16 * X), NET)])
+def test_fantasies_are_labelled_with_what_the_net_takes_them_for(model):
+    display = SampleDisplay.from_estimator(
+        model, n_samples=7, n_gibbs_steps=3, n_columns=5, random_state=0
+    )
+    net = model if model is NET else model[-1]
+    p = net.predict_proba(display.samples)
+    expected = [f"{net.classes_[k]} {row[k]:.0%}" for k, row in zip(p.argmax(1), p, strict=True)]
+    assert texts_over(display) == expected
+    canvas = np.asarray(display.image_.get_array())
+    above = canvas.shape[0] // 2 - 8
+    assert above >= 1
+    for i, (text, row) in enumerate(zip(display.ax_.texts, display.samples, strict=True)):
+        top, left = i // 5 * (9 + above) + above, i % 5 * 9
+        np.testing.assert_array_equal(canvas[top : top + 8, left : left + 8], row.reshape(8, 8))
+        x, y = text.get_position()
+        assert (x, y) == (left + 3.5, top - 0.5)  # in the middle of its upper edge
+    title = display.ax_.get_title()
+    assert title.endswith("above each: what the net takes it for, and with what probability")
+
+
+def test_long_names_of_classes_take_a_line_of_their_own():
+    names = np.array([f"the class $_{k}" for k in range(10)])
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), finetune_iter=1).fit(X, names[Y])
+    display = SampleDisplay.from_estimator(net, n_samples=4, n_gibbs_steps=1, random_state=0)
+    for text in texts_over(display):
+        name, share = text.split("\n")
+        assert name == "the class …"
+        assert share.endswith("%")
+    display.figure_.canvas.draw()  # a dollar sign is no formula
+
+
+@pytest.mark.parametrize("model", [RBM, NET.rbms_, make_pipeline(MinMaxScaler().fit(X), RBM)])
+def test_fantasies_of_machines_have_no_labels(model):
+    assert not texts_over(SampleDisplay.from_estimator(model, n_samples=2, n_gibbs_steps=1))
+
+
+def test_net_whose_top_layer_made_no_pass_has_no_opinion():
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=0, finetune_iter=0)
+    display = SampleDisplay.from_estimator(net.fit(X, Y), n_samples=2, n_gibbs_steps=1)
+    assert display.predicted is None
+    assert not texts_over(display)
+
+
+def test_opinions_of_regressors_several_labels_and_pipelines():
+    def predicted(model, y):
+        model.fit(X, y)
+        display = SampleDisplay.from_estimator(model, n_samples=6, n_gibbs_steps=2, random_state=0)
+        return display.samples, texts_over(display)
+
+    quick = {"rbm": RBMTransformer(n_iter=2), "finetune_iter": 2, "random_state": 0}
+    net = DBNRegressor((6,), **quick)
+    samples, texts = predicted(net, Y)
+    assert [text.strip() for text in texts] == [f"{value:.4g}" for value in net.predict(samples)]
+    net = DBNClassifier((6,), **quick)
+    samples, texts = predicted(net, np.column_stack([Y > 4, Y % 2]).astype(int))
+    words = {(0, 0): "none", (1, 0): "0", (0, 1): "1", (1, 1): "0,1"}
+    assert [text.strip() for text in texts] == [words[tuple(row)] for row in net.predict(samples)]
+    pipeline = make_pipeline(
+        RBMTransformer(6, n_iter=2, random_state=0), LogisticRegression(max_iter=1000)
+    )
+    samples, texts = predicted(pipeline, Y)
+    assert [int(text.split()[0]) for text in texts] == pipeline.predict(samples).tolist()
 
 
 @pytest.mark.parametrize("data", [X, None])
@@ -273,6 +353,62 @@ def test_curves_of_rows_held_out_later_begin_with_their_pass():
     np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3, 4])
     expected = [np.nan, np.nan, *net.validation_loss_curve_]
     np.testing.assert_array_equal(line.get_ydata(), expected)
+
+
+def rings(display):
+    """Axes titles and positions of the best passes."""
+    return [
+        (mark.axes.get_title(), mark.get_xdata()[0], mark.get_ydata()[0]) for mark in display.marks_
+    ]
+
+
+@pytest.mark.parametrize(
+    ("net", "title", "score"),
+    [
+        (
+            DBNClassifier((6,), early_stopping=True),
+            "finetune: accuracy of held-out rows",
+            lambda net: net.score(X[:100], Y[:100]),
+        ),
+        (
+            DBNClassifier((6,), early_stopping="loss"),
+            "finetune: cross-entropy in nats",
+            lambda net: -np.log(net.predict_proba(X[:100])[np.arange(100), Y[:100]]).mean(),
+        ),
+    ],
+)
+def test_ring_is_around_the_pass_that_early_stopping_restored(net, title, score):
+    rbm = RBMTransformer(n_iter=2, learning_rate=0.01)
+    net.set_params(rbm=rbm, finetune_iter=30, n_iter_no_change=2, random_state=0)
+    net.set_params(learning_rate_init=0.05)
+    net.fit(X[100:], Y[100:], X_val=X[:100], y_val=Y[:100])
+    ((place, n, value),) = rings(LossCurveDisplay.from_estimator(net))
+    assert place == title
+    assert 1 <= n < len(net.loss_curve_)  # it went on behind the best pass
+    assert value == pytest.approx(score(net), rel=1e-5)  # that of the weights that were kept
+    shorter = net.set_params(early_stopping=False, finetune_iter=30)
+    assert not rings(LossCurveDisplay.from_estimator(shorter))
+
+
+def test_rings_of_machines_are_at_the_lowest_error_of_each_layer():
+    rbm = RBMTransformer(n_iter=30, early_stopping=True, n_iter_no_change=2, learning_rate=0.5)
+    net = DBNClassifier((8, 6), rbm=rbm, finetune_iter=1, random_state=0)
+    net.fit(X[100:], Y[100:], X_val=X[:100], y_val=Y[:100])
+    display = LossCurveDisplay.from_estimator(net)
+    states = X[:100]
+    for mark, machine, (_, n, value) in zip(display.marks_, net.rbms_, rings(display), strict=True):
+        error = ((machine.inverse_transform(machine.transform(states)) - states) ** 2).mean()
+        assert value == pytest.approx(error, rel=1e-4)  # of the parameters that were kept
+        assert n < len(machine.loss_curve_)
+        assert mark.get_color() == f"C{display.marks_.index(mark)}"
+        states = machine.transform(states)
+    assert display.axes_[0].get_legend().get_texts()[-1].get_text() == "best pass, restored"
+
+
+def test_curves_over_several_fits_have_no_ring():
+    net = DBNClassifier((5,), pretrain=False, early_stopping=True, warm_start=True)
+    net.set_params(softmax_iter=0, finetune_iter=3).fit(X, Y).fit(X, Y)
+    assert not rings(LossCurveDisplay.from_estimator(net))
 
 
 @pytest.mark.parametrize(
@@ -369,6 +505,146 @@ def test_other_data_are_a_heat_map():
     assert display.image_.get_array().shape == (4, 13)
 
 
+WINE = load_wine(as_frame=True).data
+WINE_RBM = RBMTransformer(6, n_iter=2, random_state=0).fit(WINE)
+WINE_NET = DBNClassifier((6,), rbm=RBMTransformer(n_iter=2), finetune_iter=2, random_state=0)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", NotConvergedWarning)
+    WINE_NET.fit(WINE, load_wine().target)
+BINARY = WINE_RBM.visible_units_ == "binary"
+OF_MEAN = "standard deviations\nfrom the mean of each column"
+
+
+def in_deviations(rows, differences=False):
+    """Rows of wine as a heat map shows them."""
+    offset, scale = WINE_RBM.offset_.copy(), WINE_RBM.scale_.copy()
+    offset[BINARY], scale[BINARY] = 0.5, 0.5
+    return rows / scale if differences else (rows - offset) / scale
+
+
+def names_below(axis):
+    return [label.get_text() for label in axis.get_xticklabels()]
+
+
+def bar_of(display):
+    return display.figure_.axes[-1].get_ylabel()
+
+
+def test_columns_of_a_table_are_drawn_in_standard_deviations_of_each():
+    assert BINARY.sum() == 1  # nonflavanoid_phenols
+    display = UnitProbeDisplay.from_estimator(WINE_RBM)
+    drawn = in_deviations(unit_probe(WINE_RBM), differences=True)
+    np.testing.assert_allclose(display.image_.get_array(), drawn)
+    of_differences = "difference in standard\ndeviations of each column"
+    assert bar_of(display) == f"{of_differences}\n(binary columns: from 0 to 1 is 2)"
+    display = BiasProbeDisplay.from_estimator(WINE_RBM, WINE)
+    patterns = in_deviations(np.vstack([WINE.mean(), bias_probe(WINE_RBM)]))
+    for image, pattern in zip(display.images_, patterns, strict=True):
+        np.testing.assert_allclose(image.get_array()[0], pattern)
+    assert bar_of(display) == f"{OF_MEAN}\n(binary columns: 0 is -1, 1 is 1)"
+    display = SampleDisplay.from_estimator(WINE_NET, n_samples=5, random_state=0)
+    np.testing.assert_allclose(display.image_.get_array(), in_deviations(display.samples))
+    opinions = [label.get_text() for label in display.ax_.get_yticklabels()]
+    taken_for = WINE_NET.predict(pd.DataFrame(display.samples, columns=WINE.columns))
+    assert [int(text.split()[0]) for text in opinions] == taken_for.tolist()
+    assert "beside each" in display.ax_.get_title()
+
+
+@pytest.mark.parametrize(
+    "model", [WINE_RBM, make_pipeline(StandardScaler(), RBMTransformer(6, n_iter=2))]
+)
+def test_reconstructions_of_a_table_are_compared_in_standard_deviations(model):
+    model = model if model is WINE_RBM else model.fit(WINE)
+    display = ReconstructionDisplay.from_estimator(model, WINE, n_images=4)
+    scaler = StandardScaler().fit(WINE.to_numpy())
+    back = scaler.transform(reconstruct(model, WINE[:4]))
+    np.testing.assert_allclose(display.images_[0].get_array(), scaler.transform(WINE.values[:4]))
+    np.testing.assert_allclose(display.images_[1].get_array(), back, atol=1e-12)
+    error = ((back - scaler.transform(WINE.values[:4])) ** 2).mean()
+    assert display.axes_[1].get_title().endswith(f"mean squared error {error:.4f}")
+    assert bar_of(display) == OF_MEAN
+
+
+NAMELESS = FunctionTransformer(np.asarray, np.asarray)  # which says nothing of its columns
+SHORT = [name[:23] + "…" if len(name) > 24 else name for name in WINE.columns]
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (WINE_RBM, SHORT),
+        (WINE_NET, SHORT),
+        (make_pipeline(StandardScaler(), RBMTransformer(5, n_iter=1)), SHORT),
+        (make_pipeline(PCA(2), RBMTransformer(5, n_iter=1)), ["pca0", "pca1"]),
+        (make_pipeline(NAMELESS, RBMTransformer(5, n_iter=1)), None),
+        (make_pipeline(FunctionTransformer(), RBMTransformer(5, n_iter=1)), SHORT),
+    ],
+)
+def test_heat_maps_name_the_columns_as_the_first_machine_sees_them(model, names):
+    if hasattr(model, "steps"):
+        model.fit(WINE)
+    for display in (
+        UnitProbeDisplay.from_estimator(model),
+        BiasProbeDisplay.from_estimator(model, WINE),
+        SampleDisplay.from_estimator(model, n_samples=2, n_gibbs_steps=1),
+    ):
+        axis = display.axes_[-1] if hasattr(display, "axes_") else display.ax_
+        expected = [str(i) for i in range(13)] if names is None else names
+        assert names_below(axis) == expected
+        assert axis.axison
+    display = ReconstructionDisplay.from_estimator(model, WINE, n_images=3)
+    assert names_below(display.axes_[-1]) == SHORT
+    assert not names_below(display.axes_[0])
+
+
+def test_names_can_be_given_and_are_no_formulas():
+    names = [f"${i}_{i}$ <b>" for i in range(13)]
+    rbm = RBMTransformer(4, n_iter=1).fit(WINE.to_numpy())
+    for display in (
+        UnitProbeDisplay.from_estimator(rbm, feature_names=names),
+        BiasProbeDisplay.from_estimator(rbm, feature_names=names),
+        SampleDisplay.from_estimator(rbm, n_gibbs_steps=1, feature_names=names),
+        ReconstructionDisplay.from_estimator(rbm, WINE.to_numpy(), feature_names=names),
+    ):
+        axis = display.axes_[-1] if hasattr(display, "axes_") else display.ax_
+        assert names_below(axis) == names
+        display.figure_.canvas.draw()
+        assert not any(label.get_parse_math() for label in axis.get_xticklabels())
+    with pytest.raises(ValueError, match="feature_names has 2 names, must have 13"):
+        UnitProbeDisplay.from_estimator(rbm, feature_names=["a", "b"])
+
+
+def test_many_columns_have_some_of_their_names():
+    rbm = RBMTransformer(3, n_iter=1).fit(np.tile(X, (1, 3))[:, :190])
+    display = UnitProbeDisplay.from_estimator(rbm, feature_names=[f"c{i}" for i in range(190)])
+    assert names_below(display.ax_) == [f"c{i}" for i in range(0, 190, 5)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"n_features": 64}, (8, 8)),
+        ({"n_features": 13}, None),
+        ({"n_features": 4}, None),  # too small to be an image
+        ({"n_features": 64, "image_shape": False}, None),
+        ({"n_features": 64, "image_shape": [4, 16]}, (4, 16)),
+        ({"n_features": 9, "names": [f"pixel_{i // 3}_{i % 3}" for i in range(9)]}, (3, 3)),
+        ({"n_features": 9, "names": ["age", *"bcdefghi"]}, None),
+    ],
+)
+def test_shape_of_an_image_is_guessed_or_told(arguments, expected):
+    assert image_shape_of(**arguments) == expected
+
+
+def test_square_tables_with_names_are_no_images():
+    table = WINE.iloc[:, :9]
+    rbm = RBMTransformer(4, n_iter=1).fit(table)
+    assert UnitProbeDisplay.from_estimator(rbm).image_.get_array().shape == (4, 9)
+    rbm = RBMTransformer(4, n_iter=1).fit(table.to_numpy())
+    display = UnitProbeDisplay.from_estimator(rbm, image_shape=False)
+    assert display.image_.get_array().shape == (4, 9)
+
+
 # -- where it is drawn
 
 
@@ -400,6 +676,47 @@ def test_displays_draw_where_they_are_told_and_again_elsewhere(name):
     assert list(drawn) == list(np.atleast_1d(axes))
     with pytest.raises(ValueError, match=f"ax has {n_axes + 1} axes, this picture needs {n_axes}"):
         display.plot(plt.subplots(1, n_axes + 1)[1])
+
+
+SEVERAL = [name for name in DISPLAYS if name not in ("units", "samples")]
+
+
+@pytest.mark.parametrize("place", ["cell", "anywhere"])
+@pytest.mark.parametrize("name", SEVERAL)
+def test_displays_of_several_axes_divide_the_place_of_a_single_one(name, place):
+    figure = plt.figure(figsize=(12, 6))
+    if place == "cell":
+        _, ax = figure.subplots(1, 2)
+    else:
+        ax = figure.add_axes([0.5, 0.1, 0.4, 0.8])
+    bounds = ax.get_position()
+    display = DISPLAYS[name](ax=ax)
+    assert display.figure_ is figure
+    assert not ax.axison
+    figure.canvas.draw()
+    boxes = [axis.get_position() for axis in display.axes_]
+    assert len(boxes) > 1
+    for box in boxes:
+        assert bounds.x0 - 1e-9 <= box.x0 < box.x1 <= bounds.x1 + 1e-9
+        assert bounds.y0 - 1e-9 <= box.y0 < box.y1 <= bounds.y1 + 1e-9
+    for box, other in itertools.combinations(boxes, 2):
+        assert box.x1 <= other.x0 or other.x1 <= box.x0 or box.y0 >= other.y1 or other.y0 >= box.y1
+
+
+@pytest.mark.parametrize("name", [name for name in DISPLAYS if name not in ("loss", "mixing")])
+def test_colour_map_can_be_chosen_at_both_places(name):
+    kind = {"kind": "image"} if name == "activations" else {}
+    display = DISPLAYS[name](cmap="magma", **kind)
+
+    def colour_maps():
+        axes = display.axes_ if hasattr(display, "axes_") else [display.ax_]
+        return {axis.images[0].get_cmap().name for axis in axes}
+
+    assert colour_maps() == {"magma"}
+    display.plot(cmap=plt.colormaps["viridis"])
+    assert colour_maps() == {"viridis"}
+    display.plot()
+    assert colour_maps() == {"gray"}
 
 
 @pytest.mark.parametrize("name", DISPLAYS)
@@ -436,3 +753,34 @@ def test_displays_take_finetuned_nets_and_pipelines(estimator, name):
         top = pipeline.transform(16 * X)
         np.testing.assert_allclose(display.activations[-1], top, atol=1e-6)
     assert displays_of(finetuned(pipeline[-1]), X)[name]().figure_ is not display.figure_
+
+
+@pytest.fixture(scope="module")
+def search():
+    net = DBNClassifier((6, 4), rbm=RBMTransformer(n_iter=1), finetune_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return GridSearchCV(net, {"softmax_iter": [1]}, cv=2).fit(X, Y)
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_displays_of_a_search_say_what_to_pass(name, search):
+    pipeline = make_pipeline(MinMaxScaler().fit(16 * X), search)
+    check = {
+        "model is a GridSearchCV, which has no machines of its own: pass its best_estimator_.": (
+            search,
+            search.best_estimator_,
+            X,
+        ),
+        "model ends in a GridSearchCV, which has no machines of its own: pass "
+        "make_pipeline(model[:-1], model[-1].best_estimator_).": (
+            pipeline,
+            make_pipeline(pipeline[:-1], pipeline[-1].best_estimator_),
+            16 * X,
+        ),
+    }
+    for message, (model, followed, data) in check.items():
+        with pytest.raises(TypeError) as caught:
+            displays_of(model, data)[name]()
+        assert str(caught.value) == message
+        displays_of(followed, data)[name]()

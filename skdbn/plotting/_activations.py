@@ -3,7 +3,7 @@
 import numpy as np
 
 from skdbn.inspection import hidden_activations, machines
-from skdbn.plotting._drawing import limits_of, new_axes, state_scale
+from skdbn.plotting._drawing import GRAY, limits_of, new_axes, state_scale
 
 KINDS = ("histogram", "image")
 
@@ -42,7 +42,7 @@ class ActivationDisplay:
         self.kind = kind
 
     @classmethod
-    def from_estimator(cls, model, X, *, kind="histogram", ax=None):
+    def from_estimator(cls, model, X, *, kind="histogram", ax=None, cmap=GRAY):
         """Compute the activations of every layer and draw them.
 
         Parameters
@@ -53,8 +53,10 @@ class ActivationDisplay:
             Data.
         kind : {"histogram", "image"}, default="histogram"
             What to draw.
-        ax : sequence of Axes, default=None
-            Where to draw: one for each layer; by default a new figure.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: one axes for each layer, or one that they share; by default a new figure.
+        cmap : str or Colormap, default="gray"
+            Colour map of an image.
 
         Returns
         -------
@@ -68,15 +70,17 @@ class ActivationDisplay:
         """
         layers = range(1, len(machines(model)) + 1)
         activations = [hidden_activations(model, X, layer) for layer in layers]
-        return cls(activations, kind=kind).plot(ax)
+        return cls(activations, kind=kind).plot(ax, cmap=cmap)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, cmap=GRAY):
         """Draw.
 
         Parameters
         ----------
-        ax : sequence of Axes, default=None
-            Where to draw: one for each layer; by default a new figure.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: one axes for each layer, or one that they share; by default a new figure.
+        cmap : str or Colormap, default="gray"
+            Colour map of an image.
 
         Returns
         -------
@@ -102,7 +106,7 @@ class ActivationDisplay:
             else:
                 low, high = limits_of(H)
                 image = axis.imshow(
-                    H, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="auto"
+                    H, cmap=cmap, vmin=low, vmax=high, interpolation="nearest", aspect="auto"
                 )
                 axis.set_xlabel("unit")
                 axis.set_ylabel("row of data")

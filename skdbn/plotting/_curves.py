@@ -1,6 +1,7 @@
 """How training went."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,9 @@ class LossCurveDisplay:
     held_out : dict of str to list of sequence of float, default=None
         For some of these quantities, their curves on held-out rows, with nan for passes that had
         no such rows.
+    best : dict of str to list of (int or None), default=None
+        For some of these quantities, and for each of their curves on held-out rows, the pass from
+        1 whose parameters early stopping restored.
 
     Attributes
     ----------
@@ -39,6 +43,8 @@ class LossCurveDisplay:
         Figure of the axes.
     lines_ : list of Line2D
         The curves, axes by axes. Those of held-out rows are dashed, in the colour of their layer.
+    marks_ : list of Line2D
+        The rings around the best passes, axes by axes.
 
     Examples
     --------
@@ -50,9 +56,10 @@ class LossCurveDisplay:
     'pretrain: reconstruction error'
     """
 
-    def __init__(self, curves, held_out=None):
+    def __init__(self, curves, held_out=None, best=None):
         self.curves = curves
         self.held_out = held_out
+        self.best = best
 
     @classmethod
     def from_estimator(cls, model, *, ax=None):
@@ -61,14 +68,16 @@ class LossCurveDisplay:
         Of machines these are the reconstruction error and, where rows were held out, the free
         energy gap; of a net the losses of its top layer and of fine-tuning, and the accuracy, or
         R^2 of a regressor, on the held-out rows. The losses of a regressor are those of targets in
-        units of `target_scale_`.
+        units of `target_scale_`. Where early stopping restored the best pass, it has a ring; not
+        with ``warm_start``, where a curve goes over several fits of which each had its own.
 
         Parameters
         ----------
         model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
-        ax : sequence of Axes, default=None
-            Where to draw: one for each quantity; by default a new figure.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: one axes for each quantity, or one that they share; by default a new
+            figure.
 
         Returns
         -------
@@ -80,36 +89,28 @@ class LossCurveDisplay:
         ValueError
             When there is no curve.
         """
-        net = model.steps[-1][1] if hasattr(model, "steps") else model
-        parts = []  # quantities, their curves on training rows and on those held out
-        if getattr(net, "rbms_", True):  # a machine has none, and is one
-            rbms = machines(model)
-            errors = [_of_last_passes(rbm, "validation_loss_curve_") for rbm in rbms]
-            gaps = [_of_last_passes(rbm, "free_energy_gap_curve_") for rbm in rbms]
-            parts.append(("pretrain: reconstruction error", [x.loss_curve_ for x in rbms], errors))
-            parts.append(("pretrain: free energy gap in nats", [], gaps))
-        if hasattr(net, "rbms_"):
-            loss, top_curve = LOSSES[net._head], getattr(net, f"{net._top}_loss_curve_")
-            losses = _of_last_passes(net, "validation_loss_curve_")
-            scores = _of_last_passes(net, "validation_scores_")
-            parts.append((f"{net._top}: {loss}", [top_curve], []))
-            parts.append((f"finetune: {loss}", [net.loss_curve_], [losses]))
-            parts.append((f"finetune: {SCORES[net._top]} of held-out rows", [], [scores]))
-        curves = {title: seen for title, seen, unseen in parts if any(seen) or any(unseen)}
-        held_out = {title: unseen for title, _, unseen in parts if any(unseen)}
-        if not curves:
+        quantities = [
+            quantity
+            for quantity in _quantities(model)
+            if any(quantity.training) or any(quantity.held_out)
+        ]
+        if not quantities:
             raise ValueError(
                 f"model == {model!r} has no curves to draw: no phase of its training made a pass."
             )
-        return cls(curves, held_out).plot(ax)
+        curves = {quantity.title: quantity.training for quantity in quantities}
+        held_out = {part.title: part.held_out for part in quantities if any(part.held_out)}
+        best = {part.title: part.best for part in quantities if any(part.best)}
+        return cls(curves, held_out, best).plot(ax)
 
     def plot(self, ax=None):
         """Draw.
 
         Parameters
         ----------
-        ax : sequence of Axes, default=None
-            Where to draw: one for each quantity; by default a new figure.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: one axes for each quantity, or one that they share; by default a new
+            figure.
 
         Returns
         -------
@@ -124,20 +125,96 @@ class LossCurveDisplay:
             figure = plt.figure(figsize=(4.0 * n_columns, 3.0 * n_rows), layout="constrained")
             ax = [figure.add_subplot(n_rows, n_columns, i + 1) for i in range(len(self.curves))]
         self.figure_, self.axes_ = new_axes(ax, [1.0] * len(self.curves))
-        self.lines_ = []
+        self.lines_, self.marks_ = [], []
         for axis, (title, curves) in zip(self.axes_, self.curves.items(), strict=True):
             held_out = (self.held_out or {}).get(title, [])
             lines = _draw_curves(axis, curves, "-", "training" if held_out else "")
             lines += _draw_curves(axis, held_out, "--", "held out" if curves else "")
+            marks = _mark_best(axis, held_out, (self.best or {}).get(title, []))
             self.lines_ += lines
+            self.marks_ += marks
             axis.set_title(title, fontsize="medium")
             axis.set_xlabel("pass")
             axis.xaxis.get_major_locator().set_params(integer=True)
             if curves:  # losses; a score or a gap may be below 0
                 axis.set_ylim(bottom=0.0)
-            if len(lines) > 1:
+            if len(lines + marks) > 1:
                 axis.legend()
         return self
+
+
+class Quantity(NamedTuple):
+    """What is drawn on one axes.
+
+    Attributes
+    ----------
+    title : str
+        Its name.
+    training, held_out : list of list of float
+        Curves on the rows of training and on those held out, one for each layer that has them.
+    best : list of (int or None)
+        For each of those held out the pass whose parameters early stopping restored.
+    """
+
+    title: str
+    training: list
+    held_out: list
+    best: list
+
+
+def _quantities(model):
+    """Return what training left of each phase, empty where it left nothing."""
+    net = model.steps[-1][1] if hasattr(model, "steps") else model
+    quantities = []
+    is_one_fit = not getattr(net, "warm_start", False)
+    if getattr(net, "rbms_", True):  # a machine has none, and is one
+        rbms = machines(model)
+        errors = [_of_last_passes(rbm, "validation_loss_curve_") for rbm in rbms]
+        gaps = [_of_last_passes(rbm, "free_energy_gap_curve_") for rbm in rbms]
+        best = [
+            _best_pass(rbm, error, min) if is_one_fit else None
+            for rbm, error in zip(rbms, errors, strict=True)
+        ]
+        seen = [rbm.loss_curve_ for rbm in rbms]
+        quantities.append(Quantity("pretrain: reconstruction error", seen, errors, best))
+        quantities.append(Quantity("pretrain: free energy gap in nats", [], gaps, []))
+    if hasattr(net, "rbms_"):
+        loss = LOSSES[net._head]
+        losses = _of_last_passes(net, "validation_loss_curve_")
+        scores = _of_last_passes(net, "validation_scores_")
+        lowest = [_best_pass(net, losses, min) if net._watches == "loss" else None]
+        highest = [_best_pass(net, scores, max) if net._watches == "score" else None]
+        top_curve, score = getattr(net, f"{net._top}_loss_curve_"), SCORES[net._top]
+        quantities += [
+            Quantity(f"{net._top}: {loss}", [top_curve], [], []),
+            Quantity(f"finetune: {loss}", [net.loss_curve_], [losses], lowest),
+            Quantity(f"finetune: {score} of held-out rows", [], [scores], highest),
+        ]
+    return quantities
+
+
+def _best_pass(estimator, curve, best_of):
+    """Return the pass, from 1, that early stopping restored, where it can be known, or None."""
+    if not estimator.early_stopping or estimator.warm_start or not curve or math.isnan(curve[0]):
+        return None
+    return curve.index(best_of(curve)) + 1
+
+
+def _mark_best(ax, curves, passes):
+    """Draw a ring around the best pass of each curve that has one; return the rings."""
+    marks = []
+    for layer, (curve, best) in enumerate(zip(curves, passes, strict=False)):
+        if best is not None:
+            marks += ax.plot(
+                [best],
+                [curve[best - 1]],
+                "o",
+                markersize=10,
+                markerfacecolor="none",
+                color=f"C{layer}",
+                label="" if marks else "best pass, restored",
+            )
+    return marks
 
 
 def _of_last_passes(estimator, name):

@@ -4,42 +4,146 @@ The rule: Matplotlib is imported when something is drawn, and not before.
 """
 
 import math
+import re
+from typing import NamedTuple
 
 import numpy as np
 
+GRAY = "gray"  # the colour map where none is given
 SMALLEST_SIDE = 3  # pixels, of an image whose shape is guessed
 GAP = 1  # pixels between images
-SHARE_IN_SCALE = 0.995  # of the differences from a bias probe
+SHARE_IN_SCALE = 0.995  # of values around 0; the others take the colour of its ends
 SHARE_OF_WIDTH = 0.9  # of a figure that the bar of the scale leaves
 WIDTH = 9.0  # inches
+INCHES_OF_NAMES = 1.2  # below a heat map
+MOST_NAMES, LONGEST_NAME = 45, 24  # of columns below a heat map
+LINE = 0.14  # inches of a line of text over an image
+LONGEST_LABEL = 11  # characters of a line over an image
 
 
-def image_shape_of(n_features, image_shape):
-    """Return the shape of the image of a row; None when a row is no image."""
+# -- what rows are drawn as
+
+
+def image_shape_of(n_features, image_shape=None, names=None):
+    """Return the shape of the image of a row, or None when rows are no images.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features.
+    image_shape : tuple of int or False, default=None
+        The shape where it is known, or False when rows are no images. By default a square number
+        of features is taken for a square image, unless the names say that they are no pixels.
+    names : sequence of str of shape (n_features,), default=None
+        Names of the features. Those of pixels differ in their numbers alone, as in pixel_0_7.
+
+    Returns
+    -------
+    tuple of int or None
+        Height and width, and 3 where they are colours.
+
+    Raises
+    ------
+    ValueError
+        When the shape has another number of values.
+
+    Examples
+    --------
+    >>> from skdbn.plotting import image_shape_of
+    >>> image_shape_of(64)
+    (8, 8)
+    >>> image_shape_of(13)
+    """
+    if image_shape is False:
+        return None
     if image_shape is None:
         side = math.isqrt(n_features)
-        return (side, side) if side >= SMALLEST_SIDE and side * side == n_features else None
+        is_square = side >= SMALLEST_SIDE and side * side == n_features
+        kinds = set() if names is None else {re.sub(r"\d+", "", str(name)) for name in names}
+        return (side, side) if is_square and len(kinds) <= 1 else None
     shape = tuple(image_shape)
     if len(shape) not in (2, 3) or math.prod(shape) != n_features or shape[2:] not in ((), (3,)):
         raise ValueError(
             f"image_shape == {image_shape!r}, must be (height, width) or (height, width, 3) with "
-            f"{n_features} values in all, one for each feature."
+            f"{n_features} values in all, one for each feature, or False for rows that are no "
+            "images."
         )
     return shape
 
 
-def montage(rows, image_shape, n_columns):
-    """Return images side by side in one array, nan between them; rows that are none as they are."""
-    if image_shape is None:
-        return rows
-    height, width, *channels = image_shape
-    n_rows = math.ceil(len(rows) / n_columns)
-    step_down, step_right = height + GAP, width + GAP
-    canvas = np.full((n_rows * step_down - GAP, n_columns * step_right - GAP, *channels), np.nan)
-    for i, image in enumerate(rows.reshape(-1, *image_shape)):
-        top, left = i // n_columns * step_down, i % n_columns * step_right
-        canvas[top : top + height, left : left + width] = image
-    return canvas
+class Look(NamedTuple):
+    """How rows are drawn: as images of a shape, or as the lines of a heat map.
+
+    Attributes
+    ----------
+    image_shape : tuple of int or None
+        None for a heat map.
+    columns : VisibleColumns or None
+        Names and scales of the columns of a heat map.
+    cmap : str or Colormap
+        Colour map.
+    """
+
+    image_shape: object
+    columns: object
+    cmap: object
+
+    @property
+    def is_standardized(self):
+        """Whether each column is drawn in its own standard deviations."""
+        columns = self.columns
+        return (
+            self.image_shape is None
+            and columns is not None
+            and columns.visible_units is not None
+            and not (columns.visible_units == "binary").all()
+        )
+
+    def standardized(self, rows, are_differences=False):
+        """Return rows as they are drawn, which images and probabilities are as they are."""
+        if not self.is_standardized:
+            return rows
+        _, kinds, offset, scale = self.columns
+        # The largest standard deviation that zeros and ones can have is 0.5, around 0.5.
+        offset, scale = (np.where(kinds == "binary", 0.5, part) for part in (offset, scale))
+        return (rows if are_differences else rows - offset) / scale
+
+    def scale(self, drawn, are_differences=False):
+        """Return the ends of the scale, which of its ends are open, and what the scale is of."""
+        what = "difference of value" if are_differences else "value"
+        if self.is_standardized:
+            what, of_binary = "standard deviations\nfrom the mean of each column", "0 is -1, 1 is 1"
+            if are_differences:
+                what = "difference in standard\ndeviations of each column"
+                of_binary = "from 0 to 1 is 2"
+            if (self.columns.visible_units == "binary").any():
+                what += f"\n(binary columns: {of_binary})"
+        if are_differences or self.is_standardized:
+            return _symmetric_limits(drawn), "both", what
+        return limits_of(drawn), "neither", what
+
+
+def look_of(display, n_features, cmap):
+    """Return how a Display is to draw its rows."""
+    columns = display.columns
+    names = None if columns is None else columns.names
+    return Look(image_shape_of(n_features, display.image_shape, names), columns, cmap)
+
+
+def named(columns, feature_names):
+    """Return columns with the names that the user gives, where there are any."""
+    if feature_names is None:
+        return columns
+    names = np.asarray(feature_names, dtype=object)
+    if names.shape != columns.offset.shape:
+        raise ValueError(
+            f"feature_names has {len(feature_names)} names, must have {len(columns.offset)}: one "
+            "for each column that is drawn."
+        )
+    return columns._replace(names=names)
+
+
+# -- scales
 
 
 def limits_of(values):
@@ -50,7 +154,7 @@ def limits_of(values):
     return low, high if high > low else low + 1.0
 
 
-def symmetric_limits(values):
+def _symmetric_limits(values):
     """Return the ends of a scale around 0 that leaves out the few largest values.
 
     They would turn all others grey; the bar of the scale has pointed ends to say so.
@@ -60,69 +164,171 @@ def symmetric_limits(values):
     return -high, high
 
 
-def draw(ax, rows, image_shape, n_columns, limits, title):
+def state_scale(figure, image, axes, label, extend="neither"):
+    """Put a bar beside the axes that states their common scale."""
+    bar = figure.colorbar(image, ax=list(axes), fraction=0.02, pad=0.01, aspect=30, extend=extend)
+    bar.set_label(label, fontsize="medium" if "\n" not in label else "small")
+    return bar
+
+
+# -- axes
+
+
+def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0):
+    """Return a figure and axes in rows of the given heights, and room below them, in inches.
+
+    Given axes are taken instead: one for each that is needed, or a single one whose place they
+    share.
+    """
+    import matplotlib.pyplot as plt
+
+    n_axes = len(heights) * n_columns
+    if ax is None:
+        figure, axes = plt.subplots(
+            len(heights),
+            n_columns,
+            figsize=(width, sum(heights) + 0.3 + below),
+            height_ratios=heights,
+            squeeze=False,
+            layout="constrained",
+        )
+        return figure, axes.ravel()
+    axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    if len(axes) == 1 < n_axes:
+        axes = _subdivided(axes[0], heights, n_columns)
+    if len(axes) != n_axes:
+        raise ValueError(
+            f"ax has {len(axes)} axes, this picture needs {n_axes}, or a single one, whose place "
+            "it divides."
+        )
+    return axes[0].figure, axes
+
+
+def _subdivided(ax, heights, n_columns):
+    """Return axes in rows of the given heights, in the place of one, which is no longer seen."""
+    shape, spec = (len(heights), n_columns), ax.get_subplotspec()
+    spaces = {"height_ratios": heights, "hspace": 0.6}
+    if spec is not None:
+        grid = spec.subgridspec(*shape, **spaces)
+    else:
+        left, bottom, right, top = ax.get_position().extents
+        grid = ax.figure.add_gridspec(
+            *shape, left=left, bottom=bottom, right=right, top=top, **spaces
+        )
+    ax.set_axis_off()
+    return np.array([ax.figure.add_subplot(place) for place in grid], dtype=object)
+
+
+# -- drawing
+
+
+def _montage(rows, image_shape, n_columns, above=0):
+    """Return images side by side in one array, nan between them.
+
+    There are `above` further pixels above each.
+    """
+    height, width, *channels = image_shape
+    n_rows = math.ceil(len(rows) / n_columns)
+    step_down, step_right = height + GAP + above, width + GAP
+    canvas = np.full((n_rows * step_down - GAP, n_columns * step_right - GAP, *channels), np.nan)
+    for i, image in enumerate(rows.reshape(-1, *image_shape)):
+        top, left = i // n_columns * step_down + above, i % n_columns * step_right
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def draw(ax, rows, look, n_columns, limits, title, above=0):
     """Draw rows as a montage of images, or as a heat map, on an axes."""
     low, high = limits
-    canvas = montage(rows, image_shape, n_columns)
+    canvas = rows
+    if look.image_shape is not None:
+        canvas = _montage(rows, look.image_shape, n_columns, above)
     if canvas.ndim == 3:  # colours are drawn as they are
         canvas = np.nan_to_num(np.clip((canvas - low) / (high - low), 0.0, 1.0), nan=1.0)
     image = ax.imshow(
         canvas,
-        cmap="gray",
+        cmap=look.cmap,
         vmin=low,
         vmax=high,
         interpolation="nearest",
-        aspect="equal" if image_shape else "auto",
+        aspect="auto" if look.image_shape is None else "equal",
     )
-    ax.set_axis_off()
     ax.set_title(title, fontsize="medium")
+    if look.image_shape is None:
+        ax.set_xticks([])
+        ax.set_yticks([])
+    else:
+        ax.set_axis_off()
     return image
 
 
-def new_axes(ax, heights, width=WIDTH):
-    """Return a figure and axes below each other, of the given heights in inches.
-
-    Given axes are taken instead: one where one is needed, else a sequence of them.
-    """
-    import matplotlib.pyplot as plt
-
-    if ax is not None:
-        axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
-        if len(axes) != len(heights):
-            raise ValueError(f"ax has {len(axes)} axes, this picture needs {len(heights)}.")
-        return axes[0].figure, axes
-    figure, axes = plt.subplots(
-        len(heights),
-        1,
-        figsize=(width, sum(heights) + 0.3),
-        height_ratios=heights,
-        squeeze=False,
-        layout="constrained",
-    )
-    return figure, axes[:, 0]
+def name_columns(ax, look):
+    """Write the names of the columns, or their numbers, below a heat map."""
+    if look.image_shape is not None:
+        return
+    image = ax.images[0]
+    n_features = image.get_array().shape[1]
+    places = np.arange(0, n_features, math.ceil(n_features / MOST_NAMES))
+    names = None if look.columns is None else look.columns.names
+    if names is None:
+        ax.set_xticks(places)
+        ax.set_xlabel("column, from 0")
+        ax.tick_params(axis="x", labelsize="small", labelrotation=90)
+        return
+    labels = [shortened(str(names[i]), LONGEST_NAME) for i in places]
+    ax.set_xticks(places, labels, rotation=90, fontsize="small", parse_math=False)
 
 
-def state_scale(figure, image, axes, label, extend="neither"):
-    """Put a bar beside the axes that states their common scale."""
-    bar = figure.colorbar(image, ax=list(axes), fraction=0.02, pad=0.01, aspect=30, extend=extend)
-    bar.set_label(label)
-    return bar
+def shortened(text, longest):
+    """Return a text of at most so many characters."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def height_of(image_shape, n_rows, n_columns, width=WIDTH):
+def height_of(look, n_rows, n_columns, width=WIDTH, above=0):
     """Return the inches that n_rows of images need when n_columns fill the width."""
-    if image_shape is None:
+    if look.image_shape is None:
         return max(1.5, min(6.0, 0.2 * n_rows))
-    scale = SHARE_OF_WIDTH * width / (n_columns * (image_shape[1] + GAP))
-    return n_rows * (image_shape[0] + GAP) * scale + 0.3
+    height, tile = look.image_shape[0] + GAP + above, look.image_shape[1] + GAP
+    return n_rows * height * SHARE_OF_WIDTH * width / (n_columns * tile) + 0.3
 
 
-def draw_grid(ax, rows, image_shape, n_columns, limits, title):
-    """Draw rows as a grid of images; return the figure, the axes and the image."""
-    shape, n_rows = image_shape_of(rows.shape[1], image_shape), len(rows)
-    width, n_drawn = WIDTH, min(n_columns, n_rows)  # in a row of the grid
-    if shape:
-        width, n_rows = WIDTH * n_drawn / n_columns, math.ceil(n_rows / n_drawn)
-    height = height_of(shape, n_rows, n_drawn, width)
+def draw_grid(ax, rows, look, n_columns, limits, title, labels=()):
+    """Draw rows as a grid of images, or as a heat map; return the figure, the axes and the image.
+
+    Each label, a name and a number, stands above its image, or beside its line of the heat map.
+    """
+    if look.image_shape is None:
+        figure, (ax,) = new_axes(ax, [height_of(look, len(rows), 1)], below=INCHES_OF_NAMES)
+        image = draw(ax, rows, look, 1, limits, title)
+        name_columns(ax, look)
+        if labels:
+            texts = [" ".join(label) for label in labels]
+            ax.set_yticks(range(len(rows)), texts, fontsize="x-small", parse_math=False)
+        return figure, ax, image
+    n_drawn = min(n_columns, len(rows))  # in a row of the grid
+    width = WIDTH * n_drawn / n_columns
+    inches = width
+    if ax is not None:
+        figure, (ax,) = new_axes(ax, [1.0])
+        inches = ax.get_window_extent().width / figure.dpi
+    texts, n_lines = _fitting(labels)
+    tile = SHARE_OF_WIDTH * inches / n_drawn
+    above = math.ceil(n_lines * LINE / tile * (look.image_shape[1] + GAP))
+    height = height_of(look, math.ceil(len(rows) / n_drawn), n_drawn, width, above)
     figure, (ax,) = new_axes(ax, [height], max(width, 4.0))
-    return figure, ax, draw(ax, rows, shape, n_drawn, limits, title)
+    image = draw(ax, rows, look, n_drawn, limits, title, above)
+    height, width = look.image_shape[:2]
+    for i, text in enumerate(texts):
+        x = i % n_drawn * (width + GAP) + (width - 1) / 2
+        y = i // n_drawn * (height + GAP + above) + above - 0.5
+        ax.text(x, y, text, ha="center", va="bottom", fontsize="x-small", parse_math=False)
+    return figure, ax, image
+
+
+def _fitting(labels):
+    """Return labels as text that fits over an image, and how many lines it has."""
+    if not labels:
+        return [], 0
+    if max(len(" ".join(label)) for label in labels) <= LONGEST_LABEL:
+        return [" ".join(label) for label in labels], 1
+    return ["\n".join(shortened(part, LONGEST_LABEL) for part in label) for label in labels], 2

@@ -3,15 +3,23 @@
 import numpy as np
 from sklearn.utils import check_random_state, check_scalar
 
-from skdbn.inspection import bias_probe, hidden_activations, machine_input, unit_probe
+from skdbn.inspection import (
+    bias_probe,
+    hidden_activations,
+    machine_input,
+    unit_probe,
+    visible_columns,
+)
 from skdbn.plotting._drawing import (
+    GRAY,
+    INCHES_OF_NAMES,
     draw,
     draw_grid,
-    image_shape_of,
-    limits_of,
+    look_of,
+    name_columns,
+    named,
     new_axes,
     state_scale,
-    symmetric_limits,
 )
 
 SELECTIONS = ("first", "selective", "random")
@@ -26,8 +34,10 @@ class BiasProbeDisplay:
         A pattern for each layer.
     mean : ndarray of shape (n_features,), default=None
         Mean of the data.
-    image_shape : tuple of int, default=None
-        Shape of the image of a row, guessed for square images.
+    image_shape : tuple of int or False, default=None
+        Shape of the image of a row, guessed for square images; False for a heat map.
+    columns : VisibleColumns, default=None
+        Names and scales of the columns of a heat map.
 
     Attributes
     ----------
@@ -50,13 +60,16 @@ class BiasProbeDisplay:
     ['mean of the data', 'layer 1 off']
     """
 
-    def __init__(self, probes, *, mean=None, image_shape=None):
+    def __init__(self, probes, *, mean=None, image_shape=None, columns=None):
         self.probes = probes
         self.mean = mean
         self.image_shape = image_shape
+        self.columns = columns
 
     @classmethod
-    def from_estimator(cls, model, X=None, *, image_shape=None, ax=None):
+    def from_estimator(
+        cls, model, X=None, *, image_shape=None, feature_names=None, ax=None, cmap=GRAY
+    ):
         """Probe a model and draw the probes.
 
         Parameters
@@ -65,10 +78,15 @@ class BiasProbeDisplay:
             A fitted model.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Data, as the first machine sees them, whose mean is drawn first.
-        image_shape : tuple of int, default=None
-            Shape of the image of a row, guessed for square images.
-        ax : sequence of Axes, default=None
-            Where to draw: one for each pattern; by default a new figure.
+        image_shape : tuple of int or False, default=None
+            Shape of the image of a row, guessed for square images; False for a heat map.
+        feature_names : array-like of str of shape (n_features,), default=None
+            Names of the columns of a heat map, by default those that the model was fitted with.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: one axes for each pattern, or one that they share; by default a new
+            figure.
+        cmap : str or Colormap, default="gray"
+            Colour map.
 
         Returns
         -------
@@ -78,39 +96,47 @@ class BiasProbeDisplay:
         mean = None
         if X is not None:
             mean = np.asarray(machine_input(model, X).mean(axis=0)).ravel()
-        return cls(bias_probe(model), mean=mean, image_shape=image_shape).plot(ax)
+        columns = named(visible_columns(model), feature_names)
+        display = cls(bias_probe(model), mean=mean, image_shape=image_shape, columns=columns)
+        return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, cmap=GRAY):
         """Draw.
 
         Parameters
         ----------
-        ax : sequence of Axes, default=None
-            Where to draw: one for each pattern; by default a new figure.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: one axes for each pattern, or one that they share; by default a new
+            figure.
+        cmap : str or Colormap, default="gray"
+            Colour map.
 
         Returns
         -------
         BiasProbeDisplay
             The display.
         """
-        import matplotlib.pyplot as plt
-
         patterns = list(self.probes)
         titles = [f"layer {layer} off" for layer in range(1, len(patterns) + 1)]
         if self.mean is not None:
             patterns.insert(0, self.mean)
             titles.insert(0, "mean of the data")
-        shape = image_shape_of(len(patterns[0]), self.image_shape)
-        if ax is None and shape is not None:
-            size = (2.2 * len(patterns) + 0.8, 2.6)
-            ax = plt.subplots(1, len(patterns), figsize=size, layout="constrained")[1]
-        self.figure_, self.axes_ = new_axes(ax, [0.6] * len(patterns))
-        limits = limits_of(np.asarray(patterns))
+        look = look_of(self, len(patterns[0]), cmap)
+        drawn = look.standardized(np.asarray(patterns))
+        if look.image_shape is not None:
+            self.figure_, self.axes_ = new_axes(
+                ax, [2.3], 2.2 * len(patterns) + 0.8, n_columns=len(patterns)
+            )
+        else:
+            heights = [0.8] * len(patterns)
+            self.figure_, self.axes_ = new_axes(ax, heights, below=INCHES_OF_NAMES)
+        limits, extend, what = look.scale(drawn)
         self.images_ = [
-            draw(axis, pattern[None], shape, 1, limits, title)
-            for axis, pattern, title in zip(self.axes_, patterns, titles, strict=True)
+            draw(axis, pattern[None], look, 1, limits, title)
+            for axis, pattern, title in zip(self.axes_, drawn, titles, strict=True)
         ]
-        state_scale(self.figure_, self.images_[0], self.axes_, "value")
+        name_columns(self.axes_[-1], look)
+        state_scale(self.figure_, self.images_[0], self.axes_, what, extend)
         return self
 
 
@@ -129,8 +155,10 @@ class UnitProbeDisplay:
         Images in a row.
     bias_subtracted : bool, default=True
         Whether the patterns are differences from the bias probe.
-    image_shape : tuple of int, default=None
-        Shape of the image of a row, guessed for square images.
+    image_shape : tuple of int or False, default=None
+        Shape of the image of a row, guessed for square images; False for a heat map.
+    columns : VisibleColumns, default=None
+        Names and scales of the columns of a heat map.
 
     Attributes
     ----------
@@ -153,7 +181,15 @@ class UnitProbeDisplay:
     """
 
     def __init__(
-        self, probes, units, *, layer, n_columns=12, bias_subtracted=True, image_shape=None
+        self,
+        probes,
+        units,
+        *,
+        layer,
+        n_columns=12,
+        bias_subtracted=True,
+        image_shape=None,
+        columns=None,
     ):
         self.probes = probes
         self.units = units
@@ -161,6 +197,7 @@ class UnitProbeDisplay:
         self.n_columns = n_columns
         self.bias_subtracted = bias_subtracted
         self.image_shape = image_shape
+        self.columns = columns
 
     @classmethod
     def from_estimator(
@@ -174,8 +211,10 @@ class UnitProbeDisplay:
         X=None,
         subtract_bias=True,
         image_shape=None,
+        feature_names=None,
         random_state=None,
         ax=None,
+        cmap=GRAY,
     ):
         """Probe single units of a layer and draw them.
 
@@ -194,12 +233,16 @@ class UnitProbeDisplay:
             Data, for "selective".
         subtract_bias : bool, default=True
             Whether to subtract the bias probe.
-        image_shape : tuple of int, default=None
-            Shape of the image of a row, guessed for square images.
+        image_shape : tuple of int or False, default=None
+            Shape of the image of a row, guessed for square images; False for a heat map.
+        feature_names : array-like of str of shape (n_features,), default=None
+            Names of the columns of a heat map, by default those that the model was fitted with.
         random_state : int, RandomState instance or None, default=None
             Seed for "random".
         ax : Axes, default=None
             Where to draw; by default a new figure.
+        cmap : str or Colormap, default="gray"
+            Colour map.
 
         Returns
         -------
@@ -223,33 +266,34 @@ class UnitProbeDisplay:
             n_columns=n_columns,
             bias_subtracted=subtract_bias,
             image_shape=image_shape,
+            columns=named(visible_columns(model), feature_names),
         )
-        return display.plot(ax)
+        return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, cmap=GRAY):
         """Draw.
 
         Parameters
         ----------
         ax : Axes, default=None
             Where to draw; by default a new figure.
+        cmap : str or Colormap, default="gray"
+            Colour map.
 
         Returns
         -------
         UnitProbeDisplay
             The display.
         """
-        if self.bias_subtracted:
-            what, label = "minus bias probe", "difference of value"
-            limits, extend = symmetric_limits(self.probes), "both"
-        else:
-            what, label = "bias included", "value"
-            limits, extend = limits_of(self.probes), "neither"
+        what = "minus bias probe" if self.bias_subtracted else "bias included"
         title = f"{len(self.probes)} units of layer {self.layer}, one on at a time, {what}"
+        look = look_of(self, self.probes.shape[1], cmap)
+        drawn = look.standardized(self.probes, self.bias_subtracted)
+        limits, extend, what = look.scale(drawn, self.bias_subtracted)
         self.figure_, self.ax_, self.image_ = draw_grid(
-            ax, self.probes, self.image_shape, self.n_columns, limits, title
+            ax, drawn, look, self.n_columns, limits, title
         )
-        state_scale(self.figure_, self.image_, [self.ax_], label, extend)
+        state_scale(self.figure_, self.image_, [self.ax_], what, extend)
         return self
 
 

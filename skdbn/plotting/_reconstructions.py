@@ -1,14 +1,18 @@
 """Data beside what comes back from the layers."""
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_scalar
 
-from skdbn.inspection import machines, reconstruct
+from skdbn.inspection import VisibleColumns, machines, reconstruct, visible_columns
 from skdbn.plotting._drawing import (
+    GRAY,
+    INCHES_OF_NAMES,
     draw,
     height_of,
-    image_shape_of,
-    limits_of,
+    look_of,
+    name_columns,
+    named,
     new_axes,
     state_scale,
 )
@@ -23,8 +27,10 @@ class ReconstructionDisplay:
         Data.
     reconstructions : list of ndarray of shape (n_samples, n_features)
         For each number of layers, from 1, what came back.
-    image_shape : tuple of int, default=None
-        Shape of the image of a row, guessed for square images.
+    image_shape : tuple of int or False, default=None
+        Shape of the image of a row, guessed for square images; False for a heat map.
+    columns : VisibleColumns, default=None
+        Names and scales of the columns of a heat map.
 
     Attributes
     ----------
@@ -47,13 +53,24 @@ class ReconstructionDisplay:
     2
     """
 
-    def __init__(self, originals, reconstructions, *, image_shape=None):
+    def __init__(self, originals, reconstructions, *, image_shape=None, columns=None):
         self.originals = originals
         self.reconstructions = reconstructions
         self.image_shape = image_shape
+        self.columns = columns
 
     @classmethod
-    def from_estimator(cls, model, X, *, n_images=12, image_shape=None, ax=None):
+    def from_estimator(
+        cls,
+        model,
+        X,
+        *,
+        n_images=12,
+        image_shape=None,
+        feature_names=None,
+        ax=None,
+        cmap=GRAY,
+    ):
         """Reconstruct the first rows of data and draw them.
 
         Parameters
@@ -61,13 +78,19 @@ class ReconstructionDisplay:
         model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
+            Data. Unless its columns are probabilities, a heat map shows each in standard
+            deviations from its mean over all of X.
         n_images : int, default=12
             How many rows at most.
-        image_shape : tuple of int, default=None
-            Shape of the image of a row, guessed for square images.
-        ax : sequence of Axes, default=None
-            Where to draw: one for the data and one for each layer; by default a new figure.
+        image_shape : tuple of int or False, default=None
+            Shape of the image of a row, guessed for square images; False for a heat map.
+        feature_names : array-like of str of shape (n_features,), default=None
+            Names of the columns of a heat map, by default those that the model was fitted with.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: one axes for the data and one for each layer, or one that they share; by
+            default a new figure.
+        cmap : str or Colormap, default="gray"
+            Colour map.
 
         Returns
         -------
@@ -76,19 +99,24 @@ class ReconstructionDisplay:
         """
         check_scalar(n_images, "n_images", (int, np.integer), min_val=1)
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-        X = _safe_indexing(X, np.arange(min(n_images, n_rows)))
+        drawn = _safe_indexing(X, np.arange(min(n_images, n_rows)))
         layers = range(1, len(machines(model)) + 1)
-        reconstructions = [reconstruct(model, X, n_layers) for n_layers in layers]
-        originals = X.toarray() if hasattr(X, "toarray") else np.asarray(X, float)
-        return cls(originals, reconstructions, image_shape=image_shape).plot(ax)
+        reconstructions = [reconstruct(model, drawn, n_layers) for n_layers in layers]
+        originals = drawn.toarray() if hasattr(drawn, "toarray") else np.asarray(drawn, float)
+        columns = named(_columns_of_data(model, X), feature_names)
+        display = cls(originals, reconstructions, image_shape=image_shape, columns=columns)
+        return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, cmap=GRAY):
         """Draw.
 
         Parameters
         ----------
-        ax : sequence of Axes, default=None
-            Where to draw: one for the data and one for each layer; by default a new figure.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: one axes for the data and one for each layer, or one that they share; by
+            default a new figure.
+        cmap : str or Colormap, default="gray"
+            Colour map.
 
         Returns
         -------
@@ -96,19 +124,32 @@ class ReconstructionDisplay:
             The display.
         """
         n_images, n_features = self.originals.shape
-        shape = image_shape_of(n_features, self.image_shape)
-        everything = [self.originals, *self.reconstructions]
-        height = height_of(shape, 1, n_images) if shape else height_of(None, n_images, 1)
-        self.figure_, self.axes_ = new_axes(ax, [height] * len(everything))
-        limits = limits_of(np.concatenate(everything))
+        look = look_of(self, n_features, cmap)
+        everything = [look.standardized(part) for part in (self.originals, *self.reconstructions)]
+        heights = [height_of(look, 1 if look.image_shape else n_images, n_images)] * len(everything)
+        below = INCHES_OF_NAMES if look.image_shape is None else 0.0
+        self.figure_, self.axes_ = new_axes(ax, heights, below=below)
+        limits, extend, what = look.scale(np.concatenate(everything))
         titles = ["data"]
-        for i, part in enumerate(self.reconstructions, 1):
-            error = float(((part - self.originals) ** 2).mean())
+        for i, part in enumerate(everything[1:], 1):
+            error = float(((part - everything[0]) ** 2).mean())
             layers = "1 layer" if i == 1 else f"{i} layers"
             titles.append(f"reconstruction from {layers}, mean squared error {error:.4f}")
         self.images_ = [
-            draw(axis, rows, shape, n_images, limits, title)
+            draw(axis, rows, look, n_images, limits, title)
             for axis, rows, title in zip(self.axes_, everything, titles, strict=True)
         ]
-        state_scale(self.figure_, self.images_[0], self.axes_, "value")
+        name_columns(self.axes_[-1], look)
+        state_scale(self.figure_, self.images_[0], self.axes_, what, extend)
         return self
+
+
+def _columns_of_data(model, X):
+    """Return names and scales of the columns of X; in a Pipeline X is what goes into it."""
+    columns = visible_columns(model)
+    if not hasattr(model, "steps") and (columns.visible_units == "binary").all():
+        return columns
+    names = getattr(model, "feature_names_in_", columns.names)
+    scaler = StandardScaler(with_mean=False).fit(X)  # takes sparse rows, too
+    kinds = np.full(len(scaler.mean_), "gaussian")
+    return VisibleColumns(names, kinds, scaler.mean_, scaler.scale_)

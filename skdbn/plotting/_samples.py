@@ -1,10 +1,12 @@
 """What a model draws by itself, and whether its chains can be believed."""
 
+import warnings
+
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skdbn.inspection import chain_statistics, machines
-from skdbn.plotting._drawing import draw_grid, limits_of, new_axes, state_scale
+from skdbn.inspection import chain_statistics, machines, predictor, visible_columns
+from skdbn.plotting._drawing import GRAY, draw_grid, look_of, named, new_axes, state_scale
 
 
 class SampleDisplay:
@@ -18,8 +20,16 @@ class SampleDisplay:
         Steps of each chain.
     n_columns : int, default=12
         Images in a row.
-    image_shape : tuple of int, default=None
-        Shape of the image of a row, guessed for square images.
+    image_shape : tuple of int or False, default=None
+        Shape of the image of a row, guessed for square images; False for a heat map.
+    columns : VisibleColumns, default=None
+        Names and scales of the columns of a heat map.
+    predicted : sequence of str of shape (n_samples,), default=None
+        What a net takes each for.
+    probability : array-like of shape (n_samples,), default=None
+        Probability that it gives to this class.
+    trained_by : str, default=None
+        How the machine of the chains was trained, for the title.
 
     Attributes
     ----------
@@ -41,11 +51,26 @@ class SampleDisplay:
     (24, 64)
     """
 
-    def __init__(self, samples, *, n_gibbs_steps, n_columns=12, image_shape=None):
+    def __init__(
+        self,
+        samples,
+        *,
+        n_gibbs_steps,
+        n_columns=12,
+        image_shape=None,
+        columns=None,
+        predicted=None,
+        probability=None,
+        trained_by=None,
+    ):
         self.samples = samples
         self.n_gibbs_steps = n_gibbs_steps
         self.n_columns = n_columns
         self.image_shape = image_shape
+        self.columns = columns
+        self.predicted = predicted
+        self.probability = probability
+        self.trained_by = trained_by
 
     @classmethod
     def from_estimator(
@@ -56,13 +81,18 @@ class SampleDisplay:
         n_gibbs_steps=1000,
         n_columns=12,
         image_shape=None,
+        feature_names=None,
         random_state=None,
         ax=None,
+        cmap=GRAY,
     ):
         """Run Gibbs chains in the top machine and draw what they come to.
 
         States go down through the layers as in ``sample`` of a net, but those of the data are not
-        drawn: the picture shows what is expected of them, which spares it their noise.
+        drawn: the picture shows what is expected of them, which spares it their noise. Where the
+        model predicts, each fantasy is labelled with what the model takes it for: the class of the
+        highest probability and this probability, or the value that a regressor predicts. So a
+        label is the opinion of the net, and no part of the fantasy.
 
         Parameters
         ----------
@@ -74,12 +104,16 @@ class SampleDisplay:
             Steps of each chain.
         n_columns : int, default=12
             Images in a row.
-        image_shape : tuple of int, default=None
-            Shape of the image of a row, guessed for square images.
+        image_shape : tuple of int or False, default=None
+            Shape of the image of a row, guessed for square images; False for a heat map.
+        feature_names : array-like of str of shape (n_features,), default=None
+            Names of the columns of a heat map, by default those that the model was fitted with.
         random_state : int, RandomState instance or None, default=None
             Seed of the chains.
         ax : Axes, default=None
             Where to draw; by default a new figure.
+        cmap : str or Colormap, default="gray"
+            Colour map.
 
         Returns
         -------
@@ -91,18 +125,28 @@ class SampleDisplay:
         samples = top._sample_stack(
             below, n_samples, n_gibbs_steps, random_state=random_state, expected=True
         )
+        predicted, probability = _opinion(model, samples)
         display = cls(
-            samples, n_gibbs_steps=n_gibbs_steps, n_columns=n_columns, image_shape=image_shape
+            samples,
+            n_gibbs_steps=n_gibbs_steps,
+            n_columns=n_columns,
+            image_shape=image_shape,
+            columns=named(visible_columns(model), feature_names),
+            predicted=predicted,
+            probability=probability,
+            trained_by=f"{top.gradient.upper()}-{top.n_gibbs_steps}",
         )
-        return display.plot(ax)
+        return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, cmap=GRAY):
         """Draw.
 
         Parameters
         ----------
         ax : Axes, default=None
             Where to draw; by default a new figure.
+        cmap : str or Colormap, default="gray"
+            Colour map.
 
         Returns
         -------
@@ -110,11 +154,41 @@ class SampleDisplay:
             The display.
         """
         title = f"{len(self.samples)} fantasies after {self.n_gibbs_steps} Gibbs steps"
+        if self.trained_by is not None:
+            title += f" from noise, in a machine trained by {self.trained_by}"
+        labels = []
+        look = look_of(self, self.samples.shape[1], cmap)
+        if self.predicted is not None:
+            where = "beside" if look.image_shape is None else "above"
+            title += f"\n{where} each: what the net takes it for"
+            shares = [""] * len(self.samples)
+            if self.probability is not None:
+                title += ", and with what probability"
+                shares = [f"{share:.0%}" for share in self.probability]
+            labels = [*zip(self.predicted, shares, strict=True)]
+        drawn = look.standardized(self.samples)
+        limits, extend, what = look.scale(drawn)
         self.figure_, self.ax_, self.image_ = draw_grid(
-            ax, self.samples, self.image_shape, self.n_columns, limits_of(self.samples), title
+            ax, drawn, look, self.n_columns, limits, title, labels
         )
-        state_scale(self.figure_, self.image_, [self.ax_], "value")
+        state_scale(self.figure_, self.image_, [self.ax_], what, extend)
         return self
+
+
+def _opinion(model, samples):
+    """Return what a model takes samples for, as text, and its probabilities; None without them."""
+    judge = predictor(model)
+    if judge is None:
+        return None, None
+    with warnings.catch_warnings():  # they have no names, and a machine may dream of odd values
+        warnings.simplefilter("ignore", UserWarning)
+        predicted = judge.predict(samples)
+        if not hasattr(judge, "predict_proba"):
+            values = predicted.reshape(len(samples), -1)  # of one target, or several
+            return [" ".join(f"{value:.4g}" for value in row) for row in values], None
+        if predicted.ndim > 1:  # several labels, of which a row has those with a 1
+            return [",".join(map(str, np.flatnonzero(row))) or "none" for row in predicted], None
+        return [str(label) for label in predicted], judge.predict_proba(samples).max(axis=1)
 
 
 class MixingDisplay:
@@ -167,8 +241,8 @@ class MixingDisplay:
             Steps of each chain.
         random_state : int, RandomState instance or None, default=None
             Seed of the rows and of the chains.
-        ax : sequence of Axes, default=None
-            Where to draw: two; by default a new figure.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: two axes, or one that they share; by default a new figure.
 
         Returns
         -------
@@ -182,8 +256,8 @@ class MixingDisplay:
 
         Parameters
         ----------
-        ax : sequence of Axes, default=None
-            Where to draw: two; by default a new figure.
+        ax : Axes or sequence of Axes, default=None
+            Where to draw: two axes, or one that they share; by default a new figure.
 
         Returns
         -------
