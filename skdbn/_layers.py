@@ -77,8 +77,8 @@ def with_parameters(rbm, parameters):
             position, _, parameter = parameter.partition("__")
             if not (position.isdecimal() and int(position) < len(rbm)):
                 raise ValueError(
-                    f"{name}: rbm is a list of {len(rbm)} RBMs, so name one by its position, from "
-                    f"rbm__0__learning_rate to rbm__{len(rbm) - 1}__learning_rate."
+                    f"{name}: rbm is a list of length {len(rbm)}, so name an RBM by its position, "
+                    f"from rbm__0__learning_rate to rbm__{len(rbm) - 1}__learning_rate."
                 )
             template = rbm[int(position)]
         if parameter == "n_components":
@@ -135,8 +135,8 @@ def machines_of_layers(rbm, sizes):
     given = rbm if isinstance(rbm, list | tuple) else [rbm] * len(sizes)
     if len(given) != len(sizes):
         raise ValueError(
-            f"rbm has {len(given)} RBMs, but hidden_layer_sizes has {len(sizes)} layers. Pass one "
-            "RBM for each layer, or a single template for all."
+            f"rbm is a list of length {len(given)}, but hidden_layer_sizes has length "
+            f"{len(sizes)}. Pass one RBM for each layer, or a single template for all."
         )
     machines = []
     for i, (machine, size) in enumerate(zip(given, sizes, strict=True), 1):

@@ -64,7 +64,7 @@ def test_parameters_of_templates_can_be_searched_however_they_are_given():
     search = GridSearchCV(two, {"rbm__1__n_iter": [3]}, cv=2).fit(X[:100] / 16, Y[:100])
     assert [rbm.n_iter_ for rbm in search.best_estimator_.rbms_] == [1, 3]
     for name in ("rbm__n_iter", "rbm__2__n_iter"):
-        with pytest.raises(ValueError, match="is a list of 2 RBMs, so name one by its position"):
+        with pytest.raises(ValueError, match="is a list of length 2, so name an RBM"):
             two.set_params(**{name: 3})
     for model, name in ((net, "rbm__n_components"), (two, "rbm__0__n_components")):
         with pytest.raises(ValueError, match=f"{name} has no effect\\. Set hidden_layer_sizes"):
