@@ -33,8 +33,8 @@ from skdbn._training.loop import Training, minimize
 from skdbn._training.rows import Rows, hold_out, in_blocks
 from skdbn._training.threads import threads_for
 
-SMALLEST_BATCH = 2  # of "auto"
-FEWEST_PASSES = 10  # of fine-tuning, of "auto"
+SMALLEST_BATCH = 2  # with "auto"
+FEWEST_PASSES = 10  # of fine-tuning, with "auto"
 FEW_ROWS = 10_000  # below which "auto" takes higher rates, highest for narrow layers
 HIGHEST_RATE, HIGH_RATE, LOW_RATE = 1e-2, 2e-3, 1e-3
 SHARE_AFTER_FIT = 0.1  # of the rate of "auto", for parts after a fit

@@ -250,7 +250,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             columns = map_of(self)
             rows, weighted = rows._replace(columns=columns), weighted._replace(columns=columns)
             weighed, _ = self._weigh_classes(self._with_targets(rows))
-            is_first = not self.loss_curve_  # or comes after one that was interrupted
+            is_first = not self.loss_curve_  # or follows an interrupted first call
             if is_first:
                 if self.pretrain:
                     pretrain(run, self, templates, weighted, None)

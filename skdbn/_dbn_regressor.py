@@ -272,7 +272,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     _fitted = (*DeepBeliefNet._fitted, "target_offset_", "target_scale_", "output_loss_curve_")
     _top, _watches, _may_watch = "output", "loss", ("loss",)
-    _fewest_steps = 4500  # of "auto"; 3000 leave curves half learned
+    _fewest_steps = 4500  # with "auto"; 3000 leave curves half learned
     _most_passes = 100  # below 90 rows, more passes learn noise by heart
     _rules_of_targets = {"multi_output": True, "y_numeric": True}
 

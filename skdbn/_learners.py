@@ -23,8 +23,8 @@ from skdbn._training.diagnosis import idle_units
 from skdbn._training.rows import Rows, blocks, in_blocks
 
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
-MOMENTUM = 0.9  # of "auto"
-SMALLEST_BATCH = 10  # of "auto"
+MOMENTUM = 0.9  # with "auto"
+SMALLEST_BATCH = 10  # with "auto"
 HEAVIEST = 1.5  # mean weight of a minibatch, relative to that of all rows, which is 1
 N_MONITORED = 1000  # most rows whose reconstruction error is monitored
 

@@ -40,7 +40,7 @@ from skdbn._training.rows import Rows, hold_out, one_for_each_row, that_count
 
 SEEDS = ("training", "split")  # drawn from random_state
 INITIAL_SCALE = 0.01  # standard deviation of the initial weights
-RATE, RATE_OF_GAUSSIAN_UNITS, MANY_GAUSSIAN_UNITS = 0.1, 0.005, 100  # of "auto"
+RATE, RATE_OF_GAUSSIAN_UNITS, MANY_GAUSSIAN_UNITS = 0.1, 0.005, 100  # with "auto"
 HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
 CURVES = (
     "loss_curve_",
@@ -486,7 +486,7 @@ class RBMTransformer(Machine):
         if rows.weight is not None:
             counts *= rows.weight[drawn, None]
         sums, n_observed = np.nansum(x * counts, axis=0), counts.sum(axis=0)
-        mean = units.mean(engine.zeros(1, n_features))  # where there is no value to count
+        mean = units.mean(engine.zeros(1, n_features))  # for columns without values
         np.divide(sums, n_observed, out=mean[0], where=n_observed > 0.0)
         return units.input(mean)[0]
 

@@ -28,9 +28,9 @@ from skdbn._maths.boltzmann import (
 )
 from skdbn._maths.likelihood import acceptance_ratio, log_partition_without_weights
 
-RATE_OF_OFFSETS = 0.01  # of their running means
+RATE_OF_OFFSETS = 0.01  # at which their running means move
 LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine; below it, one more is frozen
-PRODUCTS_OF_RUNG = 10  # six, and the time of the rest, each time chains move and swap
+PRODUCTS_OF_RUNG = 10  # six per move and swap of its chains, plus the time of the rest
 FEWER_ACCEPTED = 0.15  # of swaps between its neighbours, below which a frozen machine is kept
 KEPT = 0.9  # share of the sums of a link that is kept when new samples come
 

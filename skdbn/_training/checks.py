@@ -181,7 +181,7 @@ def _is_missing(label):
     """Tell whether a label is None, NaN or the NA of pandas."""
     try:
         return label is None or bool(label != label)
-    except TypeError:  # NA is neither equal nor not
+    except TypeError:  # NA compares neither equal nor unequal
         return True
 
 
