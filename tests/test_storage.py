@@ -1,14 +1,20 @@
 """Files of numbers."""
 
+import errno
 import json
 import os
+import stat
+import subprocess
+import sys
+import threading
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from skdbn._files.storage import read, write
+from skdbn._files.storage import check_can_write, read, write
 
 TREE = {
     "number": 0.1,
@@ -18,6 +24,7 @@ TREE = {
     "text": "ä",
     "infinite": float("inf"),
     "scalar": np.float32(0.5),
+    "fraction": Fraction(1, 4),
     "list": [1, (2, [3.0])],
     "numbers as keys": {3: 0.5, -1.5: [2], True: None, "text": {7: np.arange(2)}},
     "nested": {
@@ -30,6 +37,8 @@ TREE = {
         "bools": np.array([True, False]),
     },
 }
+
+WHAT_IS_READ = {**TREE, "scalar": 0.5, "fraction": 0.25}
 
 
 @pytest.fixture
@@ -52,7 +61,7 @@ def assert_same(one, other):
 
 
 def test_what_is_written_is_read(path):
-    assert_same(read(path, "model"), {**TREE, "scalar": 0.5})
+    assert_same(read(path, "model"), WHAT_IS_READ)
     read(path, "model")["nested"]["float32"][0, 0] = 1.0  # it can be written to
 
 
@@ -66,7 +75,7 @@ def test_what_can_not_be_stored_is_refused_and_leaves_the_older_file(path, value
     with pytest.raises(TypeError, match="cannot be stored"):
         write(path, "model", {"value": value})
     assert os.listdir(path.parent) == ["file"]
-    assert_same(read(path, "model"), {**TREE, "scalar": 0.5})
+    assert_same(read(path, "model"), WHAT_IS_READ)
 
 
 def test_failed_writing_leaves_the_older_file_and_nothing_else(path, monkeypatch):
@@ -77,7 +86,7 @@ def test_failed_writing_leaves_the_older_file_and_nothing_else(path, monkeypatch
     with pytest.raises(OSError, match="disk full"):
         write(path, "model", {"value": 1})
     assert os.listdir(path.parent) == ["file"]
-    assert_same(read(path, "model"), {**TREE, "scalar": 0.5})
+    assert_same(read(path, "model"), WHAT_IS_READ)
 
 
 def test_file_is_replaced_at_once_when_the_new_one_is_complete(path, monkeypatch):
@@ -85,7 +94,7 @@ def test_file_is_replaced_at_once_when_the_new_one_is_complete(path, monkeypatch
 
     def look_and_replace(new, old):
         assert read(new, "model") == {"value": 1}
-        assert_same(read(old, "model"), {**TREE, "scalar": 0.5})
+        assert_same(read(old, "model"), WHAT_IS_READ)
         replaced.append(old)
         replace(new, old)
 
@@ -136,7 +145,7 @@ def test_no_altered_byte_changes_what_is_read(path):
         except ValueError:
             n_refused += 1
         else:  # a byte that means nothing, such as the time in the archive
-            assert_same(tree, {**TREE, "scalar": 0.5})
+            assert_same(tree, WHAT_IS_READ)
     assert n_refused > 0.5 * len(content)
 
 
@@ -241,3 +250,139 @@ def test_newer_format_says_what_to_do(path, monkeypatch):
 def test_header_is_json(path):
     with np.load(path, allow_pickle=False) as archive:
         assert json.loads(bytes(archive["header"]))["kind"] == "model"
+
+
+# -- where a file may not be written, and what is left there
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [make_pipe, Path.mkdir])
+@pytest.mark.parametrize("through_link", [False, True])
+def test_what_is_no_file_is_not_replaced(make, through_link, tmp_path):
+    path = tmp_path / "special"
+    make(path)
+    kind = stat.S_IFMT(path.stat().st_mode)
+    if through_link:
+        path = tmp_path / "link"
+        path.symlink_to(tmp_path / "special")
+    before = sorted(os.listdir(tmp_path))
+    for attempt in (write, lambda path, _, tree: check_can_write(path, tree)):
+        with pytest.raises(ValueError, match="special is a folder, a device or a pipe, which no"):
+            attempt(path, "model", TREE)
+    assert stat.S_IFMT((tmp_path / "special").stat().st_mode) == kind
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_file_is_written_through_a_link(path):
+    link = path.with_name("link")
+    link.symlink_to(path)
+    write(link, "model", {"value": 1})
+    assert link.is_symlink()
+    assert read(path, "model") == {"value": 1}
+
+
+def test_link_in_the_place_of_the_temporary_file_is_not_followed(path):
+    precious = path.with_name("precious")
+    precious.write_text("text")
+    path.with_name(".file.tmp").symlink_to(precious)
+    with pytest.raises(OSError, match="file") as caught:
+        write(path, "model", {"value": 1})
+    assert caught.value.filename == str(path)
+    assert precious.read_text() == "text"
+
+
+KILLED = """
+import os, signal, sys
+from skdbn._files.storage import write
+
+os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        write(sys.argv[1], "model", {"value": 1})
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+"""
+
+
+def test_killed_processes_leave_one_file_which_the_next_writer_removes(path):
+    subprocess.run([sys.executable, "-c", KILLED, path], check=True)
+    assert sorted(os.listdir(path.parent)) == [".file.tmp", "file"]
+    assert_same(read(path, "model"), WHAT_IS_READ)
+    write(path, "model", {"value": 2})
+    assert os.listdir(path.parent) == ["file"]
+    assert read(path, "model") == {"value": 2}
+
+
+def test_writers_of_the_same_file_wait_for_each_other(path):
+    arrays = [np.full(50_000, float(i)) for i in range(4)]
+    errors = []
+
+    def write_often(array):
+        try:
+            for _ in range(20):
+                write(path, "model", {"array": array})
+                assert (read(path, "model")["array"] % 1.0 == 0.0).all()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write_often, args=(array,)) for array in arrays]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_permissions_are_those_of_the_file_before_or_of_any_new_file(path, monkeypatch):
+    def refuse(mask):
+        raise AssertionError("other threads create files meanwhile")
+
+    new = path.with_name("new")
+    new.touch()
+    expected = stat.S_IMODE(new.stat().st_mode)
+    new.unlink()
+    monkeypatch.setattr(os, "umask", refuse)
+    write(new, "model", {})
+    assert stat.S_IMODE(new.stat().st_mode) == expected
+    new.chmod(0o640)
+    write(new, "model", {})
+    assert stat.S_IMODE(new.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("name", ["x" * 246, "x" * 250, "x" * 251, "x" * 255, "ä" * 127])
+def test_names_may_be_as_long_as_the_system_allows(name, tmp_path):
+    write(tmp_path / name, "model", {"value": 1})
+    check_can_write(tmp_path / name, {})
+    assert read(tmp_path / name, "model") == {"value": 1}
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_error_of_the_system_names_the_file(path, monkeypatch):
+    def refuse(name, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(name))
+
+    monkeypatch.setattr(os, "open", refuse)
+    for attempt in (write, lambda path, _, tree: check_can_write(path, tree)):
+        with pytest.raises(PermissionError) as caught:
+            attempt(path, "model", {})
+        assert caught.value.filename == str(path)
+
+
+def test_whether_a_file_can_be_written_is_told_without_a_trace(path):
+    check_can_write(path, TREE)
+    check_can_write(path.with_name("new"), TREE)
+    assert os.listdir(path.parent) == ["file"]
+    assert_same(read(path, "model"), WHAT_IS_READ)
+    with pytest.raises(TypeError, match="cannot be stored"):
+        check_can_write(path, {"value": object()})
+    with pytest.raises(FileNotFoundError, match="the folder does not exist"):
+        check_can_write(path / "more" / "file", {})
+
+
+def test_strings_of_very_different_length_take_their_own_bytes(path):
+    write(path, "model", {"labels": np.array(["a" * 100_000, *"bcdefgh"], object)})
+    assert path.stat().st_size < 110_000

@@ -5,20 +5,32 @@ compared with the size of the file, and whatever is wrong with it is a ValueErro
 """
 
 import ast
+import contextlib
 import errno
 import hashlib
 import json
 import math
 import os
-import tempfile
+import stat
 import zipfile
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows, where two writers of one file disturb each other
+    fcntl = None
+
 FORMAT, FORMAT_VERSION = "skdbn", 2
 KINDS = "biufU"  # bool, integers, floats, text
+PLAIN = bool | int | float | str  # what JSON has
 MAX_NPY_HEADER = 10_000
+MAX_NAME = 255  # bytes that file systems allow in a name
+READ_AT_ONCE = 2**20  # bytes
+# A link in the place of a temporary file would lead to somebody else's.
+FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
 
 def write(path, kind, tree):
@@ -37,8 +49,15 @@ def write(path, kind, tree):
     ------
     TypeError
         When something in the tree cannot be stored.
+    ValueError
+        When there is something at the path that is no regular file.
     OSError
         When the file cannot be written.
+
+    Notes
+    -----
+    The new file is written under a temporary name, which is always the same for a path: what a
+    killed process left there is overwritten, and another writer is waited for.
     """
     arrays = {}
     header = {
@@ -48,21 +67,113 @@ def write(path, kind, tree):
         "tree": _encode(tree, arrays),
     }
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    path = Path(path)
+    with _replaced(path) as file:
+        np.savez(file, checksum=_checksum(arrays), **arrays)
+
+
+def check_can_write(path, tree):
+    """Raise what `write` would raise, before there is all that is to be written.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where a file is to be written.
+    tree : dict
+        A part of what it is to hold.
+
+    Raises
+    ------
+    TypeError
+        When something in the tree cannot be stored.
+    ValueError
+        When there is something at the path that is no regular file.
+    OSError
+        When the file could not be written.
+    """
+    _encode(tree, {})
+    path = _target(path)
+    temporary = _temporary(path)
+    with _errors_of(path), _locked(temporary):
+        temporary.open("ab").close()
+        os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def _replaced(path):
+    """Return a file to write, which takes the place of that at a path when it is complete."""
+    path = _target(path)
+    temporary = _temporary(path)
+    with _errors_of(path), _locked(temporary):
+        try:
+            with temporary.open("wb") as file:
+                if path.exists():
+                    os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def _target(path):
+    """Return the path of the file itself, which a link may name; raise unless it can be one."""
+    path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(path.parent))
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    if path.exists() and not path.is_file():
+        raise ValueError(
+            f"{path} is a folder, a device or a pipe, which no file can replace: pass the path of "
+            "a file."
+        )
+    return path
+
+
+def _temporary(path):
+    """Return the name under which a file is written before it is complete."""
+    name = path.name
+    if len(os.fsencode(f".{name}.tmp")) > MAX_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return path.with_name(f".{name}.tmp")
+
+
+@contextlib.contextmanager
+def _locked(temporary):
+    """Keep other processes and threads from a temporary file, which is made where it is not."""
+    if fcntl is None:
+        yield
+        return
+    while True:
+        handle = os.open(temporary, FLAGS, 0o666)
+        try:
+            with contextlib.suppress(OSError):  # some file systems have no locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_named(handle, temporary):
+                yield
+                return
+        finally:
+            os.close(handle)
+
+
+def _is_named(handle, path):
+    """Tell whether an open file still has its name: another writer may have renamed it."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, checksum=_checksum(arrays), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def _errors_of(path):
+    """Let errors of the system name the file, and not its temporary name."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            error.filename, error.filename2 = str(path), None
         raise
-    _sync_folder(path.parent)
 
 
 def read(path, kind):
@@ -149,10 +260,13 @@ def read_array(file, size):
             f"an array of shape {shape} and type {dtype} would take {n_bytes} bytes, and "
             f"{n_there} are there"
         )
-    data = file.read(n_bytes)  # read() alone unpacks all that there is, whatever the size says
-    if len(data) != n_bytes:
-        raise ValueError(f"an array ends after {len(data)} of {n_bytes} bytes")
-    array = np.frombuffer(bytearray(data), dtype) if data else np.empty(0, dtype)
+    data = bytearray()  # grows with what is there, and becomes the memory of the array
+    while len(data) < n_bytes:
+        piece = file.read(min(READ_AT_ONCE, n_bytes - len(data)))
+        if not piece:
+            raise ValueError(f"an array ends after {len(data)} of {n_bytes} bytes")
+        data += piece
+    array = np.frombuffer(data, dtype) if data else np.empty(0, dtype)
     return array.reshape(shape, order="F" if fortran_order else "C")
 
 
@@ -167,8 +281,8 @@ def _encode(value, arrays):
     if isinstance(value, tuple):
         return {"__tuple__": [_encode(item, arrays) for item in value]}
     if isinstance(value, np.ndarray):
-        if value.dtype == object and all(isinstance(item, str) for item in value.ravel()):
-            return {"__objects__": _encode(value.astype(np.str_), arrays)}
+        if value.dtype == object and all(isinstance(item, PLAIN) for item in value.ravel()):
+            return {"__objects__": value.tolist()}  # an array gives each the length of the longest
         if value.dtype.kind not in KINDS:
             raise TypeError(f"An array of type {value.dtype} cannot be stored.")
         name = f"array_{len(arrays)}"
@@ -176,8 +290,10 @@ def _encode(value, arrays):
         return {"__array__": name}
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, PLAIN):
         return value
+    if isinstance(value, Real):  # such as a fraction
+        return float(value)
     raise TypeError(
         f"{value!r} cannot be stored: only numbers, texts, None, arrays of them, and lists, "
         "tuples and dicts of all these can."
@@ -195,7 +311,7 @@ def _decode(value, arrays):
     if set(value) == {"__pairs__"}:
         return dict(_decode(value["__pairs__"], arrays))
     if set(value) == {"__objects__"}:
-        return _decode(value["__objects__"], arrays).astype(object)
+        return np.array(value["__objects__"], object)
     if set(value) == {"__array__"}:
         return arrays[value["__array__"]]
     return {name: _decode(item, arrays) for name, item in value.items()}
@@ -265,13 +381,6 @@ def _read_npy_header(file):
     ):
         raise ValueError("the header of an array was not written by numpy.save for numbers")
     return shape, fortran_order, np.dtype(descr), len(start) + n_digits + length
-
-
-def _umask():
-    """Return the permissions that new files shall lack."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sync_folder(folder):
