@@ -152,7 +152,8 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
             return
     run.report(f"{phase}: {rows.X.shape[1]} to {template.n_components} units")
     parameters = {**template.get_params(deep=False), "random_state": run.seeds[phase]}
-    rows = machine.set_params(**parameters)._read(rows.X, has_begun)._replace(weight=rows.weight)
+    machine.set_params(**parameters).n_features_in_ = rows.X.shape[1]
+    rows = Rows(rows.X, weight=rows.weight)
     seeds = draw_seeds(machine, SEEDS_OF_A_MACHINE)
     rows, held_out = hold_out(machine, rows, held_out, seeds["split"])
     columns = columns_of(net) if i == 0 else as_they_are(rows.X, machine.visible_units)

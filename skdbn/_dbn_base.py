@@ -43,7 +43,6 @@ from skdbn._maths.network import forward, hidden_layers
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
-    FLOATS,
     MAX_SEED,
     check_choice,
     check_flag,
@@ -373,7 +372,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
     def _read_rows(self, X, y, weight, goes_on, templates, **known):
         """Return rows with encoded targets, their encoder, and what training starts from."""
-        dtype = self.coefs_[0].dtype if goes_on else FLOATS
+        dtype = self.coefs_[0].dtype if goes_on else None
         X, y = self._validate_targets(X, y, dtype=dtype, reset=not goes_on)
         check_fit_together(templates, X.shape[1])
         rows = that_count(X, y, weight)

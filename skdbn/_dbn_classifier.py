@@ -180,10 +180,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     Notes
     -----
-    Computations use the type of X, float32 or float64; float32 is about twice as fast. Besides X,
-    `fit` holds at most the activations of two neighbouring layers, and a copy of the rows with
-    labels if others have none. Prediction works in blocks of rows and warns (`DataRangeWarning`)
-    when many values are far from those of the rows fitted.
+    Computations use the type of X, float32 or float64; float32 is about twice as fast. Bytes,
+    booleans, integers of up to 16 bits and float16 become float32, other types float64. Besides X,
+    `fit` holds at most the activations of two neighbouring layers. Prediction works in blocks of
+    rows and warns (`DataRangeWarning`) when many values are far from those of the rows fitted.
 
     The same `random_state` gives bit-identical parameters on one computer with the same number of
     threads. Another number of threads changes the order of rounding, and predictions agree to float

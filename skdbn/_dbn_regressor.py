@@ -148,7 +148,8 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     Notes
     -----
-    Computations use the type of X, float32 or float64; float32 is about twice as fast. Besides X,
+    Computations use the type of X, float32 or float64; float32 is about twice as fast. Bytes,
+    booleans, integers of up to 16 bits and float16 become float32, other types float64. Besides X,
     `fit` holds at most the activations of two neighbouring layers. Prediction works in blocks of
     rows and warns (`DataRangeWarning`) when many values are far from those of the rows fitted.
 

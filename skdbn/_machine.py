@@ -38,13 +38,13 @@ from skdbn._maths.missing import (
 from skdbn._maths.pseudo_likelihood import pseudo_log_likelihood
 from skdbn._maths.units import UNITS, layer
 from skdbn._training.checks import (
-    FLOATS,
     MAX_SEED,
     check_choice,
     check_finite,
     check_integer,
     check_log_partition,
     check_values,
+    floats_for,
 )
 from skdbn._training.columns import check_zeros_and_ones, map_of
 from skdbn._training.diagnosis import warn_of_gap
@@ -114,7 +114,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             ones.
         """
         check_is_fitted(self)
-        H = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", ensure_all_finite=False)
+        rules = {"accept_sparse": "csr", "order": "C", "ensure_all_finite": False}
+        H = check_array(X, dtype=floats_for(X), **rules)
         check_values(H)
         n_components, n_features = self.components_.shape
         if H.shape[1] != n_components:

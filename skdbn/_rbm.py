@@ -10,7 +10,6 @@ from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS, layer
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
-    FLOATS,
     check_choice,
     check_flag,
     check_integer,
@@ -181,11 +180,11 @@ class RBMTransformer(Machine):
 
     Notes
     -----
-    Dense arrays and CSR matrices of float32 and float64 are used as they are; everything else is
-    converted. Computations use the type of X. CSR input is made dense one minibatch at a time.
-    C-contiguous floats are not copied, and may be a memory map. `transform` and the other methods
-    that take data work in blocks of rows. They warn (`DataRangeWarning`) when many values are far
-    from those of the rows fitted.
+    Dense arrays and CSR matrices of float32 and float64 are used as they are. Bytes, booleans,
+    integers of up to 16 bits and float16 become float32, other types float64. Computations use that
+    type. CSR input is made dense one minibatch at a time. C-contiguous floats are not copied, and
+    may be a memory map. `transform` and the other methods that take data work in blocks of rows.
+    They warn (`DataRangeWarning`) when many values are far from those of the rows fitted.
 
     NaN in the data is a missing value. It is filled in from the observed values by a mean field.
     With "cd" the gradient is that of ``log p(observed | missing values as filled)``; with "pcd" and
@@ -415,7 +414,7 @@ class RBMTransformer(Machine):
     def _read(self, X, goes_on, weight=None, y=None):
         """Check the parameters and the data; return the rows that count."""
         self._check_parameters()
-        dtype = self.components_.dtype if goes_on else FLOATS
+        dtype = self.components_.dtype if goes_on else None
         X = self._validate(X, dtype=dtype, reset=not goes_on, missing_allowed=True)
         return that_count(X, one_for_each_row(y, X.shape[0]), weight)
 

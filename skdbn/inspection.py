@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skdbn._training.checks import FLOATS, IMPUTER, check_values
+from skdbn._training.checks import IMPUTER, check_values, floats_for
 from skdbn._training.diagnosis import CONSTANT, SATURATED
 
 
@@ -333,7 +333,8 @@ def _prepare(steps, rbms, X):
     """Return data as the first machine sees them."""
     for step in steps:
         X = step.transform(X)
-    X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", ensure_all_finite=False)
+    rules = {"accept_sparse": "csr", "order": "C", "ensure_all_finite": False}
+    X = check_array(X, dtype=floats_for(X), **rules)
     check_values(X, filler=IMPUTER if steps else "impute of the first machine")
     if X.shape[1] != rbms[0].n_features_in_:
         raise ValueError(

@@ -1,4 +1,6 @@
-"""What the estimators say of data with gaps."""
+"""What the estimators say of data with gaps, and of numbers and types of all kinds."""
+
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 from skdbn.inspection import hidden_activations, machine_input
 
 pytestmark = pytest.mark.filterwarnings(
@@ -175,3 +177,122 @@ def test_row_without_a_label_is_named(labels):
         make_net().fit(X, labels)
     with pytest.raises(ValueError, match=f"^y_val {message}rows. Drop .* from X_val and y_val."):
         make_net().fit(X, Y, X_val=X, y_val=labels)
+
+
+# -- numbers that NumPy does not know
+
+
+@pytest.mark.parametrize("make", [make_rbm, make_net])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tol", Fraction(1, 4)),
+        ("tol", 2**70),
+        ("validation_fraction", Fraction(1, 4)),
+        ("momentum", Fraction(1, 2)),
+        ("weight_decay", Fraction(1, 4)),
+        ("learning_rate", Fraction(1, 16)),
+    ],
+)
+def test_any_real_number_is_a_parameter(make, name, value):
+    of_machine = name in ("momentum", "weight_decay", "learning_rate")
+    full_name = f"rbm__{name}" if of_machine and make is make_net else name
+    coefs = []
+    for number in (value, float(value)):
+        model = make().set_params(early_stopping=True, **{full_name: number}).fit(X, Y)
+        coefs.append(model.coefs_[0] if make is make_net else model.components_)
+    np.testing.assert_array_equal(*coefs)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"learning_rate_init": Fraction(1, 16)},
+        {"alpha": Fraction(1, 16)},
+        {"noise": Fraction(1, 4), "input_noise": Fraction(1, 4)},
+        {"dropout": Fraction(1, 4), "input_dropout": Fraction(1, 4)},
+        {"adversarial": Fraction(1, 4), "label_smoothing": Fraction(1, 4)},
+        {"class_weight": {0: Fraction(1, 4), 1: 2**70}},
+    ],
+)
+def test_any_real_number_is_a_parameter_of_a_net(parameters):
+    def as_float(value):
+        if isinstance(value, dict):
+            return {label: float(weight) for label, weight in value.items()}
+        return float(value)
+
+    plain = {name: as_float(value) for name, value in parameters.items()}
+    nets = [make_net().set_params(**numbers).fit(X, Y) for numbers in (parameters, plain)]
+    np.testing.assert_array_equal(*(net.coefs_[0] for net in nets))
+
+
+@pytest.mark.parametrize("name", ["n_iter", "n_components", "batch_size", "n_iter_no_change"])
+def test_integer_beyond_those_of_numpy_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} == 10+, must be <= 9223372036854775807"):
+        make_rbm().set_params(**{name: 10**400}).fit(X)
+
+
+def test_number_beyond_all_floats_is_refused():
+    with pytest.raises(ValueError, match="learning_rate == 10+, must be finite"):
+        make_rbm().set_params(learning_rate=10**400).fit(X)
+    with pytest.raises(ValueError, match="learning_rate == inf, must be finite"):
+        make_rbm().set_params(learning_rate=float("inf")).fit(X)
+
+
+# -- types that fit into float32
+
+SMALL = [bool, np.uint8, np.int8, np.uint16, np.int16, np.float16, np.float32]
+
+
+def make_regressor():
+    return DBNRegressor((3,), rbm=make_rbm(), output_iter=1, finetune_iter=1, random_state=0)
+
+
+def arrays_of(model):
+    names = ("components_", "coefs_", "intercepts_", "intercept_visible_", "offset_", "scale_")
+    values = [getattr(model, name) for name in names if hasattr(model, name)]
+    return [array for value in values for array in (value if type(value) is list else [value])]
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "container"),
+    [
+        *((make_rbm, kind, np.array) for kind in SMALL),
+        *((make_rbm, kind, pd.DataFrame) for kind in SMALL),
+        *((make_rbm, kind, csr_matrix) for kind in SMALL if kind is not np.float16),  # SciPy's
+        *((make, np.uint8, np.array) for make in (make_net, make_regressor)),
+    ],
+)
+def test_types_that_fit_into_float32_are_learned_as_it_is(make, kind, container):
+    data = (100 * X).astype(kind)
+    model = make().fit(container(data), Y)
+    same = make().fit(container(data.astype(np.float32)), Y)
+    for one, other in zip(arrays_of(model), arrays_of(same), strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_array_equal(one, other)
+    features = model.transform(container(data))
+    expected = same.transform(data.astype(np.float32))
+    np.testing.assert_array_equal(features, expected, strict=True)
+    assert make().partial_fit(container(data), Y).transform(data).dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint32, np.int64, np.float64, object])
+def test_larger_types_are_learned_in_float64(kind):
+    data = (100 * X).astype(kind)
+    assert make_rbm().fit(data).components_.dtype == np.float64
+    frame = pd.DataFrame({"large": data[:, 0], "small": np.int8(1)})
+    assert make_rbm().fit(frame).components_.dtype == np.float64
+
+
+def test_frames_of_several_small_types_are_learned_in_float32():
+    frame = pd.DataFrame({"a": Y == 1, "b": Y.astype(np.int8), "c": X[:, 0].astype(np.float16)})
+    assert make_rbm().fit(frame).components_.dtype == np.float32
+    nullable = pd.DataFrame({"a": pd.array(Y == 1, "boolean"), "b": pd.array(Y, "Int8")})
+    assert make_rbm().fit(nullable).components_.dtype == np.float32
+    mixed = frame.assign(d=pd.Categorical(Y))
+    assert make_rbm().fit(mixed).components_.dtype == np.float64
+
+
+def test_machine_of_float64_goes_on_in_it_with_small_types():
+    rbm = make_rbm().fit(X).partial_fit(X > 0.5)
+    assert rbm.components_.dtype == np.float64

@@ -56,7 +56,6 @@ PROTOCOL = {  # private names that rooms use of each other, and what for
     "_units": "the kinds of units that a machine was fitted with",
     "_model": "a machine as the mathematics sees it",
     "_hidden_units": "the kinds of hidden units that a network was fitted with",
-    "_read": "a layer of a net reads its rows as a machine does",
     "_starting": "a layer of a net starts as a machine does",
     "_kept": "what the next part of the rows goes on from",
     "_head": "what a fitted network ends in",

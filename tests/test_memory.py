@@ -4,13 +4,15 @@ Sizes are such that one copy of the data would break the bound several times ove
 """
 
 import gc
+import io
 import tracemalloc
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from skdbn import DBNClassifier, RBMTransformer
+from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
+from skdbn._files.storage import read_array
 
 pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
     "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
@@ -86,3 +88,39 @@ def test_classifier_holds_the_activations_of_two_neighbouring_layers_at_most():
     largest_pair = (40 + 30) * N_ROWS * 4
     labels = 3 * y.nbytes  # among them the index of each row's class
     assert peak(lambda: net.fit(X, y)) < BOUND + largest_pair + labels
+
+
+def make_small_net(kind, **parameters):
+    rbm = make_rbm(early_stopping=parameters.get("early_stopping", False))
+    top = "output_iter" if kind is DBNRegressor else "softmax_iter"
+    quick = {"finetune_iter": 1, "batch_size": 100, "random_state": 0, top: 0}
+    return kind((5,), rbm=rbm, **quick, **parameters)
+
+
+# What an index of the rows, the targets and the activations of five units take.
+OF_ROWS = 10 * N_ROWS * 8
+
+
+@pytest.mark.parametrize("visible_units", ["auto", "binary"])
+def test_machine_that_stops_early_makes_no_copy_of_the_rows(visible_units):
+    rbm = make_rbm(early_stopping=True, visible_units=visible_units)
+    assert peak(lambda: rbm.fit(X)) < BOUND + OF_ROWS < DATA
+
+
+@pytest.mark.parametrize("kind", [DBNClassifier, DBNRegressor])
+def test_net_that_stops_early_makes_no_copy_of_the_rows(kind):
+    net, y = make_small_net(kind, early_stopping=True), np.arange(N_ROWS) % 2
+    assert peak(lambda: net.fit(X, y)) < BOUND + OF_ROWS < DATA
+
+
+def test_rows_that_do_not_count_are_left_out_without_a_copy_of_the_others():
+    weight = 1.0 * (np.arange(N_ROWS) % 10 > 0)
+    assert peak(lambda: make_rbm().fit(X, sample_weight=weight)) < BOUND + OF_ROWS < DATA
+
+
+def test_array_of_a_file_takes_its_bytes_and_little_more():
+    file = io.BytesIO()
+    np.save(file, X)
+    size = file.tell()
+    file.seek(0)
+    assert peak(lambda: read_array(file, size)) < 1.3 * DATA

@@ -3,20 +3,37 @@
 The rule: a message says what was given, what is allowed and, where it helps, what to do.
 """
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_scalar, column_or_1d
 
-FLOATS = (np.float64, np.float32)  # types of computations; other types become the first
+FLOATS = (np.float64, np.float32)  # types of computations
 MAX_SEED = np.iinfo(np.int32).max
+MAX_INTEGER = np.iinfo(np.int64).max  # NumPy has no larger integers
 IMPUTER = "sklearn.impute.SimpleImputer as a step of a Pipeline"  # fills missing values
 
 
+def floats_for(X):
+    """Return the types that data may keep; data of other types get the first one.
+
+    That is float32 if it can hold every value of their type: bytes, booleans, integers of up to
+    16 bits, float16.
+    """
+    types = getattr(X, "dtypes", None)  # of the columns of a DataFrame
+    types = [getattr(X, "dtype", None)] if types is None else types
+    try:
+        fit = all(np.can_cast(getattr(kind, "numpy_dtype", kind), np.float32) for kind in types)
+    except TypeError:  # not a type of NumPy
+        fit = False
+    return FLOATS[::-1] if fit else FLOATS
+
+
 def check_integer(value, name, minimum):
-    """Raise unless a parameter is an integer of at least `minimum`."""
-    check_scalar(value, name, Integral, min_val=minimum)
+    """Raise unless a parameter is an integer of at least `minimum` that NumPy can hold."""
+    check_scalar(value, name, Integral, min_val=minimum, max_val=MAX_INTEGER)
 
 
 def check_real(value, name, minimum=0.0, maximum=None, boundaries="both"):
@@ -25,7 +42,11 @@ def check_real(value, name, minimum=0.0, maximum=None, boundaries="both"):
     `boundaries` tells which ends of the range are allowed: "both", "left", "right", "neither".
     """
     check_scalar(value, name, Real, min_val=minimum, max_val=maximum, include_boundaries=boundaries)
-    if not np.isfinite(value):
+    try:
+        is_finite = math.isfinite(value)
+    except OverflowError:  # an integer larger than any float
+        is_finite = False
+    if not is_finite:
         raise ValueError(f"{name} == {value}, must be finite.")
 
 

@@ -95,7 +95,8 @@ def _limits(support):
 
 def as_given(X, kind, support):
     """Return the map that changes nothing; warn of values out of range for the kind of unit."""
-    low, high = value_range(X)
+    ranges = [value_range(X[block]) for block in blocks(X.shape[0])]
+    low, high = np.min(ranges), np.max(ranges)
     lowest, highest = support
     if low >= lowest - RANGE_TOLERANCE and high <= highest + RANGE_TOLERANCE:
         return as_they_are(X, kind, support)

@@ -170,12 +170,13 @@ def warn_of_gap(gap, n_temperatures):
         )
 
 
-def warn_of_other_version(version, what):
+def warn_of_other_version(version, what, package="skdbn", current=None):
     """Warn if a saved object comes from another or an unknown version."""
-    if version != _version.__version__:
+    current = current or _version.__version__
+    if version != current:
         warn(
-            f"{what} was saved by skdbn {version or 'of unknown version'}, but this is skdbn "
-            f"{_version.__version__}: it may behave differently. Fit it anew, or install the "
-            "version that saved it.",
+            f"{what} was saved by {package} {version or 'of unknown version'}, but this is "
+            f"{package} {current}: it may behave differently. Fit it anew, or install the version "
+            "that saved it.",
             VersionWarning,
         )

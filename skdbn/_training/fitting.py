@@ -16,11 +16,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdbn import _version
 from skdbn._training.callbacks import CallbackSupportMixin, InertTask, forget_context
 from skdbn._training.checks import (
-    FLOATS,
     IMPUTER,
     MAX_SEED,
     check_labels,
     check_values,
+    floats_for,
     whole_number,
 )
 from skdbn._training.columns import warn_of_other_scale
@@ -148,7 +148,7 @@ class Run:
         self.rows, self.held_out = rows, held_out
         self._told = {
             "estimator": self.estimator,
-            "X": rows.X,
+            "X": rows.whole,  # called only where a callback asks for X
             "y": y,
             "reconstruction_attributes": self._snapshot,
         }
@@ -291,7 +291,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         self,
         X,
         *y,
-        dtype=FLOATS,
+        dtype=None,
         reset=False,
         name="X",
         missing_allowed=False,
@@ -300,9 +300,11 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     ):
         """Return X as a C-contiguous array or a CSR matrix of floats, and y if given.
 
-        `name` is the caller's name for X, and `filler` is what error messages recommend to fill its
-        missing values.
+        `dtype` is the type to convert X to; by default X keeps its own if it is a float. `name` is
+        the caller's name for X, and `filler` is what error messages recommend to fill its missing
+        values.
         """
+        dtype = floats_for(X) if dtype is None else dtype
         rules = {"accept_sparse": "csr", "dtype": dtype, "order": "C", "ensure_all_finite": False}
         rules.update(rules_of_targets)
         for labels in y:

@@ -17,12 +17,42 @@ UNLABELLED = -1  # stands for the index of a class
 BLOCK_SIZE = 1024  # rows that inference works on at once, to bound its extra memory
 
 
+class Chosen:
+    """Some of the rows of an array, which are copied where they are read, a few at a time.
+
+    Parameters
+    ----------
+    X : ndarray or Chosen of shape (n_rows, n_features)
+        All rows.
+    numbers : ndarray of int of shape (n_samples,)
+        Which of them.
+    """
+
+    ndim = 2
+
+    def __init__(self, X, numbers):
+        if isinstance(X, Chosen):
+            X, numbers = X.X, X.numbers[numbers]
+        self.X, self.numbers = X, numbers
+        self.shape, self.dtype = (len(numbers), X.shape[1]), X.dtype
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, indices):
+        return self.X[self.numbers[indices]]
+
+    def take(self, indices, **options):
+        """Return some of these rows, as `ndarray.take` does."""
+        return self.X.take(self.numbers[indices], **options)
+
+
 class Rows(NamedTuple):
     """Rows of data.
 
     Attributes
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    X : ndarray, Chosen or CSR matrix of shape (n_samples, n_features)
         The rows.
     y : sequence of length n_samples or None
         Target of each row.
@@ -38,9 +68,14 @@ class Rows(NamedTuple):
     columns: object = None
 
     def take(self, indices):
-        """Return some of the rows."""
+        """Return some of the rows, those of an array without a copy."""
+        X = self.X[indices] if issparse(self.X) else Chosen(self.X, indices)
         y = None if self.y is None else _safe_indexing(self.y, indices)
-        return Rows(self.X[indices], y, self.weight_of(indices), self.columns)
+        return Rows(X, y, self.weight_of(indices), self.columns)
+
+    def whole(self):
+        """Return X as an array or a CSR matrix."""
+        return self.X[:] if isinstance(self.X, Chosen) else self.X
 
     def weight_of(self, indices):
         """Return the weights of some of the rows, or None."""
@@ -110,7 +145,7 @@ def hold_out(estimator, rows, held_out, seed, labels=None):
     if not estimator.early_stopping:
         return rows.weighted(), None
     numbers, others = np.arange(rows.X.shape[0]), []
-    fraction = estimator.validation_fraction
+    fraction = float(estimator.validation_fraction)
     if labels is not None:
         others = np.flatnonzero(labels == UNLABELLED)
         numbers = np.delete(numbers, others)
