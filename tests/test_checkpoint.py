@@ -1,7 +1,9 @@
 """Checkpoints, and processes that die."""
 
+import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -375,6 +377,38 @@ def test_checkpoint_belongs_on_the_estimator_itself(tmp_path):
         Checkpoint("file", every=0)
 
 
+@pytest.mark.parametrize("where", ["no folder/checkpoint", "pipe"])
+def test_file_that_can_not_be_written_is_reported_before_training(where, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    copies = Copies(tmp_path / "nothing")
+    rbm = RBMTransformer(5, n_iter=1).set_callbacks(Checkpoint(tmp_path / where), copies)
+    with pytest.raises((FileNotFoundError, ValueError), match="no folder|a folder, a device or"):
+        rbm.fit(X)
+    assert not hasattr(rbm, "n_iter_")
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_parameter_that_no_file_can_hold_is_reported_before_training(tmp_path):
+    class OtherMachine(RBMTransformer):
+        """A machine of which the package knows nothing."""
+
+    net = DBNClassifier((5,), rbm=OtherMachine()).set_callbacks(Checkpoint(tmp_path / "file"))
+    with pytest.raises(TypeError, match="cannot hold a OtherMachine"):
+        net.fit(X, Y)
+    assert os.listdir(tmp_path) == []
+
+
+def test_long_labels_are_not_copied_for_a_checkpoint(tmp_path):
+    labels = np.array([text * 200_000 for text in "ab"], object)[Y % 2]
+    quick = {"rbm": RBMTransformer(n_iter=1), "softmax_iter": 1, "finetune_iter": 1}
+    net = DBNClassifier((5,), **quick).set_callbacks(Checkpoint(tmp_path / "checkpoint"))
+    tracemalloc.start()
+    net.fit(X, labels)
+    largest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert largest < 20_000_000  # 300 of them, each four bytes a character, are 240 million
+
+
 KILLS = """
 import os, random, signal, sys, time
 from pathlib import Path
@@ -436,6 +470,7 @@ def test_training_that_is_killed_again_and_again_ends_with_the_same_bits(kind, t
     expected = load_model(tmp_path / "expected")
     results = sorted(tmp_path.glob("result *"))
     assert results
+    assert {path.name for path in tmp_path.glob(".*")} <= {".result.tmp"}  # of the last kill
     for file in results:
         assert_same_net(load_model(file), expected)
 

@@ -14,11 +14,14 @@ from scipy.sparse import issparse
 from sklearn.utils import check_scalar
 
 from skdbn import _version
-from skdbn._files.models import CLASSES, describe, rebuild
-from skdbn._files.storage import read, write
+from skdbn._files.estimators import CLASSES, describe, describe_parameters, rebuild
+from skdbn._files.storage import check_can_write, read, write
 from skdbn._training.callbacks import HAS_CALLBACKS
 from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import Run, damages_told
+from skdbn._training.rows import blocks
+
+VALUES_AT_ONCE = 2**20  # whose checksum is taken together
 
 
 class Checkpoint:
@@ -84,13 +87,18 @@ class Checkpoint:
         Raises
         ------
         TypeError
-            When the estimator is something else.
+            When the estimator is something else, or has a parameter that the file cannot hold.
+        ValueError
+            When there is a folder, a device or a pipe at the path.
+        OSError
+            When the file could not be written.
         """
         if type(estimator) not in CLASSES.values():
             raise TypeError(
                 f"Checkpoint is set on a {type(estimator).__name__}: set it on the "
                 f"{' or '.join(CLASSES)} itself."
             )
+        check_can_write(self.path, describe_parameters(estimator))
         self._n_passes = 0
 
     def on_fit_task_begin(self, estimator, context):
@@ -260,7 +268,10 @@ def _fingerprint(run):
     for X, y, weight, _ in (rows, run.held_out or (None, None, None, None)):
         parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
         for part in (*parts, y, weight):
-            if part is not None:
-                check = zlib.crc32(np.ascontiguousarray(part).view(np.uint8).data, check)
+            if part is None:
+                continue
+            for block in blocks(len(part), max(1, VALUES_AT_ONCE // part[:1].size)):
+                content = np.ascontiguousarray(part[block]).view(np.uint8)
+                check = zlib.crc32(content.data, check)
     n_samples, n_features = rows.X.shape
     return f"{n_samples} rows, {n_features} features, {rows.X.dtype}, checksum {check:08x}"

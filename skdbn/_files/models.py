@@ -1,34 +1,26 @@
 """Fitted models as files without pickle.
 
-The rule: a model is described by nested dicts of numbers, texts and arrays, and built again from
-them by calling the constructor of one of the classes that are named here. Checkpoints use the same
-description.
+The rule: a file holds what `estimators.py` and `steps.py` know how to describe, and nothing in it
+is executed.
 """
 
 from itertools import pairwise
-from numbers import Integral
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
+import sklearn
+from sklearn.pipeline import Pipeline
 
 from skdbn import _version
-from skdbn._dbn_base import OF_HELD_OUT_ROWS
-from skdbn._dbn_classifier import DBNClassifier
-from skdbn._dbn_regressor import DBNRegressor
+from skdbn._files.estimators import CLASSES, describe, rebuild
+from skdbn._files.steps import NOTHING, STEPS, describe_step, flat_steps, rebuild_step
 from skdbn._files.storage import read, write
-from skdbn._rbm import RBMTransformer
-from skdbn._training.checks import check_choice, check_real
-from skdbn._training.columns import columns_of
+from skdbn._training.checks import check_choice, check_flag
 from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import damages_told
 
-CLASSES = {
-    "RBMTransformer": RBMTransformer,
-    "DBNClassifier": DBNClassifier,
-    "DBNRegressor": DBNRegressor,
-}
-FROZEN = "FrozenEstimator"
-OPTIONAL = {"feature_names_in_"}
+PIPELINE = "Pipeline"
+KEPT = ("transform_input", "verbose")  # parameters of a Pipeline; its memory would be a folder
+CONTAINERS = (None, "default", "pandas", "polars")  # of what transform returns
 
 
 def save_model(model, path):
@@ -36,24 +28,33 @@ def save_model(model, path):
 
     Parameters
     ----------
-    model : RBMTransformer, DBNClassifier or DBNRegressor
-        A fitted model.
+    model : RBMTransformer, DBNClassifier, DBNRegressor or Pipeline
+        A fitted model. The steps of a Pipeline may be these estimators, Pipelines, and
+        scikit-learn's StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, Normalizer,
+        Binarizer, QuantileTransformer, PowerTransformer and SimpleImputer.
     path : str or path-like
         The file, `.npz` by custom. An older one is replaced when the new one is complete.
 
     Raises
     ------
     TypeError
-        When the model is something else, or has a parameter or class labels that such a file can
-        not hold: a `random_state` that is a RandomState instance is left out, and loads as None.
+        When the model or a step is something else, or has a parameter or class labels that such a
+        file cannot hold.
     ValueError
-        When the model is not fitted, or a parameter was set to what `fit` would refuse.
+        When the model is not fitted, a parameter was set to what `fit` would refuse, or there is a
+        folder, a device or a pipe at the path.
     OSError
         When the file cannot be written.
 
     See Also
     --------
     load_model : The way back.
+    to_onnx : What programs without Python compute.
+
+    Notes
+    -----
+    A `random_state` that is a RandomState instance, the `memory` of a Pipeline, callbacks and
+    requests of metadata are left out, as they are not part of what a model predicts.
 
     Examples
     --------
@@ -69,13 +70,7 @@ def save_model(model, path):
     >>> bool((loaded.transform(X) == rbm.transform(X)).all())
     True
     """
-    if type(model) not in CLASSES.values():
-        raise TypeError(
-            f"{type(model).__name__} cannot be saved: pass a fitted {' or '.join(CLASSES)}; "
-            "of a Pipeline save the last step, and scikit-learn's own steps with skops."
-        )
-    model._check_parameters()
-    write(path, "model", {"version": _version.__version__, "model": describe(model)})
+    write(path, "model", {"version": _version.__version__, "model": _describe(model)})
 
 
 def load_model(path):
@@ -88,7 +83,7 @@ def load_model(path):
 
     Returns
     -------
-    RBMTransformer, DBNClassifier or DBNRegressor
+    RBMTransformer, DBNClassifier, DBNRegressor or Pipeline
         The fitted model: it predicts bit for bit what the saved one did, and with `warm_start` or
         `partial_fit` goes on like it.
 
@@ -102,7 +97,8 @@ def load_model(path):
     Warns
     -----
     VersionWarning
-        When another version of the package saved the model.
+        When another version of the package saved the model, or a Pipeline was saved with another
+        version of scikit-learn.
 
     See Also
     --------
@@ -111,212 +107,93 @@ def load_model(path):
     content = read(path, "model")
     with damages_told(path):
         warn_of_other_version(content["version"], str(path))
-        return rebuild(content["model"])
+        return _rebuild(content["model"], _n_values(content["model"]), str(path))
 
 
-def describe(model):
-    """Return a model as nested dicts of numbers, texts and arrays.
-
-    Parameters
-    ----------
-    model : RBMTransformer, DBNClassifier or DBNRegressor
-        The model, fitted or in the midst of it.
-
-    Returns
-    -------
-    dict
-        Class, parameters and fitted attributes.
-    """
-    if not hasattr(model, "n_iter_"):
-        raise ValueError(f"This {type(model).__name__} is not fitted: call fit first.")
-    attributes = {name: vars(model)[name] for name in _names(model) if name in vars(model)}
-    if "rbms_" in attributes:
-        attributes["rbms_"] = [describe(rbm) for rbm in attributes["rbms_"]]
-    return {**_describe_parameters(model), "attributes": attributes}
-
-
-def rebuild(description):
-    """Return the model that was described.
-
-    Parameters
-    ----------
-    description : dict
-        What `describe` returned.
-
-    Returns
-    -------
-    RBMTransformer, DBNClassifier or DBNRegressor
-        The model.
-
-    Raises
-    ------
-    Exception
-        One of `DAMAGES`, when what is described would not work.
-    """
-    model = _rebuild_unfitted(description)
+def _describe(model):
+    """Return a fitted model as nested dicts."""
+    if type(model) is Pipeline:
+        steps = [[name, *_describe_inner(name, step)] for name, step in model.steps]
+        parameters = {name: getattr(model, name) for name in KEPT}
+        version = sklearn.__version__
+        return {"class": PIPELINE, "version": version, "parameters": parameters, "steps": steps}
+    if type(model) not in CLASSES.values():
+        raise TypeError(
+            f"{type(model).__name__} cannot be saved: pass a fitted {', '.join(CLASSES)} or a "
+            "Pipeline with one."
+        )
     model._check_parameters()
-    attributes, names = dict(description["attributes"]), _names(model)
-    unknown = sorted(set(attributes) - set(names))
-    optional = OPTIONAL if isinstance(model, RBMTransformer) else {*OPTIONAL, *OF_HELD_OUT_ROWS}
-    missing = sorted(set(names) - set(attributes) - optional)
-    if unknown:
-        raise ValueError(f"{type(model).__name__} has no attributes {', '.join(unknown)}")
-    if missing:
-        raise ValueError(f"there is no {', '.join(missing)}")
-    if "rbms_" in attributes:
-        attributes["rbms_"] = [rebuild(rbm) for rbm in attributes["rbms_"]]
-    vars(model).update(attributes)
-    _check_machine(model) if isinstance(model, RBMTransformer) else _check_net(model)
+    return describe(model)
+
+
+def _describe_inner(name, step):
+    """Return what a step of a Pipeline is, and the container of what it returns."""
+    if step in NOTHING:
+        return step, None
+    container = vars(step).get("_sklearn_output_config", {}).get("transform")
+    if type(step) in STEPS.values():
+        return describe_step(step), container
+    if type(step) is Pipeline or type(step) in CLASSES.values():
+        return _describe(step), container
+    raise TypeError(
+        f"The step {name!r} is a {type(step).__name__}, which a model file cannot hold. It holds "
+        f"{', '.join(CLASSES)} and {', '.join(STEPS)}. Save the steps behind it, as a slice of the "
+        "Pipeline, or all of it with skops."
+    )
+
+
+def _rebuild(description, most_features, where):
+    """Return the model that was described."""
+    if description["class"] != PIPELINE:
+        return rebuild(description)
+    warn_of_other_version(description["version"], where, "scikit-learn", sklearn.__version__)
+    steps = [
+        (name, _rebuild_inner(inner, container, most_features, where))
+        for name, inner, container in description["steps"]
+    ]
+    model = Pipeline(steps, **{name: description["parameters"][name] for name in KEPT})
+    _check_pipeline(model)
     return model
 
 
-def _names(model):
-    """Return the names of the fitted attributes that are saved."""
-    return [*model._fitted, "n_features_in_", "feature_names_in_"]
+def _check_pipeline(model):
+    """Raise when the steps of a Pipeline, or its parameters, do not fit together."""
+    names = [name for name, _ in model.steps]
+    if any(type(name) is not str or "__" in name for name in names) or len({*names}) < len(names):
+        raise ValueError("the names of the steps are not those of a Pipeline")
+    check_flag(model.verbose, "verbose")
+    given = model.transform_input
+    if given is not None and any(type(name) is not str for name in [*given]):
+        raise TypeError("transform_input is not a list of names")
+    steps = flat_steps(model)
+    if not steps:
+        raise ValueError("it has no steps")
+    for before, after in pairwise(steps):
+        if len(before.get_feature_names_out()) != after.n_features_in_:
+            raise ValueError(
+                f"{type(after).__name__} takes another number of features than "
+                f"{type(before).__name__} makes"
+            )
 
 
-def _check_machine(model):
-    """Raise when a machine would fail in use."""
-    n_components, n_features = model.components_.shape
-    shapes = {
-        "components_": (n_components, n_features),
-        "intercept_visible_": (n_features,),
-        "intercept_hidden_": (n_components,),
-        "h_samples_": (len(model.h_samples_), n_components),
-    }
-    arrays = [(getattr(model, name), shape) for name, shape in shapes.items()]
-    _check_arrays(arrays, model.components_.dtype)
-    _check_columns(model, n_features)
-    visible_units, hidden_units = model._units
-    RBMTransformer(visible_units=visible_units, hidden_units=hidden_units)._check_parameters()
-    if type(model._stopped) is not bool:
-        raise TypeError("_stopped is not a bool")
-    engine, *_ = model._restored()  # raises when the optimizer or the chains could not go on
-    model._restored_estimator(model._model(engine))
-    _check_rest(model, n_features)
+def _n_values(tree):
+    """Return how many values the arrays of nested dicts, lists and tuples have."""
+    if isinstance(tree, np.ndarray):
+        return tree.size
+    if isinstance(tree, dict):
+        return sum(map(_n_values, tree.values()))
+    return sum(map(_n_values, tree)) if isinstance(tree, list | tuple) else 0
 
 
-def _check_net(model):
-    """Raise when a network would fail in use."""
-    _check_number(model.n_features_in_)
-    sizes = [model.n_features_in_, *map(len, model.intercepts_)]
-    arrays = [*zip(model.coefs_, pairwise(sizes), strict=True)]
-    arrays += [(intercept, (len(intercept),)) for intercept in model.intercepts_]
-    _check_arrays(arrays, model.coefs_[0].dtype)
-    check = _check_classes if isinstance(model, DBNClassifier) else _check_targets
-    check(model, sizes[-1])
-    for rbm, shape in zip(model.rbms_, pairwise(sizes), strict=False):
-        if rbm.components_.shape[::-1] != shape:
-            raise ValueError("a machine does not fit the layer that it is below")
-    _check_number(len(model._hidden_units), len(sizes) - 2)
-    _check_number(model.n_layers_, len(sizes))
-    for units in model._hidden_units:
-        RBMTransformer(hidden_units=units)._check_parameters()
-    _check_columns(model, sizes[0])
-    _check_rest(model, sizes[0])
-    model._restored()  # raises when partial_fit could not go on
-
-
-def _check_classes(model, n_outputs):
-    """Raise when a classifier would fail in use."""
-    _check_arrays([(model.classes_, (n_outputs,))], model.classes_.dtype, "biufUO")
-    if not np.array_equal(np.unique(model.classes_), model.classes_):
-        raise ValueError("the classes are not sorted, or one of them stands twice")
-    check_choice(model._head, "the head of a classifier", ["softmax", "logistic"])
-    check_real(model.virtual_adversarial_, "virtual_adversarial_")
-
-
-def _check_targets(model, n_outputs):
-    """Raise when a regressor would fail in use."""
-    arrays = [(model.target_offset_, (n_outputs,)), (model.target_scale_, (n_outputs,))]
-    _check_arrays(arrays, np.dtype(float))
-    if not (model.target_scale_ > 0.0).all():
-        raise ValueError("target_scale_ is not positive")
-    check_choice(model._head, "the head of a regressor", ["linear", "absolute", "poisson"])
-
-
-def _check_columns(model, n_features):
-    """Raise when columns could not be mapped."""
-    kinds, offset, scale, limits = columns_of(model)
-    _check_arrays([(offset, (n_features,)), (scale, (n_features,))], offset.dtype)
-    _check_arrays([(kinds, (n_features,))], kinds.dtype, "U")
-    for kind in np.unique(kinds).tolist():
-        RBMTransformer(hidden_units=kind)._check_parameters()  # a kind, and not "auto"
-    _check_arrays([(np.nan_to_num(limits), (2, n_features))], offset.dtype)  # some are infinite
-    if not ((scale > 0.0).all() and (limits[0] <= limits[1]).all()):
-        raise ValueError("a column has no scale or no limits")
-
-
-def _check_arrays(arrays, dtype, kinds="f"):
-    """Raise when pairs of an array and its shape are not that, or of other types."""
-    if dtype.kind not in kinds or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
-        raise TypeError(f"an array has type {dtype}")
-    for array, shape in arrays:
-        if not isinstance(array, np.ndarray) or (array.dtype, array.shape) != (dtype, shape):
-            raise ValueError(f"there is no array of shape {shape} and type {dtype}")
-        if dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError("an array has values that are not finite")
-
-
-def _check_number(number, expected=None):
-    """Raise unless a number is an integer, and the expected one where one is."""
-    if type(number) is not int or expected not in (None, number):
-        raise ValueError(f"{number!r} is not a number that fits the arrays")
-
-
-def _check_rest(model, n_features):
-    """Raise when what every model has does not fit."""
-    names = getattr(model, "feature_names_in_", None)
-    _check_number(model.n_features_in_, n_features)
-    _check_number(model.n_iter_)
-    if names is not None:
-        _check_arrays([(names, (n_features,))], names.dtype, "O")
-    for name, value in vars(model).items():
-        if name.endswith(("_curve_", "_scores_", "_weights")) and (
-            type(value) is not list or any(type(point) is not float for point in value)
-        ):
-            raise TypeError(f"{name} is not a list of numbers")
-
-
-def _describe_parameters(model):
-    """Return class and parameters; templates are described too."""
-    if type(model) not in CLASSES.values():
-        raise TypeError(
-            f"A model file cannot hold a {type(model).__name__}, only {' and '.join(CLASSES)}: "
-            "save the model with skops."
-        )
-    parameters = model.get_params(deep=False)
-    seed = parameters["random_state"]
-    parameters["random_state"] = int(seed) if isinstance(seed, Integral) else None
-    if "rbm" in parameters:
-        parameters["rbm"] = _each(parameters["rbm"], _describe_template)
-    return {"class": type(model).__name__, "parameters": parameters}
-
-
-def _describe_template(template):
-    """Return what a layer of a classifier was to start from: a frozen machine as a whole."""
-    if isinstance(template, FrozenEstimator):
-        return {"class": FROZEN, "model": describe(template.estimator)}
-    return _describe_parameters(template)
-
-
-def _rebuild_unfitted(description):
-    """Return the model with its parameters alone."""
-    parameters = dict(description["parameters"])
-    if "rbm" in parameters:
-        parameters["rbm"] = _each(parameters["rbm"], _rebuild_template)
-    return CLASSES[description["class"]](**parameters)
-
-
-def _rebuild_template(description):
-    """Return what a layer of a classifier was to start from."""
-    if isinstance(description["class"], str) and description["class"] == FROZEN:
-        return FrozenEstimator(rebuild(description["model"]))
-    return _rebuild_unfitted(description)
-
-
-def _each(templates, function):
-    """Apply a function to a template, or to each of a sequence of them."""
-    if isinstance(templates, list | tuple):
-        return type(templates)(map(function, templates))
-    return None if templates is None else function(templates)
+def _rebuild_inner(description, container, most_features, where):
+    """Return a step of a Pipeline."""
+    if description in NOTHING:
+        return description
+    if description["class"] in STEPS:
+        step = rebuild_step(description, most_features)
+    else:
+        step = _rebuild(description, most_features, where)
+    if container is not None:
+        check_choice(container, "the container of what a step returns", CONTAINERS)
+        step.set_output(transform=container)
+    return step

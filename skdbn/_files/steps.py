@@ -1,0 +1,199 @@
+"""Steps of scikit-learn before an estimator of skdbn, described as those are.
+
+The rule: only the classes that are named here are built. What a file says of a step is compared
+with what scikit-learn itself leaves in a step of the same parameters, and the step is tried.
+"""
+
+import copy
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    Binarizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+
+from skdbn._training.checks import whole_number
+from skdbn._training.fitting import damages_told
+
+STEPS = {
+    step.__name__: step
+    for step in (
+        Binarizer,
+        MaxAbsScaler,
+        MinMaxScaler,
+        Normalizer,
+        PowerTransformer,
+        QuantileTransformer,
+        RobustScaler,
+        SimpleImputer,
+        StandardScaler,
+    )
+}
+NOTHING = (None, "passthrough")  # stand for no step in a Pipeline
+SETTINGS = {"_sklearn_output_config", "_metadata_request"}  # what `clone` copies, beside parameters
+NAMES = "feature_names_in_"
+MAY_BE_MISSING = {"statistics_"}  # of columns that an imputer drops
+COUNTS = "n_samples_seen_"  # of StandardScaler an array where values are missing
+LITTLE = np.array([[1.0], [2.0]])  # two rows, on which every step can be fitted
+
+
+def flat_steps(model):
+    """Return the steps of a Pipeline, and of those within it, in the order of the data.
+
+    Parameters
+    ----------
+    model : estimator
+        A Pipeline, or an estimator that is its own single step.
+
+    Returns
+    -------
+    list of estimator
+        The steps, without those that stand for nothing.
+    """
+    if not isinstance(model, Pipeline):
+        return [model]
+    steps = [step for _, step in model.steps if step not in NOTHING]
+    return [inner for step in steps for inner in flat_steps(step)]
+
+
+def describe_step(step):
+    """Return a step as nested dicts of numbers, strings and arrays.
+
+    Parameters
+    ----------
+    step : estimator
+        An instance of one of `STEPS`.
+
+    Returns
+    -------
+    dict
+        Class, parameters and fitted attributes.
+
+    Raises
+    ------
+    ValueError
+        When the step is not fitted, or would not work when it is built again.
+    """
+    if not hasattr(step, "n_features_in_"):
+        raise ValueError(f"This {type(step).__name__} is not fitted: call fit first.")
+    parameters = step.get_params(deep=False)
+    if isinstance(parameters.get("random_state"), np.random.RandomState):
+        parameters["random_state"] = None
+    fitted = _describe_fitted(step, _fitted_to_little(step))
+    description = {"class": type(step).__name__, "parameters": parameters, **fitted}
+    with damages_told(f"The step {type(step).__name__}"):
+        rebuild_step(description, step.n_features_in_)
+    return description
+
+
+def _describe_fitted(step, example):
+    """Return the attributes of a fitted step that an example has, types and steps apart."""
+    parts = {"attributes": {}, "types": {}, "steps": {}}
+    for name in {*_fitted_names(example), *({NAMES} & set(vars(step)))}:
+        value = getattr(step, name)
+        if isinstance(value, np.dtype):
+            parts["types"][name] = value.str
+        elif isinstance(value, BaseEstimator):
+            parts["steps"][name] = _describe_fitted(value, getattr(example, name))
+        else:
+            parts["attributes"][name] = value
+    return parts
+
+
+def rebuild_step(description, most_features):
+    """Return the step that was described.
+
+    Parameters
+    ----------
+    description : dict
+        What `describe_step` returned.
+    most_features : int
+        Number of features that there can be at most.
+
+    Returns
+    -------
+    estimator
+        The step.
+
+    Raises
+    ------
+    Exception
+        One of `DAMAGES`, when what is described would not work.
+    """
+    step = STEPS[description["class"]](**description["parameters"])
+    step = _fitted_to_little(step)  # raises where a parameter is not allowed
+    _fill(step, description)
+    n_features = whole_number(step.n_features_in_, 1, most_features)
+    names = getattr(step, NAMES, None)
+    if names is not None and (names.dtype != object or names.shape != (n_features,)):
+        raise ValueError("the names of the features do not fit")
+    _try(step)
+    return step
+
+
+def _fitted_to_little(step):
+    """Return a clone of a step that is fitted to two rows of one column."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return clone(step).fit(LITTLE)
+
+
+def _fitted_names(step):
+    """Return the names of the attributes that `fit` left in a step."""
+    return set(vars(step)) - set(step.get_params(deep=False)) - SETTINGS
+
+
+def _fill(step, description):
+    """Replace the fitted attributes of a step by those that are described."""
+    attributes = dict(description["attributes"])
+    attributes |= {name: np.dtype(kind) for name, kind in description["types"].items()}
+    inner = dict(description["steps"])
+    wrong = ({*attributes, *inner} ^ _fitted_names(step)) - {NAMES}
+    if wrong:
+        raise ValueError(f"{type(step).__name__} has or lacks {', '.join(map(str, wrong))}")
+    for name in {*attributes} - {NAMES}:
+        example = getattr(step, name)
+        if isinstance(example, np.generic) and not isinstance(attributes[name], np.ndarray):
+            attributes[name] = type(example)(attributes[name])
+        _check_alike(name, attributes[name], example)
+    for name, parts in inner.items():
+        _fill(getattr(step, name), parts)
+    vars(step).update(attributes)
+
+
+def _check_alike(name, value, example):
+    """Raise unless an attribute is the same kind of thing as in an example."""
+    is_alike = type(value) is type(example)
+    if isinstance(value, np.dtype):
+        is_alike = isinstance(example, np.dtype) and value.kind == example.kind
+    elif isinstance(value, np.ndarray):
+        is_alike = value.dtype.kind == np.asarray(example).dtype.kind
+        is_alike &= value.ndim == np.ndim(example)
+        if name == COUNTS:
+            is_alike = value.dtype.kind in "if" and value.ndim == 1
+        is_alike &= name in MAY_BE_MISSING or bool(np.isfinite(value).all())
+        is_alike &= name != "scale_" or bool((value != 0.0).all())
+    if not is_alike:
+        raise ValueError(f"{name} is not what it is in scikit-learn's own steps")
+
+
+def _try(step):
+    """Raise when a step fails in use."""
+    step, rows = copy.deepcopy(step), LITTLE.repeat(step.n_features_in_, axis=1)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        transformed = step.transform(rows)
+        if hasattr(step, "inverse_transform") and getattr(step, "add_indicator", True):
+            step.inverse_transform(transformed)
+        if hasattr(step, "partial_fit"):
+            step.partial_fit(rows)
