@@ -4,6 +4,7 @@ from skdbn._dbn_classifier import DBNClassifier
 from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.checkpoint import Checkpoint, load_checkpoint, resume
 from skdbn._files.models import load_model, save_model
+from skdbn._files.onnx import to_onnx
 from skdbn._maths.likelihood import LogPartition
 from skdbn._rbm import RBMTransformer
 from skdbn._training.columns import DataRangeWarning
@@ -40,4 +41,5 @@ __all__ = [
     "load_model",
     "resume",
     "save_model",
+    "to_onnx",
 ]

@@ -1,0 +1,267 @@
+"""Estimators as nodes of an ONNX graph, registered with skl2onnx.
+
+The rule: this module is imported by `to_onnx` alone, for it needs the packages of the extra
+`skdbn[onnx]`. What an estimator computes is written with operators of ONNX from the same parts that
+it computes with itself, a line for each kind of unit and each head.
+"""
+
+import numpy as np
+from onnx import TensorProto, numpy_helper
+from skl2onnx import convert_sklearn, get_model_alias, update_registered_converter
+from skl2onnx.common import data_types
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType
+from sklearn.base import BaseEstimator, TransformerMixin, is_classifier
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from skdbn._dbn_base import DeepBeliefNet
+from skdbn._dbn_classifier import DBNClassifier
+from skdbn._dbn_regressor import DBNRegressor
+from skdbn._rbm import RBMTransformer
+from skdbn._training.columns import map_of
+
+ACTIVATIONS = {"binary": "Sigmoid", "gaussian": "Identity"}  # of UNITS
+OUTPUTS = {  # of HEADS
+    "softmax": "Softmax",
+    "logistic": "Sigmoid",
+    "linear": "Identity",
+    "absolute": "Identity",
+    "poisson": "Exp",
+}
+OF_STEPS = ColumnTransformer, FeatureUnion  # whose parts skl2onnx converts
+
+
+class TopLayer(TransformerMixin, BaseEstimator):
+    """A net before the last step of a Pipeline, of which the next step gets the top hidden layer.
+
+    Parameters
+    ----------
+    net : DBNClassifier or DBNRegressor
+        The net.
+    """
+
+    def __init__(self, net):
+        self.net = net
+
+
+class _Graph:
+    """An ONNX graph that nodes are added to, of what skl2onnx passes to a converter."""
+
+    def __init__(self, scope, container):
+        self.scope, self.container = scope, container
+
+    def constant(self, array):
+        """Return the name of an array that belongs to the graph."""
+        name = self.scope.get_unique_variable_name("constant")
+        if array.dtype.kind in "OU":
+            kind, content = TensorProto.STRING, [str(text).encode() for text in array]
+        else:
+            content = numpy_helper.from_array(array, name)
+            kind = content.data_type
+        self.container.add_initializer(name, kind, list(array.shape), content)
+        return name
+
+    def node(self, kind, *inputs, into=None, **attributes):
+        """Add a node; return the name of its output, which is `into` where that is given."""
+        name = self.scope.get_unique_variable_name(kind) if into is None else into
+        self.container.add_node(kind, list(inputs), [name], **attributes)
+        return name
+
+    def cast(self, x, kind, into=None):
+        """Return numbers in another type."""
+        return self.node("Cast", x, into=into, to=kind)
+
+    def states(self, model, x):
+        """Return rows of data as states of the visible units of a model."""
+        columns, x = map_of(model), self.cast(x, TensorProto.FLOAT)
+        if columns is None:
+            return x
+        for cut, limit in zip(("Max", "Min"), columns.limits, strict=True):
+            x = self.node(cut, x, self.constant(limit.astype(np.float32)))
+        # The difference of large numbers: float32 would keep few of its digits.
+        x = self.cast(x, TensorProto.DOUBLE)
+        for map_, numbers in (("Sub", columns.offset), ("Div", columns.scale)):
+            x = self.node(map_, x, self.constant(numbers.astype(float)))
+        return self.cast(x, TensorProto.FLOAT)
+
+    def layer(self, x, weights, intercept, function):
+        """Return a function of ``x @ weights + intercept``."""
+        arrays = [np.ascontiguousarray(array, np.float32) for array in (weights, intercept)]
+        x = self.node("Gemm", x, *map(self.constant, arrays))
+        return self.node(function, x, **({"axis": 1} if function == "Softmax" else {}))
+
+    def top_layer(self, net, x):
+        """Return the top hidden layer of a net."""
+        x = self.states(net, x)
+        for *arrays, units in zip(net.coefs_, net.intercepts_, net._hidden_units, strict=False):
+            x = self.layer(x, *arrays, ACTIVATIONS[units])
+        return x
+
+    def outputs(self, net, x):
+        """Return the outputs of a net."""
+        x = self.top_layer(net, x)
+        return self.layer(x, net.coefs_[-1], net.intercepts_[-1], OUTPUTS[net._head])
+
+
+# -- converters: they add the nodes of an operator that skl2onnx made of an estimator
+
+
+def _convert_machine(scope, operator, container):
+    """Add the nodes of the expected hidden units of a machine."""
+    graph, machine = _Graph(scope, container), operator.raw_operator
+    x = graph.states(machine, operator.inputs[0].full_name)
+    function = ACTIVATIONS[machine._units[1]]
+    x = graph.layer(x, machine.components_.T, machine.intercept_hidden_, function)
+    graph.node("Identity", x, into=operator.outputs[0].full_name)
+
+
+def _convert_top_layer(scope, operator, container):
+    """Add the nodes of the top hidden layer of a net."""
+    graph = _Graph(scope, container)
+    x = graph.top_layer(operator.raw_operator.net, operator.inputs[0].full_name)
+    graph.node("Identity", x, into=operator.outputs[0].full_name)
+
+
+def _convert_classifier(scope, operator, container):
+    """Add the nodes of the labels and the probabilities of a classifier."""
+    graph, net = _Graph(scope, container), operator.raw_operator
+    labels, probabilities = (output.full_name for output in operator.outputs)
+    p = graph.outputs(net, operator.inputs[0].full_name)
+    graph.node("Identity", p, into=probabilities)
+    if net._head == "logistic":
+        half = graph.constant(np.array(0.5, np.float32))
+        graph.cast(graph.node("Greater", p, half), TensorProto.INT64, into=labels)
+    else:
+        numbers = graph.node("ArgMax", p, axis=1, keepdims=0)
+        graph.node("Gather", graph.constant(_classes(net)[0]), numbers, into=labels)
+
+
+def _convert_regressor(scope, operator, container):
+    """Add the nodes of the values that a regressor predicts."""
+    graph, net = _Graph(scope, container), operator.raw_operator
+    y = graph.outputs(net, operator.inputs[0].full_name)
+    y = graph.cast(y, TensorProto.DOUBLE)  # as predict computes them
+    y = graph.node("Mul", y, graph.constant(net.target_scale_))
+    y = graph.node("Add", y, graph.constant(net.target_offset_))
+    if len(net.target_scale_) == 1:
+        y = graph.node("Reshape", y, graph.constant(np.array([-1])))
+    graph.node("Identity", y, into=operator.outputs[0].full_name)
+
+
+# -- parsers: they say what an estimator returns
+
+
+def _classes(net):
+    """Return the classes as an array that ONNX knows, and their type there."""
+    classes = net.classes_
+    if classes.dtype.kind in "OU":
+        return classes, data_types.StringTensorType
+    if classes.dtype.kind == "b":
+        return classes, data_types.BooleanTensorType
+    if classes.dtype.kind == "f":
+        return classes.astype(float), DoubleTensorType
+    return classes.astype(np.int64, casting="safe"), Int64TensorType
+
+
+def _types(model):
+    """Return the types of what a model returns."""
+    if isinstance(model, RBMTransformer):
+        return [FloatTensorType([None, len(model.components_)])]
+    if isinstance(model, TopLayer):
+        return [FloatTensorType([None, len(model.net.intercepts_[-2])])]
+    n_outputs = len(model.intercepts_[-1])
+    shape = [None] if model._head == "softmax" else [None, n_outputs]
+    if isinstance(model, DBNClassifier):
+        return [_classes(model)[1](shape), FloatTensorType([None, n_outputs])]
+    return [DoubleTensorType([None] if n_outputs == 1 else shape)]
+
+
+def _parse(scope, model, inputs, custom_parsers=None):
+    """Declare the operator of a model and what it returns."""
+    operator = scope.declare_local_operator(get_model_alias(type(model)), model)
+    operator.inputs = inputs
+    for kind in _types(model):
+        operator.outputs.append(scope.declare_local_variable("output", kind))
+    return operator.outputs
+
+
+def _infer_types(operator):
+    """Leave the types as `_parse` declared them."""
+
+
+CONVERTERS = {
+    RBMTransformer: _convert_machine,
+    DBNClassifier: _convert_classifier,
+    DBNRegressor: _convert_regressor,
+    TopLayer: _convert_top_layer,
+}
+NO_DICTS = {"zipmap": [False]}  # probabilities are an array
+for model, converter in CONVERTERS.items():
+    options = NO_DICTS if model is DBNClassifier else None
+    alias = f"Skdbn{model.__name__}"
+    update_registered_converter(
+        model, alias, _infer_types, converter, parser=_parse, options=options
+    )
+
+
+def has_converter(step):
+    """Tell whether a step can be converted.
+
+    Parameters
+    ----------
+    step : estimator
+        The step.
+
+    Returns
+    -------
+    bool
+        Whether skl2onnx has a converter for it.
+    """
+    if isinstance(step, OF_STEPS):
+        return True
+    try:
+        return get_model_alias(type(step)) is not None
+    except RuntimeError:
+        return False
+
+
+def convert(steps, outputs, opsets):
+    """Convert the steps of a model.
+
+    Parameters
+    ----------
+    steps : list of estimator
+        Fitted steps, the first of which takes a matrix.
+    outputs : list of str
+        Names of what the last one returns.
+    opsets : dict
+        Versions of the sets of operators.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The ONNX model.
+
+    Raises
+    ------
+    TypeError
+        When skl2onnx cannot convert a step of scikit-learn as it is.
+    """
+    *first, last = steps
+    first = [TopLayer(step) if isinstance(step, DeepBeliefNet) else step for step in first]
+    pipeline = Pipeline([(str(number), step) for number, step in enumerate([*first, last])])
+    has_dicts = is_classifier(last)
+    try:
+        return convert_sklearn(
+            pipeline,
+            name=type(last).__name__,
+            initial_types=[("X", FloatTensorType([None, steps[0].n_features_in_]))],
+            final_types=[(name, None) for name in outputs],
+            target_opset=opsets,
+            options={id(last): {"zipmap": False}} if has_dicts else None,
+        )
+    except (NotImplementedError, RuntimeError) as error:
+        raise TypeError(
+            "skl2onnx cannot convert the steps. Convert those behind the one that it names, "
+            f"to_onnx(model[1:]) for example, and prepare the rows by the others. It says: {error}"
+        ) from error
