@@ -192,7 +192,7 @@ def test_pipeline_of_another_version_of_scikit_learn_says_so(tmp_path, monkeypat
     monkeypatch.setattr(sklearn, "__version__", "1.2.3")
     save_model(model, tmp_path / "model")
     monkeypatch.undo()
-    message = "saved by scikit-learn 1.2.3, and this is scikit-learn .* Fit it anew"
+    message = "saved by scikit-learn 1.2.3, but this is scikit-learn .* Fit it anew"
     with pytest.warns(VersionWarning, match=message) as caught:
         load_model(tmp_path / "model")
     assert caught[0].filename == __file__
