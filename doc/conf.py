@@ -1,8 +1,13 @@
-"""Sphinx configuration: builds offline, and every warning is an error."""
+"""Sphinx configuration: neither the build nor its pages need the network; warnings are errors."""
+
+import sys
+from pathlib import Path
 
 from sphinx_gallery.sorting import FileNameSortKey
 
 import skdbn
+
+sys.path.insert(0, str(Path(__file__).parent))  # offline.py
 
 
 class NumberSortKey(FileNameSortKey):
@@ -20,17 +25,27 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "matplotlib.sphinxext.plot_directive",
+    "offline",
 ]
+html_math_renderer = "mathml"
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples"]
 default_role = "literal"
 html_theme = "pydata_sphinx_theme"
 html_title = f"skdbn {version}"
 html_show_sourcelink = False
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "show_prev_next": False,
+    "header_links_before_dropdown": 7,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": [],
+    "footer_end": [],
+}
+SINGLE = {path.stem for path in Path(__file__).parent.glob("*.rst")} - {"api"}
+html_sidebars = {page: [] for page in SINGLE | {"genindex", "py-modindex", "search"}}
 html_static_path = ["_static"]
 html_css_files = ["skdbn.css"]
 autosummary_generate = True
@@ -47,5 +62,10 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "download_all_examples": False,
     "remove_config_comments": True,
+    "write_computation_times": False,  # its pages load scripts from other hosts
+    "show_signature": False,
 }
+plot_include_source = True
+plot_html_show_source_link = plot_html_show_formats = False
+plot_formats = [("png", 100)]
 suppress_warnings = ["config.cache"]  # of the gallery's own settings
