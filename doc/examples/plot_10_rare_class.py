@@ -2,12 +2,12 @@
 A rare class
 ============
 
-Three rows in a hundred belong to the class that matters. A net that counts all rows the same misses
-more than half of them; with ``class_weight="balanced"`` both classes count the same.
+Three rows in a hundred belong to the class that matters. A net that counts every row the same
+misses more than half of them. With ``class_weight="balanced"``, both classes count the same.
 """
 
 # %%
-# Both classes lie in three clumps each, which no straight line tells apart.
+# Each class consists of three clumps, and no straight line separates the classes.
 import matplotlib.pyplot as plt
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
@@ -37,7 +37,7 @@ print(f"{y.sum()} of {len(y)} training rows are of the rare class")
 
 # %%
 # Recall is the share of the rare rows that are found, precision the share of the alarms that are
-# right. The average precision judges the order of the probabilities, whatever the threshold is.
+# right. Average precision judges the order of the probabilities and does not depend on a threshold.
 figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
 for ax, weight in zip(axes, (None, "balanced"), strict=True):
     line = make_pipeline(StandardScaler(), LogisticRegression(class_weight=weight))
@@ -54,7 +54,8 @@ for ax, weight in zip(axes, (None, "balanced"), strict=True):
 plt.show()
 
 # %%
-# The balanced net finds six more of the 99 rare rows, and raises 83 more false alarms. The average
-# precision gains nothing: weights shift the threshold, not the order. Which of the two nets is the
-# right one depends on what a missed row costs beside a false alarm; ``class_weight={1: 5}`` lies
-# between them. The balanced line finds a few more rows, but nine of ten of its alarms are false.
+# The balanced net finds six more of the 99 rare rows and raises 83 more false alarms. Average
+# precision gains nothing: weights shift the threshold, not the order. Which of the two nets is
+# better depends on what a missed row costs compared with a false alarm; ``class_weight={1: 5}``
+# lies between them. Balanced logistic regression finds a few more rows, but nine in ten of its
+# alarms are false.

@@ -2,12 +2,12 @@
 Regression
 ==========
 
-A number to predict instead of a class: :class:`~skdbn.DBNRegressor` beside a linear model and a
-network without pretraining.
+Predicting a number instead of a class: :class:`~skdbn.DBNRegressor` compared with a linear model
+and a network without pretraining.
 """
 
 # %%
-# Friedman's second function, of four columns on very different scales, with targets up to about
+# Friedman's second function has four columns on very different scales, and targets up to about
 # 1800. The net takes the columns and the targets as they are.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +26,7 @@ X, X_test, y, y_test = train_test_split(X, y, random_state=0)
 
 
 def draw(models, y):
-    """Fit models and draw what they predict beside what is true."""
+    """Fit models and plot their predictions against the true values."""
     size = (3 * len(models), 3.2)
     _, axes = plt.subplots(1, len(models), figsize=size, sharey=True, layout="constrained")
     for ax, (name, model) in zip(axes, models.items(), strict=True):
@@ -52,8 +52,9 @@ models = {
 draw(models, y)
 
 # %%
-# Now every twentieth target of the training rows is ten times too large. The squared error follows
-# the outliers; the absolute error, which predicts medians, does not.
+# ``MLPRegressor`` and ``DBNRegressor`` both follow the curve, and the straight line cannot. Now
+# every twentieth target of the training rows is ten times too large. With the squared error the net
+# follows the outliers; with the absolute error, which predicts medians, it does not.
 spoilt = np.where(np.arange(len(y)) % 20 == 0, 10 * y, y)
 losses = ("squared_error", "absolute_error")
 draw({f"loss={loss!r}": DBNRegressor(loss=loss, random_state=0) for loss in losses}, spoilt)

@@ -2,12 +2,12 @@
 A stream of rows
 ================
 
-Rows that come in parts, or do not fit into memory: ``partial_fit`` trains on one chunk after
-another. Between the calls the net may wait in a file.
+For rows that arrive in parts or do not fit into memory, ``partial_fit`` trains on one chunk after
+another. Between the calls the net may be kept in a file.
 """
 
 # %%
-# The digits lie in a file, and a memory map of it is read a chunk at a time.
+# The digits are in a file, and a memory map of it is read one chunk at a time.
 import tempfile
 from pathlib import Path
 
@@ -24,10 +24,10 @@ X = np.load(folder / "rows.npy", mmap_mode="r")
 chunks = [slice(start, start + 300) for start in range(0, len(X), 300)]
 
 # %%
-# The first call pretrains the layers on its chunk, and is told all classes that there will be. Each
-# call makes a pass of fine-tuning over its chunk. ``finetune_iter`` is the number of calls that are
-# planned: the rate falls to 0 along with them. After each round through the file the net is saved
-# and loaded again, as a job that runs every night would do; it goes on to the same bits.
+# The first call pretrains the layers on its chunk, and needs the list of all classes. Each call
+# makes one pass of fine-tuning over its chunk. ``finetune_iter`` is the planned number of calls,
+# over which the rate falls to 0. After each round through the file the net is saved and loaded
+# again, as a nightly job would do. This does not change a bit of the result.
 N_ROUNDS = 30
 
 
@@ -51,7 +51,7 @@ streams = {
 whole = DBNClassifier(random_state=0).fit(X, y).score(X_test, y_test)
 
 # %%
-# How the error falls, beside that of ``fit``, which has all rows at once and makes as many passes
+# How the error falls, compared with ``fit``, which has all rows at once and makes as many passes
 # over them:
 _, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 for label, scores in streams.items():
@@ -65,5 +65,5 @@ ax.legend()
 plt.show()
 
 # %%
-# In the end all make the same number of errors. Pretraining shows at the beginning: after the first
-# call, the net that had it makes less than a quarter of the errors of the other one.
+# In the end, all make the same number of errors. Pretraining shows its worth at the beginning:
+# after the first call, the pretrained net makes less than a quarter of the errors of the other one.

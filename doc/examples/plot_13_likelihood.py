@@ -2,9 +2,9 @@
 Choosing between machines
 =========================
 
-Which of several machines models the data best? The reconstruction error does not tell, and neither
-does the pseudo-likelihood. The log-likelihood of held-out rows does. It compares machines of any
-size and training.
+Which of several machines models the data best? The reconstruction error does not tell, nor does the
+pseudo-likelihood. The log-likelihood of held-out rows does, whatever the size of the machines and
+however they were trained.
 """
 
 # %%
@@ -15,7 +15,7 @@ from skdbn import RBMTransformer
 from skdbn.datasets import load_digits
 
 X, X_val, _, _ = load_digits()
-X, X_val = X >= 0.5, X_val >= 0.5  # a likelihood is one of zeros and ones
+X, X_val = X >= 0.5, X_val >= 0.5  # only zeros and ones have a likelihood
 SIZES = 16, 40, 100
 trainings = {
     "cd": {"gradient": "cd"},
@@ -36,12 +36,13 @@ for name, parameters in trainings.items():
         )
 
 # %%
-# With contrastive divergence, more units reconstruct better and model the data worse: most of the
-# probability goes where no digit is. Persistent chains leave a higher error and a higher
-# likelihood. The pseudo-likelihood is highest for a machine that the likelihood ranks fourth.
+# With contrastive divergence, more units reconstruct better but model the data worse: most of the
+# probability goes to where no digit is. Persistent chains lead to a higher reconstruction error and
+# a higher likelihood. The pseudo-likelihood is highest for a machine that ranks fourth by
+# likelihood.
 #
-# With 16 hidden units the partition function is a sum over all states, and exact. The others are
-# estimated from both directions; the bars show their bounds.
+# With 16 hidden units, the partition function is an exact sum over all states. For the other
+# machines it is estimated from two directions; the bars show the bounds.
 figure, ax = plt.subplots(layout="constrained")
 for name in trainings:
     low, score, high = np.transpose([results[name, size] for size in SIZES])
@@ -50,7 +51,7 @@ ax.set(xlabel="hidden units", xticks=SIZES, ylabel="log-likelihood of held-out r
 ax.legend()
 
 # %%
-# A machine draws what it holds probable. The best one draws blurred digits,
+# Samples show what a machine considers probable. The best one draws blurred digits,
 from skdbn.plotting import SampleDisplay
 
 best = max(results, key=lambda key: results[key][1])
@@ -58,11 +59,11 @@ print("best:", best)
 SampleDisplay.from_estimator(machines[best], random_state=0)
 
 # %%
-# and the largest one of contrastive divergence something that it never saw.
+# and the largest one trained with contrastive divergence draws things that it has never seen.
 SampleDisplay.from_estimator(machines["cd", 100], random_state=0)
 
 # %%
-# Does a second layer help? The likelihood of a stack is known by a lower bound alone. If the bound
+# Does a second layer help? For a stack, only a lower bound of the likelihood is known. If the bound
 # is above the likelihood of the first machine, the stack is the better model.
 from sklearn.frozen import FrozenEstimator
 
@@ -83,4 +84,4 @@ bound = stack.log_likelihood_bound(X_val, log_z, random_state=0).mean()
 print(f"bound of the stack {bound:.2f}, its first machine {results[best][1]:.2f} nats")
 
 # %%
-# Here it is a little below, so that nothing speaks for the second layer.
+# Here it is slightly below, so there is no evidence in favour of the second layer.

@@ -1,9 +1,9 @@
 """
-Filling what is missing
-=======================
+Filling in missing values
+=========================
 
-A machine knows how pixels go together. So it can be trained on images of which some pixels are
-missing, say what stood there, and draw one half of an image given the other.
+A machine learns how pixels depend on each other. It can be trained on images with missing pixels,
+fill them in, and draw one half of an image given the other.
 """
 
 # %%
@@ -21,7 +21,7 @@ gaps_train, gaps = (np.where(rng.random(X.shape) < 1 / 3, np.nan, X) for X in (X
 rbm = RBMTransformer(learning_rate=0.05, n_iter=200, random_state=0).fit(gaps_train)
 
 # %%
-# The machine has never seen an image without gaps. Other imputers for comparison: the mean of each
+# The machine has never seen a complete image. For comparison, two other imputers: the mean of each
 # pixel, and the mean of the five nearest images.
 filled = {"RBMTransformer": rbm.impute(gaps)}
 for imputer in (KNNImputer(), SimpleImputer()):
@@ -34,7 +34,7 @@ for name, images in filled.items():
 # %%
 # Images as they were, with gaps in red, and filled:
 def draw(rows):
-    """Draw rows of images, each with its name."""
+    """Plot rows of images, each with its name."""
     figure, axes = plt.subplots(len(rows), 10, figsize=(8, 0.95 * len(rows)), layout="compressed")
     for (name, images), line in zip(rows.items(), axes, strict=True):
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
@@ -47,9 +47,9 @@ def draw(rows):
 draw({"image": X_test[:10], "given": gaps[:10], "filled": filled["RBMTransformer"][:10]})
 
 # %%
-# What is expected is one image, grey where the machine is not sure. ``sample`` draws images, each
-# pixel black or white, here of lower halves given the upper ones. A few hundred Gibbs steps leave
-# the start behind:
+# ``impute`` returns the expected image, which is grey where the machine is not sure. ``sample``
+# draws images in which each pixel is black or white, here lower halves given the upper ones. A few
+# hundred Gibbs steps are enough to forget where the chains started:
 halves = X_test[:10].copy()
 halves[:, 32:] = np.nan
 draws = {f"draw {i}": rbm.sample(10, 500, random_state=i, given=halves) for i in (1, 2, 3)}

@@ -2,8 +2,8 @@
 Grid search over layers and learning rate
 =========================================
 
-The sizes of the layers are a parameter of the classifier, the learning rate of the machines one of
-their template: a grid search reaches both.
+The sizes of the layers are a parameter of the classifier; the learning rate of the machines is a
+parameter of their template. A grid search reaches both.
 """
 
 # %%
@@ -18,9 +18,9 @@ from skdbn import DBNClassifier, RBMTransformer
 X, y = load_digits(return_X_y=True)
 
 # %%
-# The scaler makes pixels probabilities, which binary units stand for, and rates of this size suit
-# those. It is in the Pipeline, so it is fitted on the training folds alone. A table of measurements
-# needs no scaler, but lower rates, from 0.001 to 0.01: see :ref:`scaling`.
+# The scaler turns pixels into probabilities, which suit binary units and rates of this size. It is
+# part of the Pipeline, so it is fitted to the training folds only. A table of measurements needs no
+# scaler, but it needs lower rates, from 0.001 to 0.01: see :ref:`scaling`.
 net = DBNClassifier(rbm=RBMTransformer(n_iter=10), random_state=0)
 model = Pipeline([("scale", MinMaxScaler()), ("net", net)])
 grid = {
@@ -35,11 +35,11 @@ columns = [*parameters, "mean_test_score", "std_test_score"]
 pd.DataFrame(search.cv_results_)[columns].sort_values("mean_test_score", ascending=False)
 
 # %%
-# All three nets get better as the rate rises; the lowest costs about two percent. At the highest
-# they are within 0.6 % of each other, less than the score moves from fold to fold: here the rate
-# matters more than the sizes of the layers.
+# All three nets improve as the rate rises; the lowest rate costs about two points of accuracy. At
+# the highest rate the nets are within 0.6 points of each other, which is less than the spread from
+# fold to fold. So here the rate matters more than the sizes of the layers.
 #
-# The same as a picture:
+# The same as a figure:
 import matplotlib.pyplot as plt
 import numpy as np
 

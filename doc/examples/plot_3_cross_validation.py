@@ -1,8 +1,8 @@
 """
-Cross-validation beside other classifiers
-=========================================
+Cross-validation against other classifiers
+==========================================
 
-A script that compares classifiers by their error over the same folds, with its spread.
+Compare classifiers by their error over the same folds, with its spread.
 """
 
 # %%
@@ -31,11 +31,11 @@ for name, error in errors.items():
     print(f"{name:20} {error.mean():.2%} +- {error.std():.2%}")
 
 # %%
-# Both are ahead of logistic regression, which makes twice the errors. Nearest neighbours are ahead
-# of the net with its default parameters, by less than the spread over the folds. The first example
-# shows a net that was fine-tuned for longer, on digits that are moved, and is ahead of them.
+# Logistic regression makes twice as many errors as the other two. Nearest neighbours are ahead of
+# the net with default parameters, by less than the spread over the folds. The first example shows a
+# net that is ahead of nearest neighbours, after longer fine-tuning with noise.
 #
-# Every fold as a point:
+# Each fold as a point:
 figure, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
 for i, error in enumerate(errors.values()):
     ax.plot(100 * error, [i] * len(error), "o", color="0.3", alpha=0.6)

@@ -2,9 +2,9 @@
 Features for logistic regression
 ================================
 
-A machine in front of a linear classifier, on digits that were shifted by a pixel. All shifted
-copies of a digit stay in the same fold: split at random, copies of test digits would lie in the
-training data, and every score would be too good.
+A machine in front of a linear classifier, on digits that were shifted by one pixel. All copies of a
+digit stay in the same fold. With random folds, copies of test digits would be among the training
+rows, and every score would be too good.
 """
 
 # %%
@@ -25,8 +25,8 @@ X = X.astype(np.float32)
 y, groups = np.tile(labels, len(moves)), np.tile(np.arange(len(images)), len(moves))
 
 # %%
-# The products of logistic regression are small: where other processes are busy, two BLAS threads
-# spend most of a minute waiting for each other, and one thread takes a second.
+# The matrix products of logistic regression are small. When other processes are busy, two BLAS
+# threads can spend most of a minute waiting for each other where one thread takes a second.
 classifier = LogisticRegression(max_iter=1000, C=10)
 rbm = RBMTransformer(150, n_iter=20, random_state=0)
 models = {
@@ -40,10 +40,10 @@ for name, model in models.items():
 
 # %%
 # The same classifier gets about four in five digits right from raw pixels, and nineteen in twenty
-# from the features: a linear classifier cannot follow a stroke that moves by a pixel, hidden units
+# from the features. A linear classifier cannot follow a stroke that moves by a pixel; hidden units
 # can.
 #
-# What the features are: spots and edges, each in its place. Some are hard to name.
+# The features are spots and edges, each in a particular place. Some are hard to name.
 from skdbn.plotting import UnitProbeDisplay
 
 UnitProbeDisplay.from_estimator(rbm.fit(X), n_rows=3)

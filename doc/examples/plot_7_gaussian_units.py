@@ -2,8 +2,8 @@
 Tables of measurements
 ======================
 
-Measurements are no probabilities: a machine gives them gaussian units, with a mean and a scale of
-their own. Neither a machine nor a net needs a scaler in front.
+Measurements are not probabilities. A machine gives each of them a gaussian unit with its own mean
+and scale, so neither a machine nor a net needs a scaler in front.
 """
 
 # %%
@@ -26,14 +26,16 @@ for name, model in {
     "LogisticRegression on hidden units": make_pipeline(rbm, LogisticRegression()),
     "DBNClassifier on the raw columns": DBNClassifier(random_state=0),
 }.items():
-    with threadpool_limits(1):  # two threads wait for each other where others are busy
+    with threadpool_limits(1):  # two threads wait for each other when other processes are busy
         print(f"{name:43} {cross_val_score(model, X, y, cv=5).mean():.3f}")
 
 # %%
-# The hidden units of the table as it is, and the net, are worth more than LogisticRegression on the
-# raw columns, and a little less than on standardized ones: with 178 wines that straight lines tell
-# apart, there is little to gain. What each column was taken for, and its mean and scale. A column
-# within [0, 1] has binary units, and stays what it is:
+# LogisticRegression on hidden units, and the net, both without a scaler, do better than
+# LogisticRegression on the raw columns and slightly worse than on standardized ones. There is
+# little to gain on 178 wines that straight lines tell apart.
+#
+# The kind, mean and scale that were found for each column (a column within [0, 1] gets a binary
+# unit and is used unchanged):
 rbm.fit(X)
 for column in zip(
     load_wine().feature_names, rbm.visible_units_, rbm.offset_, rbm.scale_, strict=True
@@ -41,14 +43,15 @@ for column in zip(
     print("{:30} {:8} {:8.2f} {:8.2f}".format(*column))
 
 # %%
-# Gaussian units want a learning rate of 0.001 to 0.01, and "auto" is 0.005 here. Whether it is
-# low enough shows in the curve:
+# Gaussian units need a learning rate of 0.001 to 0.01; "auto" is 0.005 here. The loss curve shows
+# whether it is low enough:
 from skdbn.plotting import LossCurveDisplay, ReconstructionDisplay
 
 LossCurveDisplay.from_estimator(rbm)
 
 # %%
-# Data that are no images are drawn as a heat map: a line for each wine, a column for each
-# measurement, in the units of the data; standardized first here, so that every column shows.
+# Data other than images are drawn as a heat map, with a row for each wine and a column for each
+# measurement, in the units of the data. Here they are standardized first, so that every column is
+# visible.
 scaled = StandardScaler().fit_transform(X)
 ReconstructionDisplay.from_estimator(rbm.fit(scaled), scaled[::15])

@@ -1,9 +1,9 @@
 """
-Reading a training that went wrong
-==================================
+Recognizing training that went wrong
+====================================
 
-Three mistakes, and where they show: a learning rate that is too high, too few passes, and new data
-that are not scaled as the training data were.
+Three mistakes and their symptoms: a learning rate that is too high, too few passes, and new data
+that are not scaled like the training data.
 """
 
 # %%
@@ -28,39 +28,41 @@ for name, rbm in machines.items():
     )
 
 # %%
-# Both mistakes cost reconstruction error and score. They differ in the units. In a good machine
-# many activations are near 0, as most units are off for most digits. At too high a rate all units
-# are off for all digits, so that they say nothing about one, and a warning says so. After too few
-# passes no unit is sure of anything, and further passes would go on learning.
+# Both mistakes make the reconstruction error and the score worse. The hidden units show which of
+# the two it was. In a good machine many activations are near 0, because most units are off for most
+# digits. With too high a rate, all units are off for all digits and say nothing about them; a
+# warning points this out. After too few passes, no unit is sure of anything, and more passes would
+# help.
 #
-# With too high a rate the curve jumps instead of falling,
+# With too high a rate, the curve jumps instead of falling,
 LossCurveDisplay.from_estimator(machines["rate too high"])
 
 # %%
-# what the intercepts draw is patches in black and white,
+# the intercepts draw patches of black and white,
 BiasProbeDisplay.from_estimator(machines["rate too high"], X)
 
 # %%
-# and nearly all single units add nothing to it; compare them with the ones below.
+# and nearly all single units add nothing to them. Compare this with the good machine below.
 UnitProbeDisplay.from_estimator(machines["rate too high"], n_rows=2)
 
 # %%
 UnitProbeDisplay.from_estimator(machines["as it should be"], n_rows=2)
 
 # %%
-# After too few passes all units draw the same, a trace of the mean of the data: see the scale.
+# After too few passes, all units draw the same image, a trace of the mean of the data. Note the
+# scale.
 UnitProbeDisplay.from_estimator(machines["too few passes"], n_rows=2)
 
 # %%
-# A machine that learned from values in [0, 1] is given pixels from 0 to 16, and a warning says so:
+# If a machine that was trained on values in [0, 1] gets pixels from 0 to 16, it issues a warning:
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", DataRangeWarning)
     machines["as it should be"].transform(16 * X)
 print(caught[0].message)
 
 # %%
-# Gaussian units with the rate of binary ones diverge, which is an error and leaves no half-trained
-# machine:
+# Gaussian units with the rate of binary ones diverge. This raises an error and does not leave a
+# half-trained machine behind:
 try:
     RBMTransformer(100, visible_units="gaussian", learning_rate=0.1, random_state=0).fit(X)
 except DivergenceError as error:

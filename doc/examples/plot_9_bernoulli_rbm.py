@@ -1,10 +1,10 @@
 """
-Swapping BernoulliRBM
-=====================
+Replacing BernoulliRBM
+======================
 
-The same script with scikit-learn's machine and with ours: only the import changes. BernoulliRBM
-trains with persistent contrastive divergence, as ours does with ``gradient="pcd"``; our default is
-contrastive divergence with momentum.
+The same script with scikit-learn's machine and with ours; only the import changes. BernoulliRBM
+trains with persistent contrastive divergence, and so does RBMTransformer with ``gradient="pcd"``.
+The default of RBMTransformer is contrastive divergence with momentum.
 """
 
 # %%
@@ -27,7 +27,7 @@ for machine in (BernoulliRBM, persistent, RBMTransformer):
     rbm.fit(X)
     seconds = time.perf_counter() - start
     classifier = make_pipeline(rbm, LogisticRegression(max_iter=1000, C=10))
-    with threadpool_limits(1):  # two threads wait for each other where others are busy
+    with threadpool_limits(1):  # two threads wait for each other when other processes are busy
         classifier.fit(X, y)
     name = f"{type(rbm).__name__} {getattr(rbm, 'gradient', '')}"
     print(
@@ -36,14 +36,14 @@ for machine in (BernoulliRBM, persistent, RBMTransformer):
     )
 
 # %%
-# With ``gradient="pcd"`` the features are as good as those of ``BernoulliRBM``. With the default,
-# contrastive divergence, they are better for the classifier: it makes less than a third of the
-# errors. A good part of that is momentum, 0.9 here, which multiplies the effective rate by ten:
-# with ``momentum=0.0`` the accuracy is 0.958. With ten times the passes ``BernoulliRBM`` comes to
-# 0.936. Machines as small as this take well under a second in
-# either class; on larger ones ``RBMTransformer`` is faster, as ``benchmarks/README.rst`` shows.
+# With ``gradient="pcd"``, the features are as good as those of ``BernoulliRBM``. With the default,
+# contrastive divergence, they are better for the classifier, which makes less than a third of the
+# errors. Part of this is due to the momentum of 0.9, which multiplies the effective rate by ten:
+# with ``momentum=0.0`` the accuracy is 0.958. With ten times as many passes, ``BernoulliRBM``
+# reaches 0.936. Machines as small as these take well under a second with either class; larger ones
+# train faster with ``RBMTransformer``, as ``benchmarks/README.rst`` shows.
 #
-# What comes in addition: the way back, an exact score, samples, and figures.
+# RBMTransformer also has a way back, an exact score, samples, and figures:
 from skdbn.plotting import ReconstructionDisplay, UnitProbeDisplay
 
 print(f"exact pseudo-log-likelihood {rbm.score(X_test):.2f} nats")
