@@ -1,5 +1,11 @@
-"""Deep belief nets for scikit-learn."""
+"""Restricted Boltzmann machines and deep belief nets for scikit-learn.
 
+`RBMTransformer` is a restricted Boltzmann machine, `DBNClassifier` and `DBNRegressor` are deep
+belief nets. `skdbn.inspection` and `skdbn.plotting` show what they learned, and `skdbn.datasets`
+loads digits to try them on.
+"""
+
+from skdbn import datasets, inspection, plotting
 from skdbn._dbn_classifier import DBNClassifier
 from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.checkpoint import Checkpoint, load_checkpoint, resume
@@ -43,3 +49,9 @@ __all__ = [
     "save_model",
     "to_onnx",
 ]
+
+
+def __dir__():
+    """Return the public names, those of the modules included."""
+    modules = datasets, inspection, plotting
+    return sorted([*__all__, *(module.__name__.removeprefix(f"{__name__}.") for module in modules)])

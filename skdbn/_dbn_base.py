@@ -117,7 +117,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
         Returns
         -------
-        DeepBeliefNet
+        DBNClassifier or DBNRegressor
             The estimator.
 
         Raises
@@ -156,7 +156,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
         Returns
         -------
-        DeepBeliefNet
+        DBNClassifier or DBNRegressor
             The fitted estimator. After Ctrl-C it keeps what was learned up to the last finished
             pass.
 

@@ -61,9 +61,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     learning_rate_init : float or "auto", default="auto"
         Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows with labels it is 1
         divided by the number of units of the widest layer, but at least 2e-3 and at most 1e-2.
-    learning_rate : {"cosine", "constant"}, default="cosine"
-        How the step size changes during fine-tuning: it decreases to 0 along half a cosine, or
-        stays constant. It is constant during the softmax phase.
+    learning_rate : {"cosine", "linear", "constant"}, default="cosine"
+        How the step size changes during fine-tuning: it decreases to 0 along half a cosine or a
+        straight line, or stays constant. It is constant during the softmax phase.
     alpha : float, default=0.0
         L2 penalty: ``alpha / 2 * sum(W^2)`` is added to the mean cross-entropy.
     dropout : float, default=0.0
