@@ -337,7 +337,7 @@ def test_damaged_file_and_other_kinds_are_refused(tmp_path):
     with pytest.raises(ValueError, match="damaged"):
         resume(path, X)
     save_model(rbm, path)
-    with pytest.raises(ValueError, match="holds a model, not a checkpoint"):
+    with pytest.raises(ValueError, match="contains a model, not a checkpoint"):
         resume(path, X)
     with pytest.raises(FileNotFoundError):
         resume(tmp_path / "nothing", X)
@@ -371,7 +371,7 @@ def test_checkpoint_belongs_on_the_estimator_itself(tmp_path):
     from sklearn.pipeline import make_pipeline
 
     model = make_pipeline(RBMTransformer()).set_callbacks(Checkpoint(tmp_path / "checkpoint"))
-    with pytest.raises(TypeError, match="set on a Pipeline: set it on the RBMTransformer or DBN"):
+    with pytest.raises(TypeError, match="set on a Pipeline. Set it on the RBMTransformer or DBN"):
         model.fit(X)
     with pytest.raises(ValueError, match="every == 0, must be >= 1"):
         Checkpoint("file", every=0)
@@ -393,7 +393,7 @@ def test_parameter_that_no_file_can_hold_is_reported_before_training(tmp_path):
         """A machine of which the package knows nothing."""
 
     net = DBNClassifier((5,), rbm=OtherMachine()).set_callbacks(Checkpoint(tmp_path / "file"))
-    with pytest.raises(TypeError, match="cannot hold a OtherMachine"):
+    with pytest.raises(TypeError, match="cannot contain a OtherMachine"):
         net.fit(X, Y)
     assert os.listdir(tmp_path) == []
 

@@ -483,11 +483,11 @@ class Unpickled:
     [
         (
             {"X": np.array([[Unpickled()]] * 60)},
-            "has objects, which are not read",
+            "contains objects, which could execute code",
         ),
         (
             {"y": np.array([Unpickled()] * 60)},
-            "has objects, which are not read",
+            "contains objects, which could execute code",
         ),
         ({"X": X[:, 0]}, r"X has shape (60,)"),
         ({"X": X.astype(str)}, "must be a matrix of numbers"),
@@ -709,7 +709,7 @@ def test_loaded_model_must_fit_the_data(tmp_path, capsys):
     save_model(rbm, "rbm.npz")
     assert "holds a RBMTransformer for 64 features; there" in refusal(["--load", "rbm.npz"], capsys)
     Path("text.npz").write_text("text")
-    assert "text.npz is damaged or no file of skdbn" in refusal(["--load", "text.npz"], capsys)
+    assert "text.npz is damaged or not a file of skdbn" in refusal(["--load", "text.npz"], capsys)
     assert "nothing.npz" in refusal(["--load", "nothing.npz"], capsys)
     with pytest.raises(SystemExit):
         main(["--load", "rbm.npz", "--checkpoint", "file"])

@@ -235,7 +235,7 @@ def test_model_that_is_not_fitted_is_refused(model, tmp_path):
 def test_other_models_are_refused(tmp_path):
     from sklearn.neural_network import BernoulliRBM
 
-    with pytest.raises(TypeError, match="BernoulliRBM cannot be saved: pass a fitted RBMT"):
+    with pytest.raises(TypeError, match="BernoulliRBM cannot be saved. Pass a fitted RBMT"):
         save_model(BernoulliRBM(), tmp_path / "model")
 
 
@@ -261,7 +261,7 @@ class OtherMachine(RBMTransformer):
 
 def test_templates_of_other_classes_are_refused_when_the_model_is_saved(tmp_path):
     net = make_net(rbm=OtherMachine(n_iter=1)).fit(X, Y)
-    with pytest.raises(TypeError, match="cannot hold a OtherMachine, only RBMTransformer and"):
+    with pytest.raises(TypeError, match="cannot contain a OtherMachine, only RBMTransformer and"):
         save_model(net, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
@@ -372,7 +372,7 @@ KEPT = {"n_calls": 1, "n_samples": 60, "n_labelled": 60, "share": 1.0, "has_trie
     [
         ("target_scale_", np.zeros(2), "target_scale_ is not positive"),
         ("target_scale_", np.array([1.0, np.nan]), "values that are not finite"),
-        ("target_offset_", np.zeros(3), r"no array of shape \(2,\)"),
+        ("target_offset_", np.zeros(3), r"an array of shape \(2,\)"),
         ("target_offset_", np.zeros(2, np.float32), "type float64"),
         ("_head", "softmax", "the head of a regressor == 'softmax'"),
         ("output_loss_curve_", [1], "not a list of numbers"),

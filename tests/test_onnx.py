@@ -213,7 +213,7 @@ def test_model_that_is_not_fitted_is_refused(model):
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (SplineTransformer(), r"SplineTransformer has no converter to ONNX.*to_onnx\(model\[1:"),
+        (SplineTransformer(), r"SplineTransformer cannot be converted to ONNX.*to_onnx\(model\[1:"),
         (FunctionTransformer(np.sqrt), r"skl2onnx cannot convert the steps.*to_onnx\(model\[1:"),
     ],
 )

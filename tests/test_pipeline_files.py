@@ -147,7 +147,7 @@ def test_scaler_of_columns_with_gaps_keeps_a_count_for_each(tmp_path):
     [
         (
             PCA(3),
-            "The step 'pca' is a PCA, which a model file cannot hold. It holds RBMTransformer",
+            "The step 'pca' is a PCA, which a model file cannot contain. Allowed are RBM",
         ),
         (LogisticRegression(), "'logisticregression' is a LogisticRegression, which .* with skops"),
     ],
@@ -180,7 +180,7 @@ def test_scaler_that_could_not_be_loaded_is_not_saved(tmp_path):
     model = fitted(StandardScaler())
     model[0].mean_ = model[0].mean_.copy()
     model[0].mean_[3] = np.nan
-    with pytest.raises(ValueError, match="The step StandardScaler is damaged.*mean_ is not what"):
+    with pytest.raises(ValueError, match="The step StandardScaler is damaged.*mean_ has a type, "):
         save_model(model, tmp_path / "model")
     model = fitted(MinMaxScaler()).set_params(minmaxscaler__feature_range=(1, 0))
     with pytest.raises(ValueError, match="Minimum of desired feature range"):

@@ -1,1 +1,1 @@
-"""What crosses the disk."""
+"""Model files, checkpoints and exports."""

@@ -1,7 +1,7 @@
-"""Checkpoints: the whole state of a training on the disk, and going on from it.
+"""Checkpoints: save the whole state of a training to disk, and resume from it.
 
-The rule: what a checkpoint holds is enough to end with the same bits as a training that was never
-interrupted, given the same data, machine and number of threads.
+The rule: a checkpoint contains enough to end with the same bits as a training that was never
+interrupted, given the same data, computer and number of threads.
 """
 
 import zlib
@@ -21,31 +21,31 @@ from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import Run, damages_told
 from skdbn._training.rows import blocks
 
-VALUES_AT_ONCE = 2**20  # whose checksum is taken together
+VALUES_AT_ONCE = 2**20  # in a block for the checksum
 
 
 class Checkpoint:
-    """Callback that writes the state of training to a file after every few passes.
+    """Callback that writes the state of training to a file every few passes.
 
-    Set it on the estimator itself, also when that is a step of a Pipeline:
-    ``DBNClassifier().set_callbacks(Checkpoint("net.ckpt"))``. The file is replaced at once when
-    the new state is safe on the disk, so that a crash at any moment leaves a file that loads. It
-    holds no pickle. Use one file for one training.
+    Set it on the estimator itself, even if that is a step of a Pipeline:
+    ``DBNClassifier().set_callbacks(Checkpoint("net.ckpt"))``. The file is replaced in one step once
+    the new state is safe on the disk, so a crash at any moment leaves a file that loads. It
+    contains no pickle. Use a separate file for each training.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     every : int, default=1
-        Passes from one writing to the next.
+        Number of passes from one write to the next.
 
     See Also
     --------
-    resume : Go on from the file.
+    resume : Resume training from the file.
 
     Notes
     -----
-    scikit-learn 1.9 or newer is needed, which brought callbacks.
+    Needs scikit-learn 1.9 or newer, which introduced callbacks.
 
     Examples
     --------
@@ -66,8 +66,8 @@ class Checkpoint:
     def __init__(self, path, every=1):
         if not HAS_CALLBACKS:
             raise ImportError(
-                "Checkpoints need scikit-learn 1.9 or newer, which brought callbacks; this is "
-                f"scikit-learn {sklearn.__version__}."
+                "Checkpoints need scikit-learn 1.9 or newer, which introduced callbacks, but this "
+                f"is scikit-learn {sklearn.__version__}."
             )
         check_scalar(every, "every", Integral, min_val=1)
         self.path = Path(path)
@@ -75,46 +75,47 @@ class Checkpoint:
         self.expected_data = None
 
     def setup(self, estimator, context):
-        """Begin a training.
+        """Start a training.
 
         Parameters
         ----------
         estimator : RBMTransformer, DBNClassifier or DBNRegressor
-            What is trained.
+            Estimator to train.
         context : CallbackContext
             The task.
 
         Raises
         ------
         TypeError
-            When the estimator is something else, or has a parameter that the file cannot hold.
+            If the estimator is of another class, or has a parameter that cannot be stored in the
+            file.
         ValueError
-            When there is a folder, a device or a pipe at the path.
+            If the path is that of a folder, a device or a pipe.
         OSError
-            When the file could not be written.
+            If the file cannot be written.
         """
         if type(estimator) not in CLASSES.values():
             raise TypeError(
-                f"Checkpoint is set on a {type(estimator).__name__}: set it on the "
+                f"Checkpoint is set on a {type(estimator).__name__}. Set it on the "
                 f"{' or '.join(CLASSES)} itself."
             )
         check_can_write(self.path, describe_parameters(estimator))
         self._n_passes = 0
 
     def on_fit_task_begin(self, estimator, context):
-        """Look at the data when a training begins.
+        """Check the data when a training starts.
 
         Parameters
         ----------
         estimator : RBMTransformer, DBNClassifier or DBNRegressor
-            What is trained.
+            Estimator to train.
         context : CallbackContext
             The task.
 
         Raises
         ------
         ValueError
-            When training goes on with other data than it began with.
+            If training resumes with other data than it started with.
         """
         if context.task_name != "fit":
             return
@@ -122,17 +123,17 @@ class Checkpoint:
         if self.expected_data not in (None, self._data):
             raise ValueError(
                 f"{self.path} belongs to a training on other data ({self.expected_data}; now "
-                f"{self._data}). Pass the same X, y, weights and held-out rows, or remove the file "
-                "to start anew."
+                f"{self._data}). Pass the same X, y, weights and held-out rows, or remove the "
+                "file to start anew."
             )
 
     def on_fit_task_end(self, estimator, context):
-        """Write the file when enough passes were made.
+        """Write the file if enough passes were made.
 
         Parameters
         ----------
         estimator : RBMTransformer, DBNClassifier or DBNRegressor
-            What is trained.
+            Estimator to train.
         context : CallbackContext
             The task.
         """
@@ -155,7 +156,7 @@ class Checkpoint:
         Parameters
         ----------
         estimator : RBMTransformer, DBNClassifier or DBNRegressor
-            What was trained.
+            Estimator that was trained.
         context : CallbackContext
             The task.
         """
@@ -172,40 +173,40 @@ def resume(
     sample_weight_val=None,
     callbacks=(),
 ):
-    """Go on with a training from its checkpoint, to its end.
+    """Resume a training from its checkpoint, and complete it.
 
     Parameters
     ----------
     path : str or path-like
-        The file, to which later passes are written as before.
+        The file. Later passes are written to it as before.
     X, y, sample_weight, X_val, y_val, sample_weight_val : array-like
-        The same data that the training began with.
+        The same data that the training started with.
     callbacks : sequence of callback, default=()
         Further callbacks.
 
     Returns
     -------
     RBMTransformer, DBNClassifier or DBNRegressor
-        The fitted estimator. On the same machine, with the same number of threads, its parameters
-        have the same bits as those of a training that was not interrupted.
+        The fitted estimator. On the same computer with the same number of threads, its parameters
+        equal those of an uninterrupted training bit for bit.
 
     Raises
     ------
     ImportError
-        When scikit-learn is older than 1.9.
+        If scikit-learn is older than 1.9.
     OSError
-        When the file cannot be read.
+        If the file cannot be read.
     ValueError
-        When the file is damaged, holds something else, or belongs to other data.
+        If the file is damaged, contains something else, or belongs to other data.
 
     Warns
     -----
     VersionWarning
-        When another version of the package wrote the file.
+        If another version of the package wrote the file.
 
     See Also
     --------
-    Checkpoint : What writes the file, with an example.
+    Checkpoint : Write the file, with an example.
     """
     estimator, content = _load(path)
     checkpoint = Checkpoint(path, content["every"])
@@ -218,7 +219,7 @@ def resume(
 
 
 def load_checkpoint(path):
-    """Return the estimator of a checkpoint as it was at that moment, to look at or to use.
+    """Return the estimator of a checkpoint as it was at that moment, to inspect or use it.
 
     Parameters
     ----------
@@ -233,18 +234,18 @@ def load_checkpoint(path):
     Raises
     ------
     OSError
-        When the file cannot be read.
+        If the file cannot be read.
     ValueError
-        When the file is damaged or holds something else.
+        If the file is damaged or contains something else.
 
     Warns
     -----
     VersionWarning
-        When another version of the package wrote the file.
+        If another version of the package wrote the file.
 
     See Also
     --------
-    resume : Go on with the training.
+    resume : Resume the training.
     """
     return _load(path)[0]
 
@@ -263,7 +264,7 @@ def _load(path):
 
 
 def _fingerprint(run):
-    """Return a short text that other data hardly share."""
+    """Return a short string that other data are unlikely to share."""
     rows, check = run.rows, 0
     for X, y, weight, _ in (rows, run.held_out or (None, None, None, None)):
         parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]

@@ -1,8 +1,8 @@
 """Estimators as nodes of an ONNX graph, registered with skl2onnx.
 
-The rule: this module is imported by `to_onnx` alone, for it needs the packages of the extra
-`skdbn[onnx]`. What an estimator computes is written with operators of ONNX from the same parts that
-it computes with itself, a line for each kind of unit and each head.
+The rule: only `to_onnx` imports this module, which needs the packages of the extra `skdbn[onnx]`.
+The computation of an estimator is written in operators of ONNX from the same parts as in the
+estimator, with one line for each kind of unit and each head.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ OF_STEPS = ColumnTransformer, FeatureUnion  # whose parts skl2onnx converts
 
 
 class TopLayer(TransformerMixin, BaseEstimator):
-    """A net before the last step of a Pipeline, of which the next step gets the top hidden layer.
+    """A net before the last step of a Pipeline, which passes on its top hidden layer.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ class TopLayer(TransformerMixin, BaseEstimator):
 
 
 class _Graph:
-    """An ONNX graph that nodes are added to, of what skl2onnx passes to a converter."""
+    """An ONNX graph to add nodes to, made from what skl2onnx passes to a converter."""
 
     def __init__(self, scope, container):
         self.scope, self.container = scope, container
 
     def constant(self, array):
-        """Return the name of an array that belongs to the graph."""
+        """Add an array to the graph; return its name."""
         name = self.scope.get_unique_variable_name("constant")
         if array.dtype.kind in "OU":
             kind, content = TensorProto.STRING, [str(text).encode() for text in array]
@@ -62,13 +62,13 @@ class _Graph:
         return name
 
     def node(self, kind, *inputs, into=None, **attributes):
-        """Add a node; return the name of its output, which is `into` where that is given."""
+        """Add a node; return the name of its output, which is `into` if given."""
         name = self.scope.get_unique_variable_name(kind) if into is None else into
         self.container.add_node(kind, list(inputs), [name], **attributes)
         return name
 
     def cast(self, x, kind, into=None):
-        """Return numbers in another type."""
+        """Convert numbers to another type."""
         return self.node("Cast", x, into=into, to=kind)
 
     def states(self, model, x):
@@ -78,7 +78,7 @@ class _Graph:
             return x
         for cut, limit in zip(("Max", "Min"), columns.limits, strict=True):
             x = self.node(cut, x, self.constant(limit.astype(np.float32)))
-        # The difference of large numbers: float32 would keep few of its digits.
+        # In the difference of large numbers float32 would lose most digits.
         x = self.cast(x, TensorProto.DOUBLE)
         for map_, numbers in (("Sub", columns.offset), ("Div", columns.scale)):
             x = self.node(map_, x, self.constant(numbers.astype(float)))
@@ -103,11 +103,11 @@ class _Graph:
         return self.layer(x, net.coefs_[-1], net.intercepts_[-1], OUTPUTS[net._head])
 
 
-# -- converters: they add the nodes of an operator that skl2onnx made of an estimator
+# -- converters: they add the nodes for the operator of an estimator
 
 
 def _convert_machine(scope, operator, container):
-    """Add the nodes of the expected hidden units of a machine."""
+    """Add the nodes that compute the expected hidden units of a machine."""
     graph, machine = _Graph(scope, container), operator.raw_operator
     x = graph.states(machine, operator.inputs[0].full_name)
     function = ACTIVATIONS[machine._units[1]]
@@ -116,14 +116,14 @@ def _convert_machine(scope, operator, container):
 
 
 def _convert_top_layer(scope, operator, container):
-    """Add the nodes of the top hidden layer of a net."""
+    """Add the nodes that compute the top hidden layer of a net."""
     graph = _Graph(scope, container)
     x = graph.top_layer(operator.raw_operator.net, operator.inputs[0].full_name)
     graph.node("Identity", x, into=operator.outputs[0].full_name)
 
 
 def _convert_classifier(scope, operator, container):
-    """Add the nodes of the labels and the probabilities of a classifier."""
+    """Add the nodes that compute the labels and probabilities of a classifier."""
     graph, net = _Graph(scope, container), operator.raw_operator
     labels, probabilities = (output.full_name for output in operator.outputs)
     p = graph.outputs(net, operator.inputs[0].full_name)
@@ -137,7 +137,7 @@ def _convert_classifier(scope, operator, container):
 
 
 def _convert_regressor(scope, operator, container):
-    """Add the nodes of the values that a regressor predicts."""
+    """Add the nodes that compute the predictions of a regressor."""
     graph, net = _Graph(scope, container), operator.raw_operator
     y = graph.outputs(net, operator.inputs[0].full_name)
     y = graph.cast(y, TensorProto.DOUBLE)  # as predict computes them
@@ -148,11 +148,11 @@ def _convert_regressor(scope, operator, container):
     graph.node("Identity", y, into=operator.outputs[0].full_name)
 
 
-# -- parsers: they say what an estimator returns
+# -- parsers: they declare the outputs of an estimator
 
 
 def _classes(net):
-    """Return the classes as an array that ONNX knows, and their type there."""
+    """Return the classes as an array of a type of ONNX, and that type."""
     classes = net.classes_
     if classes.dtype.kind in "OU":
         return classes, data_types.StringTensorType
@@ -164,7 +164,7 @@ def _classes(net):
 
 
 def _types(model):
-    """Return the types of what a model returns."""
+    """Return the types of the outputs of a model."""
     if isinstance(model, RBMTransformer):
         return [FloatTensorType([None, len(model.components_)])]
     if isinstance(model, TopLayer):
@@ -177,7 +177,7 @@ def _types(model):
 
 
 def _parse(scope, model, inputs, custom_parsers=None):
-    """Declare the operator of a model and what it returns."""
+    """Declare the operator of a model and its outputs."""
     operator = scope.declare_local_operator(get_model_alias(type(model)), model)
     operator.inputs = inputs
     for kind in _types(model):
@@ -233,9 +233,9 @@ def convert(steps, outputs, opsets):
     steps : list of estimator
         Fitted steps, the first of which takes a matrix.
     outputs : list of str
-        Names of what the last one returns.
+        Names of the outputs of the last step.
     opsets : dict
-        Versions of the sets of operators.
+        Versions of the operator sets.
 
     Returns
     -------
@@ -245,7 +245,7 @@ def convert(steps, outputs, opsets):
     Raises
     ------
     TypeError
-        When skl2onnx cannot convert a step of scikit-learn as it is.
+        If skl2onnx cannot convert a step of scikit-learn as it is configured.
     """
     *first, last = steps
     first = [TopLayer(step) if isinstance(step, DeepBeliefNet) else step for step in first]
@@ -262,6 +262,7 @@ def convert(steps, outputs, opsets):
         )
     except (NotImplementedError, RuntimeError) as error:
         raise TypeError(
-            "skl2onnx cannot convert the steps. Convert those behind the one that it names, "
-            f"to_onnx(model[1:]) for example, and prepare the rows by the others. It says: {error}"
+            "skl2onnx cannot convert the steps. Convert the steps after the one that it names, "
+            "for example to_onnx(model[1:]), and transform the rows by the others beforehand. Its "
+            f"message: {error}"
         ) from error

@@ -1,8 +1,8 @@
 """Estimators of skdbn as nested dicts of numbers, strings and arrays, and back.
 
-The rule: an estimator is built again by calling the constructor of one of the classes that are
-named here, and everything that it would go on from or predict with is checked. Model files and
-checkpoints use the same description.
+The rule: an estimator is rebuilt by calling the constructor of one of the classes named here, and
+everything that it would predict with or continue from is checked. Model files and checkpoints use
+the same description.
 """
 
 from itertools import pairwise
@@ -28,12 +28,12 @@ OPTIONAL = {"feature_names_in_"}
 
 
 def describe(model):
-    """Return a model as nested dicts of numbers, texts and arrays.
+    """Return a model as nested dicts of numbers, strings and arrays.
 
     Parameters
     ----------
     model : RBMTransformer, DBNClassifier or DBNRegressor
-        The model, fitted or in the midst of it.
+        The model, fitted or being fitted.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def describe(model):
 
 
 def describe_parameters(model):
-    """Return class and parameters of a model; templates are described too.
+    """Return the class and parameters of a model, including those of its templates.
 
     Parameters
     ----------
@@ -64,12 +64,12 @@ def describe_parameters(model):
     Raises
     ------
     TypeError
-        When the model or a template is something else.
+        If the model or a template is of another class.
     """
     if type(model) not in CLASSES.values():
         raise TypeError(
-            f"A model file cannot hold a {type(model).__name__}, only {' and '.join(CLASSES)}: "
-            "save the model with skops."
+            f"A model file cannot contain a {type(model).__name__}, only {' and '.join(CLASSES)}. "
+            "Save the model with skops."
         )
     parameters = model.get_params(deep=False)
     seed = parameters["random_state"]
@@ -80,12 +80,12 @@ def describe_parameters(model):
 
 
 def rebuild(description):
-    """Return the model that was described.
+    """Return the described model.
 
     Parameters
     ----------
     description : dict
-        What `describe` returned.
+        Result of `describe`.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def rebuild(description):
     Raises
     ------
     Exception
-        One of `DAMAGES`, when what is described would not work.
+        One of `DAMAGES`, if the described model would not work.
     """
     model = _rebuild_unfitted(description)
     model._check_parameters()
@@ -106,7 +106,7 @@ def rebuild(description):
     if unknown:
         raise ValueError(f"{type(model).__name__} has no attributes {', '.join(unknown)}")
     if missing:
-        raise ValueError(f"there is no {', '.join(missing)}")
+        raise ValueError(f"{', '.join(missing)} is missing")
     if "rbms_" in attributes:
         attributes["rbms_"] = [rebuild(rbm) for rbm in attributes["rbms_"]]
     vars(model).update(attributes)
@@ -120,7 +120,7 @@ def _names(model):
 
 
 def _check_machine(model):
-    """Raise when a machine would fail in use."""
+    """Raise if a machine would fail in use."""
     n_components, n_features = model.components_.shape
     shapes = {
         "components_": (n_components, n_features),
@@ -135,13 +135,13 @@ def _check_machine(model):
     RBMTransformer(visible_units=visible_units, hidden_units=hidden_units)._check_parameters()
     if type(model._stopped) is not bool:
         raise TypeError("_stopped is not a bool")
-    engine, *_ = model._restored()  # raises when the optimizer or the chains could not go on
+    engine, *_ = model._restored()  # raises if the optimizer or the chains could not continue
     model._restored_estimator(model._model(engine))
     _check_rest(model, n_features)
 
 
 def _check_net(model):
-    """Raise when a network would fail in use."""
+    """Raise if a network would fail in use."""
     _check_number(model.n_features_in_)
     sizes = [model.n_features_in_, *map(len, model.intercepts_)]
     arrays = [*zip(model.coefs_, pairwise(sizes), strict=True)]
@@ -151,27 +151,27 @@ def _check_net(model):
     check(model, sizes[-1])
     for rbm, shape in zip(model.rbms_, pairwise(sizes), strict=False):
         if rbm.components_.shape[::-1] != shape:
-            raise ValueError("a machine does not fit the layer that it is below")
+            raise ValueError("an RBM does not fit its layer")
     _check_number(len(model._hidden_units), len(sizes) - 2)
     _check_number(model.n_layers_, len(sizes))
     for units in model._hidden_units:
         RBMTransformer(hidden_units=units)._check_parameters()
     _check_columns(model, sizes[0])
     _check_rest(model, sizes[0])
-    model._restored()  # raises when partial_fit could not go on
+    model._restored()  # raises if partial_fit could not continue
 
 
 def _check_classes(model, n_outputs):
-    """Raise when a classifier would fail in use."""
+    """Raise if a classifier would fail in use."""
     _check_arrays([(model.classes_, (n_outputs,))], model.classes_.dtype, "biufUO")
     if not np.array_equal(np.unique(model.classes_), model.classes_):
-        raise ValueError("the classes are not sorted, or one of them stands twice")
+        raise ValueError("the classes are not sorted and distinct")
     check_choice(model._head, "the head of a classifier", ["softmax", "logistic"])
     check_real(model.virtual_adversarial_, "virtual_adversarial_")
 
 
 def _check_targets(model, n_outputs):
-    """Raise when a regressor would fail in use."""
+    """Raise if a regressor would fail in use."""
     arrays = [(model.target_offset_, (n_outputs,)), (model.target_scale_, (n_outputs,))]
     _check_arrays(arrays, np.dtype(float))
     if not (model.target_scale_ > 0.0).all():
@@ -180,7 +180,7 @@ def _check_targets(model, n_outputs):
 
 
 def _check_columns(model, n_features):
-    """Raise when columns could not be mapped."""
+    """Raise if columns could not be mapped."""
     kinds, offset, scale, limits = columns_of(model)
     _check_arrays([(offset, (n_features,)), (scale, (n_features,))], offset.dtype)
     _check_arrays([(kinds, (n_features,))], kinds.dtype, "U")
@@ -192,24 +192,24 @@ def _check_columns(model, n_features):
 
 
 def _check_arrays(arrays, dtype, kinds="f"):
-    """Raise when pairs of an array and its shape are not that, or of other types."""
+    """Raise if arrays differ from their expected shapes or type, or are not finite."""
     if dtype.kind not in kinds or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
         raise TypeError(f"an array has type {dtype}")
     for array, shape in arrays:
         if not isinstance(array, np.ndarray) or (array.dtype, array.shape) != (dtype, shape):
-            raise ValueError(f"there is no array of shape {shape} and type {dtype}")
+            raise ValueError(f"an array of shape {shape} and type {dtype} is missing")
         if dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError("an array has values that are not finite")
 
 
 def _check_number(number, expected=None):
-    """Raise unless a number is an integer, and the expected one where one is."""
+    """Raise unless a number is an integer, equal to the expected one if given."""
     if type(number) is not int or expected not in (None, number):
-        raise ValueError(f"{number!r} is not a number that fits the arrays")
+        raise ValueError(f"{number!r} is not an integer that fits the arrays")
 
 
 def _check_rest(model, n_features):
-    """Raise when what every model has does not fit."""
+    """Raise if attributes that all models have do not fit."""
     names = getattr(model, "feature_names_in_", None)
     _check_number(model.n_features_in_, n_features)
     _check_number(model.n_iter_)
@@ -223,14 +223,14 @@ def _check_rest(model, n_features):
 
 
 def _describe_template(template):
-    """Return what a layer of a classifier was to start from: a frozen machine as a whole."""
+    """Return the description of a layer's template, or of a frozen RBM as a whole."""
     if isinstance(template, FrozenEstimator):
         return {"class": FROZEN, "model": describe(template.estimator)}
     return describe_parameters(template)
 
 
 def _rebuild_unfitted(description):
-    """Return the model with its parameters alone."""
+    """Return the unfitted model with its parameters."""
     parameters = dict(description["parameters"])
     if "rbm" in parameters:
         parameters["rbm"] = _each(parameters["rbm"], _rebuild_template)
@@ -238,14 +238,14 @@ def _rebuild_unfitted(description):
 
 
 def _rebuild_template(description):
-    """Return what a layer of a classifier was to start from."""
+    """Return a layer's template or frozen RBM."""
     if isinstance(description["class"], str) and description["class"] == FROZEN:
         return FrozenEstimator(rebuild(description["model"]))
     return _rebuild_unfitted(description)
 
 
 def _each(templates, function):
-    """Apply a function to a template, or to each of a sequence of them."""
+    """Apply a function to a template, or to each of a sequence of templates."""
     if isinstance(templates, list | tuple):
         return type(templates)(map(function, templates))
     return None if templates is None else function(templates)

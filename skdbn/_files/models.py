@@ -1,7 +1,7 @@
 """Fitted models as files without pickle.
 
-The rule: a file holds what `estimators.py` and `steps.py` know how to describe, and nothing in it
-is executed.
+The rule: a file contains what `estimators.py` and `steps.py` can describe, and nothing in it is
+executed.
 """
 
 from itertools import pairwise
@@ -20,11 +20,11 @@ from skdbn._training.fitting import damages_told
 
 PIPELINE = "Pipeline"
 KEPT = ("transform_input", "verbose")  # parameters of a Pipeline; its memory would be a folder
-CONTAINERS = (None, "default", "pandas", "polars")  # of what transform returns
+CONTAINERS = (None, "default", "pandas", "polars")  # of the output of transform
 
 
 def save_model(model, path):
-    """Save a fitted model in a file that can be loaded without trust.
+    """Save a fitted model in a file that is safe to load from untrusted sources.
 
     Parameters
     ----------
@@ -33,28 +33,27 @@ def save_model(model, path):
         scikit-learn's StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, Normalizer,
         Binarizer, QuantileTransformer, PowerTransformer and SimpleImputer.
     path : str or path-like
-        The file, `.npz` by custom. An older one is replaced when the new one is complete.
+        The file, by convention `.npz`. An existing file is replaced once the new one is complete.
 
     Raises
     ------
     TypeError
-        When the model or a step is something else, or has a parameter or class labels that such a
-        file cannot hold.
+        If the model or a step is of another class, or has a parameter or class labels that cannot
+        be stored in such a file.
     ValueError
-        When the model is not fitted, a parameter was set to what `fit` would refuse, or there is a
-        folder, a device or a pipe at the path.
+        If the model is not fitted, a parameter was set to a value that `fit` would refuse, or the
+        path is that of a folder, a device or a pipe.
     OSError
-        When the file cannot be written.
+        If the file cannot be written.
 
     See Also
     --------
-    load_model : The way back.
-    to_onnx : What programs without Python compute.
+    load_model : Load the model again. to_onnx : Convert a model for use without Python.
 
     Notes
     -----
     A `random_state` that is a RandomState instance, the `memory` of a Pipeline, callbacks and
-    requests of metadata are left out, as they are not part of what a model predicts.
+    metadata requests are left out: they do not affect what a model predicts.
 
     Examples
     --------
@@ -74,7 +73,7 @@ def save_model(model, path):
 
 
 def load_model(path):
-    """Load a model that `save_model` saved. Nothing in the file is executed.
+    """Load a model saved by `save_model`; nothing in the file is executed.
 
     Parameters
     ----------
@@ -84,25 +83,25 @@ def load_model(path):
     Returns
     -------
     RBMTransformer, DBNClassifier, DBNRegressor or Pipeline
-        The fitted model: it predicts bit for bit what the saved one did, and with `warm_start` or
-        `partial_fit` goes on like it.
+        The fitted model. Its predictions equal those of the saved model bit for bit, and
+        `warm_start` and `partial_fit` continue as they would have in it.
 
     Raises
     ------
     OSError
-        When the file cannot be read.
+        If the file cannot be read.
     ValueError
-        When the file is damaged or holds something else.
+        If the file is damaged or contains something else.
 
     Warns
     -----
     VersionWarning
-        When another version of the package saved the model, or a Pipeline was saved with another
+        If another version of the package saved the model, or a Pipeline was saved with another
         version of scikit-learn.
 
     See Also
     --------
-    save_model : The way there, with an example.
+    save_model : Save a model, with an example.
     """
     content = read(path, "model")
     with damages_told(path):
@@ -119,7 +118,7 @@ def _describe(model):
         return {"class": PIPELINE, "version": version, "parameters": parameters, "steps": steps}
     if type(model) not in CLASSES.values():
         raise TypeError(
-            f"{type(model).__name__} cannot be saved: pass a fitted {', '.join(CLASSES)} or a "
+            f"{type(model).__name__} cannot be saved. Pass a fitted {', '.join(CLASSES)}, or a "
             "Pipeline with one."
         )
     model._check_parameters()
@@ -127,7 +126,7 @@ def _describe(model):
 
 
 def _describe_inner(name, step):
-    """Return what a step of a Pipeline is, and the container of what it returns."""
+    """Return the description of a step of a Pipeline, and the container of its output."""
     if step in NOTHING:
         return step, None
     container = vars(step).get("_sklearn_output_config", {}).get("transform")
@@ -136,14 +135,14 @@ def _describe_inner(name, step):
     if type(step) is Pipeline or type(step) in CLASSES.values():
         return _describe(step), container
     raise TypeError(
-        f"The step {name!r} is a {type(step).__name__}, which a model file cannot hold. It holds "
-        f"{', '.join(CLASSES)} and {', '.join(STEPS)}. Save the steps behind it, as a slice of the "
-        "Pipeline, or all of it with skops."
+        f"The step {name!r} is a {type(step).__name__}, which a model file cannot contain. "
+        f"Allowed are {', '.join(CLASSES)} and {', '.join(STEPS)}. Save the steps after it as a "
+        "slice of the Pipeline, or save all of it with skops."
     )
 
 
 def _rebuild(description, most_features, where):
-    """Return the model that was described."""
+    """Return the described model."""
     if description["class"] != PIPELINE:
         return rebuild(description)
     warn_of_other_version(description["version"], where, "scikit-learn", sklearn.__version__)
@@ -157,10 +156,10 @@ def _rebuild(description, most_features, where):
 
 
 def _check_pipeline(model):
-    """Raise when the steps of a Pipeline, or its parameters, do not fit together."""
+    """Raise if the steps of a Pipeline, or its parameters, do not fit together."""
     names = [name for name, _ in model.steps]
     if any(type(name) is not str or "__" in name for name in names) or len({*names}) < len(names):
-        raise ValueError("the names of the steps are not those of a Pipeline")
+        raise ValueError("the names of the steps are not valid in a Pipeline")
     check_flag(model.verbose, "verbose")
     given = model.transform_input
     if given is not None and any(type(name) is not str for name in [*given]):
@@ -172,12 +171,12 @@ def _check_pipeline(model):
         if len(before.get_feature_names_out()) != after.n_features_in_:
             raise ValueError(
                 f"{type(after).__name__} takes another number of features than "
-                f"{type(before).__name__} makes"
+                f"{type(before).__name__} returns"
             )
 
 
 def _n_values(tree):
-    """Return how many values the arrays of nested dicts, lists and tuples have."""
+    """Return the number of values of all arrays in nested dicts, lists and tuples."""
     if isinstance(tree, np.ndarray):
         return tree.size
     if isinstance(tree, dict):
@@ -194,6 +193,6 @@ def _rebuild_inner(description, container, most_features, where):
     else:
         step = _rebuild(description, most_features, where)
     if container is not None:
-        check_choice(container, "the container of what a step returns", CONTAINERS)
+        check_choice(container, "the container of a step's output", CONTAINERS)
         step.set_output(transform=container)
     return step

@@ -1,7 +1,7 @@
-"""Fitted models as ONNX, which programs without Python compute.
+"""Fitted models as ONNX, which runs without Python.
 
-The rule: the packages of the extra `skdbn[onnx]` are imported when a model is converted, and only
-then. Whatever cannot be converted is refused with what to do.
+The rule: the packages of the extra `skdbn[onnx]` are imported only when a model is converted. A
+model that cannot be converted is refused with advice.
 """
 
 from sklearn.base import is_classifier, is_regressor
@@ -10,23 +10,23 @@ from sklearn.utils.validation import check_is_fitted
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._files.steps import flat_steps
 
-OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for runtimes of the last years
+OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for runtimes of recent years
 BATCH = "n_samples"
 
 
 def to_onnx(model):
     """Convert a fitted model to ONNX.
 
-    The model has one input, `X`, of float32, of any number of rows. A classifier has the outputs
-    `labels` and `probabilities`, a regressor `values`, and a machine, or another transformer,
-    `features`. They are what `predict`, `predict_proba` and `transform` return for float32 rows, up
-    to rounding: numbers agree to about 1e-6, and labels unless two classes are that close.
+    The ONNX model has one input, `X`, in float32, with any number of rows. A classifier has the
+    outputs `labels` and `probabilities`, a regressor `values`, and a machine or another transformer
+    `features`. They are the results of `predict`, `predict_proba` and `transform` for float32 rows,
+    up to rounding: numbers agree to about 1e-6, and labels unless two classes are that close.
 
     Parameters
     ----------
     model : RBMTransformer, DBNClassifier, DBNRegressor or Pipeline
-        A fitted estimator, or a Pipeline of steps that are estimators of skdbn, or that skl2onnx
-        knows, such as scikit-learn's scalers, SimpleImputer, PCA or LogisticRegression.
+        A fitted estimator, or a Pipeline of estimators of skdbn and steps that skl2onnx can
+        convert, such as scikit-learn's scalers, SimpleImputer, PCA or LogisticRegression.
 
     Returns
     -------
@@ -36,22 +36,22 @@ def to_onnx(model):
     Raises
     ------
     ImportError
-        When the packages of ``pip install "skdbn[onnx]"`` are missing.
+        If the packages installed by ``pip install "skdbn[onnx]"`` are missing.
     TypeError
-        When the model, or a step of it, cannot be converted.
+        If the model, or one of its steps, cannot be converted.
     sklearn.exceptions.NotFittedError
-        When the model is not fitted.
+        If the model is not fitted.
 
     See Also
     --------
-    save_model : A file from which skdbn loads the model itself.
+    save_model : Save a model in a file that skdbn can load.
 
     Notes
     -----
-    Rows must not have missing values, unless an imputer is the first step: in a machine these
-    would have to be inferred. Values that are cut off in training are cut off here, too; there are
-    no warnings of data on another scale. Integer labels become int64, strings stay strings.
-    Several labels are int64 zeros and ones. The values of a regressor are float64.
+    Rows must not have missing values unless an imputer is the first step, because a machine would
+    have to infer them. Values beyond the limits of a column are clipped as in skdbn, but there are
+    no warnings about data on another scale. Integer labels become int64; strings stay strings.
+    Multilabel targets are int64 zeros and ones. The values of a regressor are float64.
 
     Examples
     --------
@@ -76,24 +76,25 @@ def to_onnx(model):
     for step in steps:
         if hasattr(step, "best_estimator_"):
             raise TypeError(
-                f"{type(step).__name__} is a search. Convert what it found: "
+                f"{type(step).__name__} is a search. Convert its result: "
                 "to_onnx(search.best_estimator_)."
             )
         if not has_converter(step):
             raise TypeError(
-                f"{type(step).__name__} has no converter to ONNX. Convert the steps behind it, "
-                "to_onnx(model[1:]) for example, and prepare the rows by those before."
+                f"{type(step).__name__} cannot be converted to ONNX. Convert the steps after it, "
+                "for example to_onnx(model[1:]), and transform the rows by the steps up to it "
+                "beforehand."
             )
     if not hasattr(steps[0], "n_features_in_"):
         raise TypeError(
-            f"{type(steps[0]).__name__} does not take a matrix of numbers, which the ONNX model "
-            "would. Convert the steps behind it, to_onnx(model[1:]) for example."
+            f"{type(steps[0]).__name__} does not take a matrix of numbers, but the ONNX model "
+            "must. Convert the steps after it, for example to_onnx(model[1:])."
         )
     for step in steps[:-1]:
         if is_classifier(step) and not isinstance(step, DeepBeliefNet):
             raise TypeError(
-                f"{type(step).__name__} is a classifier before the last step, of which skl2onnx "
-                "would take the labels. Convert the steps behind it."
+                f"{type(step).__name__} is a classifier before the last step, and skl2onnx would "
+                "pass on its labels. Convert the steps after it."
             )
     proto = convert(steps, _outputs(steps[-1]), OPSETS)
     for tensor in (*proto.graph.input, *proto.graph.output):
@@ -102,7 +103,7 @@ def to_onnx(model):
 
 
 def _outputs(last):
-    """Return the names of what a model returns."""
+    """Return the names of the outputs of a model."""
     if is_classifier(last):
         return ["labels", "probabilities" if hasattr(last, "predict_proba") else "scores"]
     return ["values" if is_regressor(last) else "features"]

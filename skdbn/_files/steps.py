@@ -1,7 +1,7 @@
-"""Steps of scikit-learn before an estimator of skdbn, described as those are.
+"""Descriptions of scikit-learn's steps before an estimator of skdbn.
 
-The rule: only the classes that are named here are built. What a file says of a step is compared
-with what scikit-learn itself leaves in a step of the same parameters, and the step is tried.
+The rule: only the classes named here are built. The content of a file is compared with what
+scikit-learn itself leaves in a step with the same parameters, and the step is tried.
 """
 
 import copy
@@ -40,25 +40,25 @@ STEPS = {
     )
 }
 NOTHING = (None, "passthrough")  # stand for no step in a Pipeline
-SETTINGS = {"_sklearn_output_config", "_metadata_request"}  # what `clone` copies, beside parameters
+SETTINGS = {"_sklearn_output_config", "_metadata_request"}  # copied by `clone`, besides parameters
 NAMES = "feature_names_in_"
-MAY_BE_MISSING = {"statistics_"}  # of columns that an imputer drops
-COUNTS = "n_samples_seen_"  # of StandardScaler an array where values are missing
-LITTLE = np.array([[1.0], [2.0]])  # two rows, on which every step can be fitted
+MAY_BE_MISSING = {"statistics_"}  # for columns that an imputer drops
+COUNTS = "n_samples_seen_"  # an array in StandardScaler if values are missing
+LITTLE = np.array([[1.0], [2.0]])  # two rows to which every step can be fitted
 
 
 def flat_steps(model):
-    """Return the steps of a Pipeline, and of those within it, in the order of the data.
+    """Return the steps of a Pipeline and of Pipelines within it, in the order of the data.
 
     Parameters
     ----------
     model : estimator
-        A Pipeline, or an estimator that is its own single step.
+        A Pipeline, or an estimator, which counts as a single step.
 
     Returns
     -------
     list of estimator
-        The steps, without those that stand for nothing.
+        The steps, without "passthrough" and None.
     """
     if not isinstance(model, Pipeline):
         return [model]
@@ -82,7 +82,7 @@ def describe_step(step):
     Raises
     ------
     ValueError
-        When the step is not fitted, or would not work when it is built again.
+        If the step is not fitted, or would not work when rebuilt.
     """
     if not hasattr(step, "n_features_in_"):
         raise ValueError(f"This {type(step).__name__} is not fitted: call fit first.")
@@ -97,7 +97,7 @@ def describe_step(step):
 
 
 def _describe_fitted(step, example):
-    """Return the attributes of a fitted step that an example has, types and steps apart."""
+    """Return the fitted attributes that an example has, with types and steps separate."""
     parts = {"attributes": {}, "types": {}, "steps": {}}
     for name in {*_fitted_names(example), *({NAMES} & set(vars(step)))}:
         value = getattr(step, name)
@@ -111,14 +111,14 @@ def _describe_fitted(step, example):
 
 
 def rebuild_step(description, most_features):
-    """Return the step that was described.
+    """Return the described step.
 
     Parameters
     ----------
     description : dict
-        What `describe_step` returned.
+        Result of `describe_step`.
     most_features : int
-        Number of features that there can be at most.
+        Largest possible number of features.
 
     Returns
     -------
@@ -128,21 +128,21 @@ def rebuild_step(description, most_features):
     Raises
     ------
     Exception
-        One of `DAMAGES`, when what is described would not work.
+        One of `DAMAGES`, if the described step would not work.
     """
     step = STEPS[description["class"]](**description["parameters"])
-    step = _fitted_to_little(step)  # raises where a parameter is not allowed
+    step = _fitted_to_little(step)  # raises if a parameter is invalid
     _fill(step, description)
     n_features = whole_number(step.n_features_in_, 1, most_features)
     names = getattr(step, NAMES, None)
     if names is not None and (names.dtype != object or names.shape != (n_features,)):
-        raise ValueError("the names of the features do not fit")
+        raise ValueError("the names of the features do not fit their number")
     _try(step)
     return step
 
 
 def _fitted_to_little(step):
-    """Return a clone of a step that is fitted to two rows of one column."""
+    """Return a clone of a step, fitted to two rows of one column."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return clone(step).fit(LITTLE)
@@ -154,13 +154,16 @@ def _fitted_names(step):
 
 
 def _fill(step, description):
-    """Replace the fitted attributes of a step by those that are described."""
+    """Replace the fitted attributes of a step by the described ones."""
     attributes = dict(description["attributes"])
     attributes |= {name: np.dtype(kind) for name, kind in description["types"].items()}
     inner = dict(description["steps"])
     wrong = ({*attributes, *inner} ^ _fitted_names(step)) - {NAMES}
     if wrong:
-        raise ValueError(f"{type(step).__name__} has or lacks {', '.join(map(str, wrong))}")
+        raise ValueError(
+            f"{type(step).__name__} has unexpected or missing attributes: "
+            f"{', '.join(map(str, wrong))}"
+        )
     for name in {*attributes} - {NAMES}:
         example = getattr(step, name)
         if isinstance(example, np.generic) and not isinstance(attributes[name], np.ndarray):
@@ -172,7 +175,7 @@ def _fill(step, description):
 
 
 def _check_alike(name, value, example):
-    """Raise unless an attribute is the same kind of thing as in an example."""
+    """Raise unless an attribute is of the same kind as in an example."""
     is_alike = type(value) is type(example)
     if isinstance(value, np.dtype):
         is_alike = isinstance(example, np.dtype) and value.kind == example.kind
@@ -184,11 +187,11 @@ def _check_alike(name, value, example):
         is_alike &= name in MAY_BE_MISSING or bool(np.isfinite(value).all())
         is_alike &= name != "scale_" or bool((value != 0.0).all())
     if not is_alike:
-        raise ValueError(f"{name} is not what it is in scikit-learn's own steps")
+        raise ValueError(f"{name} has a type, shape or value that fit never gives it")
 
 
 def _try(step):
-    """Raise when a step fails in use."""
+    """Raise if a step fails in use."""
     step, rows = copy.deepcopy(step), LITTLE.repeat(step.n_features_in_, axis=1)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
 """Files of numbers: a zip archive of .npy arrays with a JSON header and a checksum, no pickle.
 
-The rule: a file is untrusted. Nothing in it is executed, no size in it is believed before it is
-compared with the size of the file, and whatever is wrong with it is a ValueError of one sentence.
+The rule: files are untrusted. Nothing in a file is executed, no size in it is believed before it is
+compared with the size of the file, and any defect is reported as a ValueError of one sentence.
 """
 
 import ast
@@ -20,44 +20,44 @@ import numpy as np
 
 try:
     import fcntl
-except ImportError:  # Windows, where two writers of one file disturb each other
+except ImportError:  # Windows, where two writers of one file interfere with each other
     fcntl = None
 
 FORMAT, FORMAT_VERSION = "skdbn", 2
-KINDS = "biufU"  # bool, integers, floats, text
-PLAIN = bool | int | float | str  # what JSON has
+KINDS = "biufU"  # bools, integers, floats, strings
+PLAIN = bool | int | float | str  # types of JSON
 MAX_NPY_HEADER = 10_000
 MAX_NAME = 255  # bytes that file systems allow in a name
 READ_AT_ONCE = 2**20  # bytes
-# A link in the place of a temporary file would lead to somebody else's.
+# A link in place of a temporary file would lead to a file of somebody else.
 FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
 
 def write(path, kind, tree):
-    """Write nested numbers, texts and arrays to a file, whole or not at all.
+    """Write nested numbers, strings and arrays to a file, entirely or not at all.
 
     Parameters
     ----------
     path : str or path-like
-        Where to; an older file is replaced at once, when the new one is safe on the disk.
+        The file. An existing file is replaced in one step, once the new one is safe on the disk.
     kind : str
-        What it is, such as "model".
+        Kind of the content, such as "model".
     tree : dict
-        Nested dicts (of text keys), lists, tuples, arrays, numbers, texts and None.
+        Nested dicts, lists, tuples, arrays, numbers, strings and None.
 
     Raises
     ------
     TypeError
-        When something in the tree cannot be stored.
+        If something in the tree cannot be stored.
     ValueError
-        When there is something at the path that is no regular file.
+        If the path exists and is not a regular file.
     OSError
-        When the file cannot be written.
+        If the file cannot be written.
 
     Notes
     -----
-    The new file is written under a temporary name, which is always the same for a path: what a
-    killed process left there is overwritten, and another writer is waited for.
+    The new file is written under a temporary name, which is always the same for a path: leftovers
+    of a killed process are overwritten, and another writer is waited for.
     """
     arrays = {}
     header = {
@@ -72,23 +72,23 @@ def write(path, kind, tree):
 
 
 def check_can_write(path, tree):
-    """Raise what `write` would raise, before there is all that is to be written.
+    """Raise the errors that `write` would raise, before all of the content exists.
 
     Parameters
     ----------
     path : str or path-like
-        Where a file is to be written.
+        The file to be written.
     tree : dict
-        A part of what it is to hold.
+        Part of its content.
 
     Raises
     ------
     TypeError
-        When something in the tree cannot be stored.
+        If something in the tree cannot be stored.
     ValueError
-        When there is something at the path that is no regular file.
+        If the path exists and is not a regular file.
     OSError
-        When the file could not be written.
+        If the file cannot be written.
     """
     _encode(tree, {})
     path = _target(path)
@@ -100,7 +100,7 @@ def check_can_write(path, tree):
 
 @contextlib.contextmanager
 def _replaced(path):
-    """Return a file to write, which takes the place of that at a path when it is complete."""
+    """Yield a file to write, which replaces the one at a path when it is complete."""
     path = _target(path)
     temporary = _temporary(path)
     with _errors_of(path), _locked(temporary):
@@ -119,20 +119,20 @@ def _replaced(path):
 
 
 def _target(path):
-    """Return the path of the file itself, which a link may name; raise unless it can be one."""
+    """Return the path with links resolved; raise unless a regular file can be written there."""
     path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(path.parent))
     if path.exists() and not path.is_file():
         raise ValueError(
-            f"{path} is a folder, a device or a pipe, which no file can replace: pass the path of "
-            "a file."
+            f"{path} is a folder, a device or a pipe, which a file cannot replace. Pass the path "
+            "of a file."
         )
     return path
 
 
 def _temporary(path):
-    """Return the name under which a file is written before it is complete."""
+    """Return the path at which a file is written until it is complete."""
     name = path.name
     if len(os.fsencode(f".{name}.tmp")) > MAX_NAME:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
@@ -141,7 +141,7 @@ def _temporary(path):
 
 @contextlib.contextmanager
 def _locked(temporary):
-    """Keep other processes and threads from a temporary file, which is made where it is not."""
+    """Keep other processes and threads from using a temporary file, created if necessary."""
     if fcntl is None:
         yield
         return
@@ -167,7 +167,7 @@ def _is_named(handle, path):
 
 @contextlib.contextmanager
 def _errors_of(path):
-    """Let errors of the system name the file, and not its temporary name."""
+    """Make system errors name the file instead of its temporary name."""
     try:
         yield
     except OSError as error:
@@ -177,46 +177,46 @@ def _errors_of(path):
 
 
 def read(path, kind):
-    """Read what `write` wrote.
+    """Read a file written by `write`.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     kind : str
-        What it must be.
+        Kind that the content must have.
 
     Returns
     -------
     dict
-        The tree, with arrays of its own.
+        The tree, with new arrays.
 
     Raises
     ------
     OSError
-        When the file cannot be read.
+        If the file cannot be read.
     ValueError
-        When it is damaged, of another kind, or not such a file.
+        If the file is damaged, of another kind, or not of this format.
     """
     arrays = _read_arrays(Path(path))
     checksum, header = arrays.pop("checksum", None), arrays.get("header")
     if checksum is None or header is None:
-        raise ValueError(f"{path} is no file of skdbn: it has no header or no checksum.")
+        raise ValueError(f"{path} is not a file of skdbn: it has no header or no checksum.")
     if not np.array_equal(checksum, _checksum(arrays)):
         raise ValueError(f"{path} is damaged: its content does not match its checksum.")
     try:
         header = json.loads(bytes(header))
         given = header["format"], header["format_version"], header["kind"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is no file of skdbn: its header is unreadable.") from error
+        raise ValueError(f"{path} is not a file of skdbn: its header is unreadable.") from error
     if given[:2] != (FORMAT, FORMAT_VERSION):
         raise ValueError(
             f"{path} was written by skdbn {_writer(header)} in the format {given[0]} {given[1]}, "
-            f"and this version reads {FORMAT} {FORMAT_VERSION}. Read the file with the version "
+            f"but this version reads {FORMAT} {FORMAT_VERSION}. Read the file with the version "
             "that wrote it, or train anew."
         )
     if given[2] != kind:
-        raise ValueError(f"{path} holds a {given[2]}, not a {kind}.")
+        raise ValueError(f"{path} contains a {given[2]}, not a {kind}.")
     try:
         return _decode(header["tree"], arrays)
     except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
@@ -224,7 +224,7 @@ def read(path, kind):
 
 
 def _writer(header):
-    """Return the version that wrote a file, as its header says."""
+    """Return the version that wrote a file, according to its header."""
     tree = header.get("tree")
     version = tree.get("version") if isinstance(tree, dict) else None
     return version if isinstance(version, str) else "of an unknown version"
@@ -238,7 +238,7 @@ def read_array(file, size):
     file : binary file
         The file, at its start.
     size : int
-        Its size in bytes; no more are read.
+        Size of the file in bytes; no more are read.
 
     Returns
     -------
@@ -248,19 +248,19 @@ def read_array(file, size):
     Raises
     ------
     Exception
-        Of many types, when the file is something else; no memory is taken for what its header
-        claims and its size does not hold.
+        Of many types, if the file is not an .npy file. No memory is allocated for content that the
+        header claims but the file does not have.
     """
     shape, fortran_order, dtype, header_size = _read_npy_header(file)
     if dtype.hasobject:
-        raise ValueError("an array has objects, which are not read: they could be anything")
+        raise ValueError("an array contains objects, which could execute code and are not read")
     n_bytes, n_there = dtype.itemsize * math.prod(shape), size - header_size
     if n_bytes != n_there:
         raise ValueError(
-            f"an array of shape {shape} and type {dtype} would take {n_bytes} bytes, and "
-            f"{n_there} are there"
+            f"an array of shape {shape} and type {dtype} would take {n_bytes} bytes, but the file "
+            f"has {n_there}"
         )
-    data = bytearray()  # grows with what is there, and becomes the memory of the array
+    data = bytearray()  # grows with what is read, and becomes the memory of the array
     while len(data) < n_bytes:
         piece = file.read(min(READ_AT_ONCE, n_bytes - len(data)))
         if not piece:
@@ -271,10 +271,10 @@ def read_array(file, size):
 
 
 def _encode(value, arrays):
-    """Return a value as JSON knows it; put its arrays into a dict."""
+    """Return a value in the types of JSON; put its arrays into a dict."""
     if isinstance(value, dict) and all(isinstance(name, str) for name in value):
         return {name: _encode(item, arrays) for name, item in value.items()}
-    if isinstance(value, dict):  # such as the weights of classes: JSON has no keys but texts
+    if isinstance(value, dict):  # such as class weights: keys in JSON are strings
         return {"__pairs__": _encode([list(pair) for pair in value.items()], arrays)}
     if isinstance(value, list):
         return [_encode(item, arrays) for item in value]
@@ -282,7 +282,7 @@ def _encode(value, arrays):
         return {"__tuple__": [_encode(item, arrays) for item in value]}
     if isinstance(value, np.ndarray):
         if value.dtype == object and all(isinstance(item, PLAIN) for item in value.ravel()):
-            return {"__objects__": value.tolist()}  # an array gives each the length of the longest
+            return {"__objects__": value.tolist()}  # in an array each takes the longest length
         if value.dtype.kind not in KINDS:
             raise TypeError(f"An array of type {value.dtype} cannot be stored.")
         name = f"array_{len(arrays)}"
@@ -295,13 +295,13 @@ def _encode(value, arrays):
     if isinstance(value, Real):  # such as a fraction
         return float(value)
     raise TypeError(
-        f"{value!r} cannot be stored: only numbers, texts, None, arrays of them, and lists, "
-        "tuples and dicts of all these can."
+        f"{value!r} cannot be stored. Only numbers, strings, None, arrays of them, and lists, "
+        "tuples and dicts of these can."
     )
 
 
 def _decode(value, arrays):
-    """Return what `_encode` was given."""
+    """Invert `_encode`."""
     if isinstance(value, list):
         return [_decode(item, arrays) for item in value]
     if not isinstance(value, dict):
@@ -330,23 +330,23 @@ def _checksum(arrays):
 def _read_arrays(path):
     """Return the arrays of a file."""
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is no file of skdbn: it is a folder or a device.")
+        raise ValueError(f"{path} is not a file of skdbn: it is a folder or a device.")
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         try:
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
                 if sum(member.file_size for member in members) > size:
-                    raise ValueError("it claims to hold more than its size")
+                    raise ValueError("it claims more content than its size allows")
                 if any(member.compress_type != zipfile.ZIP_STORED for member in members):
                     raise ValueError("it is compressed")
                 return {
                     member.filename.removesuffix(".npy"): _read_member(archive, member)
                     for member in members
                 }
-        except Exception as error:  # a dozen types come up when a file is made to deceive
+        except Exception as error:  # a malicious file can cause a dozen types of errors
             raise ValueError(
-                f"{path} is damaged or no file of skdbn ({type(error).__name__}: {error})."
+                f"{path} is damaged or not a file of skdbn ({type(error).__name__}: {error})."
             ) from error
 
 
@@ -360,17 +360,17 @@ def _read_member(archive, member):
 
 
 def _read_npy_header(file):
-    """Return the shape, the order and the type in the header of an .npy file, and its length."""
+    """Return the shape, order and type in the header of an .npy file, and the header's length."""
     start = file.read(8)
     n_digits = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}.get(start)
     if n_digits is None:
-        raise ValueError("it has something that is no .npy array")
+        raise ValueError("it contains something other than .npy arrays")
     length = int.from_bytes(file.read(n_digits), "little")
     if length > MAX_NPY_HEADER:
         raise ValueError(
-            f"the header of an array takes {length} bytes, at most {MAX_NPY_HEADER} are read"
+            f"the header of an array takes {length} bytes, but at most {MAX_NPY_HEADER} are read"
         )
-    # numpy.lib.format would read a header of any length first, and run a tokenizer over it.
+    # numpy.lib.format would first read and tokenize a header of any length.
     header = ast.literal_eval(file.read(length).decode("latin1"))
     shape, fortran_order, descr = (header[name] for name in ("shape", "fortran_order", "descr"))
     if (
@@ -379,15 +379,15 @@ def _read_npy_header(file):
         or not isinstance(fortran_order, bool)
         or not isinstance(descr, str)
     ):
-        raise ValueError("the header of an array was not written by numpy.save for numbers")
+        raise ValueError("the header of an array is not one that numpy.save writes for numbers")
     return shape, fortran_order, np.dtype(descr), len(start) + n_digits + length
 
 
 def _sync_folder(folder):
-    """Make the new name as safe as the file, where the system can."""
+    """Make the new name as safe on the disk as the file, if the system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
+    except OSError:  # Windows cannot open folders
         return
     try:
         os.fsync(handle)

@@ -148,7 +148,7 @@ class Run:
         self.rows, self.held_out = rows, held_out
         self._told = {
             "estimator": self.estimator,
-            "X": rows.whole,  # called only where a callback asks for X
+            "X": rows.whole,  # called only if a callback asks for X
             "y": y,
             "reconstruction_attributes": self._snapshot,
         }
@@ -300,9 +300,9 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     ):
         """Return X as a C-contiguous array or a CSR matrix of floats, and y if given.
 
-        `dtype` is the type to convert X to; by default X keeps its own if it is a float. `name` is
-        the caller's name for X, and `filler` is what error messages recommend to fill its missing
-        values.
+        `dtype` is the type to convert X to; by default X keeps its own if it is a float type.
+        `name` is the caller's name for X, and `filler` is what error messages recommend to fill its
+        missing values.
         """
         dtype = floats_for(X) if dtype is None else dtype
         rules = {"accept_sparse": "csr", "dtype": dtype, "order": "C", "ensure_all_finite": False}

@@ -18,14 +18,14 @@ BLOCK_SIZE = 1024  # rows that inference works on at once, to bound its extra me
 
 
 class Chosen:
-    """Some of the rows of an array, which are copied where they are read, a few at a time.
+    """Some of the rows of an array, copied only when they are read, a few at a time.
 
     Parameters
     ----------
     X : ndarray or Chosen of shape (n_rows, n_features)
         All rows.
     numbers : ndarray of int of shape (n_samples,)
-        Which of them.
+        Indices of the chosen rows.
     """
 
     ndim = 2
@@ -43,7 +43,7 @@ class Chosen:
         return self.X[self.numbers[indices]]
 
     def take(self, indices, **options):
-        """Return some of these rows, as `ndarray.take` does."""
+        """Return some of these rows, like `ndarray.take`."""
         return self.X.take(self.numbers[indices], **options)
 
 
@@ -68,7 +68,7 @@ class Rows(NamedTuple):
     columns: object = None
 
     def take(self, indices):
-        """Return some of the rows, those of an array without a copy."""
+        """Return some of the rows, without a copy if X is an array."""
         X = self.X[indices] if issparse(self.X) else Chosen(self.X, indices)
         y = None if self.y is None else _safe_indexing(self.y, indices)
         return Rows(X, y, self.weight_of(indices), self.columns)
