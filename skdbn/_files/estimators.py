@@ -194,7 +194,7 @@ def _check_columns(model, n_features):
 def _check_arrays(arrays, dtype, kinds="f"):
     """Raise if arrays differ from their expected shapes or type, or are not finite."""
     if dtype.kind not in kinds or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
-        raise TypeError(f"an array has type {dtype}")
+        raise TypeError(f"an array has type {dtype}, which is not allowed")
     for array, shape in arrays:
         if not isinstance(array, np.ndarray) or (array.dtype, array.shape) != (dtype, shape):
             raise ValueError(f"an array of shape {shape} and type {dtype} is missing")

@@ -355,7 +355,7 @@ def _read_member(archive, member):
     with archive.open(member) as file:
         array = read_array(file, member.file_size)
     if array.dtype.kind not in KINDS:
-        raise ValueError(f"an array has type {array.dtype}")
+        raise ValueError(f"an array has type {array.dtype}, which is not allowed")
     return array
 
 
