@@ -34,12 +34,15 @@ html_math_renderer = "mathml"
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples"]
 default_role = "literal"
+highlight_language = "none"  # of blocks that name none: commands and what they print
+toc_object_entries_show_parents = "hide"
 html_theme = "pydata_sphinx_theme"
 html_title = f"skdbn {version}"
 html_show_sourcelink = False
 html_theme_options = {
     "show_prev_next": False,
     "header_links_before_dropdown": 7,
+    "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": [],
     "footer_end": [],
@@ -49,7 +52,7 @@ html_sidebars = {page: [] for page in SINGLE | {"genindex", "py-modindex", "sear
 html_static_path = ["_static"]
 html_css_files = ["skdbn.css"]
 autosummary_generate = True
-autodoc_default_options = {"members": True, "inherited-members": False}
+autodoc_default_options = {"members": True}
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 sphinx_gallery_conf = {

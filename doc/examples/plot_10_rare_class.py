@@ -38,7 +38,7 @@ print(f"{y.sum()} of {len(y)} training rows are of the rare class")
 # %%
 # Recall is the share of the rare rows that are found, precision the share of the alarms that are
 # right. Average precision judges the order of the probabilities and does not depend on a threshold.
-figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")
 for ax, weight in zip(axes, (None, "balanced"), strict=True):
     line = make_pipeline(StandardScaler(), LogisticRegression(class_weight=weight))
     net = DBNClassifier(class_weight=weight, random_state=0)

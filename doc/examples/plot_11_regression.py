@@ -57,4 +57,5 @@ draw(models, y)
 # follows the outliers; with the absolute error, which predicts medians, it does not.
 spoilt = np.where(np.arange(len(y)) % 20 == 0, 10 * y, y)
 losses = ("squared_error", "absolute_error")
+# sphinx_gallery_thumbnail_number = 2
 draw({f"loss={loss!r}": DBNRegressor(loss=loss, random_state=0) for loss in losses}, spoilt)

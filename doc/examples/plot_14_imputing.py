@@ -53,4 +53,5 @@ draw({"image": X_test[:10], "given": gaps[:10], "filled": filled["RBMTransformer
 halves = X_test[:10].copy()
 halves[:, 32:] = np.nan
 draws = {f"draw {i}": rbm.sample(10, 500, random_state=i, given=halves) for i in (1, 2, 3)}
+# sphinx_gallery_thumbnail_number = 2
 draw({"image": X_test[:10], "given": halves, "expected": rbm.impute(halves), **draws})

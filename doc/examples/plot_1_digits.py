@@ -44,4 +44,5 @@ LossCurveDisplay.from_estimator(net)
 
 # %%
 # What each layer preserves of the test digits, after going up through the layers and back down:
-ReconstructionDisplay.from_estimator(net, X_test)
+# sphinx_gallery_thumbnail_number = 2
+ReconstructionDisplay.from_estimator(net, X_test, n_images=7)

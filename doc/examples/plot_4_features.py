@@ -46,4 +46,4 @@ for name, model in models.items():
 # The features are spots and edges, each in a particular place. Some are hard to name.
 from skdbn.plotting import UnitProbeDisplay
 
-UnitProbeDisplay.from_estimator(rbm.fit(X), n_rows=3)
+UnitProbeDisplay.from_estimator(rbm.fit(X), n_rows=5, n_columns=8)

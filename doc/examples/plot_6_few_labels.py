@@ -40,7 +40,7 @@ both = DBNClassifier(unlabeled=-1, virtual_adversarial=0.3, **settings).fit(rows
 
 x1, x2 = np.meshgrid(np.linspace(-1.4, 2.4, 150), np.linspace(-0.9, 1.4, 100))
 grid = np.column_stack([x1.ravel(), x2.ravel()])
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharex=True, sharey=True, layout="constrained")
 for ax, net, title in zip(
     axes, (alone, both), ("the six rows with labels", "all 500 rows"), strict=True
 ):

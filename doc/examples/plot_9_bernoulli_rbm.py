@@ -50,4 +50,5 @@ print(f"exact pseudo-log-likelihood {rbm.score(X_test):.2f} nats")
 ReconstructionDisplay.from_estimator(rbm, X_test)
 
 # %%
-UnitProbeDisplay.from_estimator(rbm, n_rows=2)
+# sphinx_gallery_thumbnail_number = 2
+UnitProbeDisplay.from_estimator(rbm, n_rows=5, n_columns=8)
