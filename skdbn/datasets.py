@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import struct
 import warnings
 import zlib
@@ -13,8 +14,14 @@ from sklearn import datasets as sklearn_datasets
 from sklearn.model_selection import train_test_split
 
 MAX_BYTES = 2**31  # unpacked, of an array in a file: more is refused before memory is taken
-IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049  # unsigned bytes in three and in one dimension
-N_CLASSES = 10
+MAGIC = {"images": 2051, "labels": 2049}  # unsigned bytes in three and in one dimension
+N_DIMENSIONS = {"images": 3, "labels": 1}
+GZIP = b"\x1f\x8b"  # what such a file begins with, whatever its name
+# Names such as train-images-idx3-ubyte.gz, emnist-letters-test-labels-idx1-ubyte,
+# kmnist-train-imgs.npz: what stands in front, the part, and what is in the file.
+NAME = re.compile(r"(.*?)(train|t10k|test)[-_.](images|imgs|labels)([-_.].*)?")
+PARTS = {"train": "train", "t10k": "test", "test": "test"}
+KINDS = {"images": "images", "imgs": "images", "labels": "labels"}
 MNIST_ROWS = 70_000, 60_000  # all, and those for training, in OpenML's copy
 
 
@@ -54,19 +61,20 @@ def load_digits(random_state=0):
 def load_mnist(path=None):
     """Load the 28 x 28 digits of MNIST, or another data set in the same files.
 
-    Looks for a folder with the four IDX files, unpacked or as ``.gz``: at `path`; else at the
-    environment variable ``SKDBN_MNIST``; else at ``mnist`` in scikit-learn's data home. When
+    Looks for a folder with the four IDX files, unpacked or compressed by gzip: at `path`; else at
+    the environment variable ``SKDBN_MNIST``; else at ``mnist`` in scikit-learn's data home. When
     there is none, fetches the data from OpenML, which needs the network once.
 
     Parameters
     ----------
     path : str or path-like, default=None
-        Folder with the IDX files.
+        Folder with the IDX files. Where it has several data sets, as that of EMNIST has, the path
+        ends with the beginning of their names, such as ``gzip/emnist-letters``.
 
     Returns
     -------
     X_train : ndarray of shape (60000, 784)
-        Training images, float32 in [0, 1].
+        Training images, float32 in [0, 1]; other data sets may have other shapes.
     X_test : ndarray of shape (10000, 784)
         Test images.
     y_train : ndarray of int of shape (60000,)
@@ -77,7 +85,7 @@ def load_mnist(path=None):
     Raises
     ------
     OSError
-        When the data are nowhere to be found.
+        When the data cannot be found.
     ValueError
         When a file is not what it should be, or would take more than 2 GiB unpacked.
 
@@ -93,16 +101,16 @@ def load_mnist(path=None):
     """
     if path is None:
         path = os.environ.get("SKDBN_MNIST") or None
-    if path is not None:
-        return _load_idx_folder(Path(path))
-    try:
-        home = sklearn_datasets.get_data_home()
-    except OSError as error:  # it cannot be made; fetch_openml will fail on it as well
-        home = error.filename
-    folder = Path(home) / "mnist"
-    if folder.is_dir():
-        return _load_idx_folder(folder)
-    return _fetch_mnist(folder)
+    if path is None:
+        try:
+            home = sklearn_datasets.get_data_home()
+        except OSError as error:  # it cannot be made; fetch_openml will fail on it as well
+            home = error.filename
+        path = Path(home) / "mnist"
+        if not path.is_dir():
+            return _fetch_mnist(path)
+    X_train, X_test, y_train, y_test = read_idx_files(Path(path), find_files(Path(path)))
+    return _scaled(X_train), _scaled(X_test), y_train, y_test
 
 
 def _fetch_mnist(folder):
@@ -115,7 +123,7 @@ def _fetch_mnist(folder):
             )
     except (OSError, HTTPException, ValueError) as error:
         raise OSError(
-            "MNIST was not found. Do one of four: hand load_mnist the folder of the IDX files "
+            "MNIST was not found. Do one of four: pass load_mnist the folder of the IDX files "
             "(train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, "
             "t10k-labels-idx1-ubyte, or each with .gz); set the environment variable SKDBN_MNIST "
             f"to it; put it at {folder}; or connect to the network, so that fetch_openml can "
@@ -131,68 +139,120 @@ def _fetch_mnist(folder):
     return X[:n_train], X[n_train:], y[:n_train], y[n_train:]
 
 
-def _load_idx_folder(folder):
-    """Return images and labels of the four IDX files in a folder."""
-    X_train, train_size = _read_images(_find_idx(folder, "train-images", 3))
-    X_test, test_size = _read_images(_find_idx(folder, "t10k-images", 3))
-    y_train = _read_labels(_find_idx(folder, "train-labels", 1))
-    y_test = _read_labels(_find_idx(folder, "t10k-labels", 1))
-    if len(X_train) != len(y_train) or len(X_test) != len(y_test):
+def _scaled(images):
+    """Return images as rows of float32 in [0, 1]."""
+    X = images.reshape(len(images), -1).astype(np.float32)
+    X /= 255.0
+    return X
+
+
+def find_files(path):
+    """Find the four files of a data set of images by their names.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the files, or folder and beginning of their names.
+
+    Returns
+    -------
+    dict
+        A path for each pair of "train" or "test" and "images" or "labels".
+
+    Raises
+    ------
+    OSError
+        When a file is missing.
+    ValueError
+        When there are files of several data sets.
+    """
+    folder, start = (path, "") if path.is_dir() else (path.parent, path.name)
+    found = {}
+    for file in sorted(
+        folder.iterdir() if folder.is_dir() else (), key=lambda file: len(file.name)
+    ):
+        match = NAME.fullmatch(file.name)
+        if match is not None and match[1].startswith(start) and file.is_file():
+            role = PARTS[match[2]], KINDS[match[3]]
+            found.setdefault(match[1], {}).setdefault(role, file)
+    whole = {prefix: files for prefix, files in found.items() if len(files) == 4}
+    if len(whole) > 1:
+        names = sorted(str(folder / prefix.rstrip("-_.")) for prefix in whole)
+        raise ValueError(f"{path} has several data sets: name one of {', '.join(names)}.")
+    prefix, files = next(iter((whole or found or {"": {}}).items()))
+    for part, name in (("train", "train"), ("test", "test" if prefix else "t10k")):
+        for kind, n_dimensions in N_DIMENSIONS.items():
+            if (part, kind) not in files:
+                missing = f"{prefix}{name}-{kind}-idx{n_dimensions}-ubyte"
+                raise FileNotFoundError(f"{path} has no file {missing} or {missing}.gz.")
+    return files
+
+
+def read_idx_files(path, files):
+    """Read the four IDX files of a data set of images.
+
+    Parameters
+    ----------
+    path : Path
+        Where they are, for error messages.
+    files : dict
+        What `find_files` returns.
+
+    Returns
+    -------
+    X_train : ndarray of uint8 of shape (n_train, height, width)
+        Training images.
+    X_test : ndarray of uint8 of shape (n_test, height, width)
+        Test images.
+    y_train : ndarray of int of shape (n_train,)
+        Training labels.
+    y_test : ndarray of int of shape (n_test,)
+        Test labels.
+
+    Raises
+    ------
+    ValueError
+        When a file is not what it should be, or would take more than 2 GiB unpacked.
+    """
+    images, labels = (
+        [_read_idx(files[part, kind], kind) for part in ("train", "test")]
+        for kind in ("images", "labels")
+    )
+    n_images, n_labels = list(map(len, images)), list(map(len, labels))
+    if n_images != n_labels:
         raise ValueError(
-            f"{folder}: {len(X_train)} training images and {len(y_train)} labels, {len(X_test)} "
-            f"test images and {len(y_test)} labels; there must be a label for each image."
+            f"{path}: {n_images[0]} training images and {n_labels[0]} labels, {n_images[1]} "
+            f"test images and {n_labels[1]} labels; there must be a label for each image."
         )
-    if train_size != test_size:
+    sizes = [" x ".join(map(str, array.shape[1:])) for array in images]
+    if sizes[0] != sizes[1]:
         raise ValueError(
-            f"{folder}: training images have {train_size} pixels, test images have {test_size}; "
+            f"{path}: training images have {sizes[0]} pixels, test images have {sizes[1]}; "
             "they must have the same size."
         )
-    return X_train, X_test, y_train, y_test
+    return (*images, *(array.astype(int) for array in labels))
 
 
-def _find_idx(folder, name, n_dimensions):
-    """Return the path of an IDX file under one of its usual names."""
-    stems = [f"{name}-idx{n_dimensions}-ubyte", f"{name}.idx{n_dimensions}-ubyte"]
-    for stem in stems:
-        for candidate in (folder / stem, folder / f"{stem}.gz"):
-            if candidate.is_file():
-                return candidate
-    raise FileNotFoundError(f"{folder} has no file {stems[0]} or {stems[0]}.gz.")
-
-
-def _read_images(path):
-    """Return images as rows of float32 in [0, 1], and their size as text."""
-    (n_images, n_rows, n_columns), pixels = _read_idx(path, IMAGES_MAGIC, 3)
-    X = pixels.reshape(n_images, n_rows * n_columns).astype(np.float32)
-    X /= 255.0
-    return X, f"{n_rows} x {n_columns}"
-
-
-def _read_labels(path):
-    """Return labels as integers."""
-    _, labels = _read_idx(path, LABELS_MAGIC, 1)
-    if labels.max() >= N_CLASSES:
-        raise ValueError(
-            f"{path}: label {labels.max()} in row {labels.argmax()}, must be 0 to {N_CLASSES - 1}."
-        )
-    return labels.astype(int)
-
-
-def _read_idx(path, magic, n_dimensions):
-    """Return the dimensions and the bytes of an IDX file, never more than its header says."""
-    opener = gzip.open if path.suffix == ".gz" else open
+def _read_idx(path, kind):
+    """Return the bytes of an IDX file in their shape, never more than its header says."""
+    with path.open("rb") as file:
+        is_compressed = file.read(len(GZIP)) == GZIP
+    n_dimensions, opener = N_DIMENSIONS[kind], gzip.open if is_compressed else open
     try:
         with opener(path, "rb") as file:
             header = file.read(4 * (1 + n_dimensions))
             if len(header) < 4 * (1 + n_dimensions):
                 raise ValueError(f"{path}: {len(header)} bytes are too few for an IDX header.")
             given, *dimensions = struct.unpack(f">{1 + n_dimensions}I", header)
-            if given != magic:
-                raise ValueError(f"{path}: magic number {given}, must be {magic}.")
+            if given != MAGIC[kind]:
+                raise ValueError(
+                    f"{path}: magic number {given}, must be {MAGIC[kind]}, which IDX files of "
+                    f"{kind} begin with."
+                )
             size = int(np.prod(dimensions, dtype=object))
             if size > MAX_BYTES:
                 raise ValueError(
-                    f"{path}: the header says {size} bytes, at most {MAX_BYTES} are read; hand "
+                    f"{path}: the header says {size} bytes, at most {MAX_BYTES} are read; pass "
                     "larger data to the estimators as an array or a memory map."
                 )
             if size == 0:
@@ -202,15 +262,14 @@ def _read_idx(path, magic, n_dimensions):
         raise ValueError(f"{path}: damaged gzip file ({error}).") from error
     if len(content) != size:
         shape = " x ".join(map(str, dimensions))
-        kind = "more" if len(content) > size else f"only {len(content)}"
-        raise ValueError(f"{path}: the header says {shape} bytes, but there are {kind}.")
-    return dimensions, np.frombuffer(content, np.uint8)
+        more = "more" if len(content) > size else f"only {len(content)}"
+        raise ValueError(f"{path}: the header says {shape} bytes, but there are {more}.")
+    return np.frombuffer(content, np.uint8).reshape(dimensions)
 
 
 def _read_at_most(file, size, chunk=2**24):
     """Read up to `size` bytes by chunks, so that a false header takes no memory."""
-    chunks = []
-    while size > 0 and (data := file.read(min(size, chunk))):
-        chunks.append(data)
-        size -= len(data)
-    return b"".join(chunks)
+    content = bytearray()
+    while len(content) < size and (data := file.read(min(size - len(content), chunk))):
+        content += data
+    return content

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 from skdbn import DBNClassifier, RBMTransformer, __version__, load_model, save_model
 from skdbn._cli import data as cli_data, main as cli, report, scores
 from skdbn._cli.main import main
-from skdbn._cli.training import DIGITS, new_net
+from skdbn._cli.options import RECIPES, parse
+from skdbn._cli.training import new_net as net_of
 from skdbn.datasets import load_digits
 
 pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
@@ -31,8 +32,9 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (60, 6)), np.arange(60) % 3
 DRAW = report.draw
 PIXELS = [f"pixel{i}" for i in range(6)]
+DIGITS = RECIPES["digits"]
 HAS_CALLBACKS = hasattr(DBNClassifier, "set_callbacks")
-NEIGHBORS = "[KNeighborsClassifier(3)] classifying 360 rows\n"
+NEIGHBORS = "[KNeighborsClassifier(3)] predicting 360 rows\n"
 MACHINE_PASS, SOFTMAX_PASS = "pretrain layer 1: pass {} of ", "softmax: pass {} of "
 FINETUNE_PASS = "finetune: pass {} of "
 # Without callbacks the net itself prints its passes.
@@ -80,9 +82,14 @@ def read_report(folder):
     return json.loads((folder / "report.json").read_text())
 
 
+def new_net(options):
+    """The net that is trained on classes."""
+    return net_of(options, cli_data.Data(*[None] * 4))
+
+
 def loaded(path):
     """What the command line trains on."""
-    return cli_data.load(cli._parse(["--data", str(path)]))
+    return cli_data.load(parse(["--data", str(path)]))
 
 
 # -- the main job
@@ -182,20 +189,18 @@ def test_seed_decides_the_result(tmp_path, capsys):
 
 
 def test_other_data_get_the_default_net(tmp_path):
-    options = cli._parse(["--data", "data.npz"])
-    default = DBNClassifier(
-        (500, 500), rbm=RBMTransformer(), finetune_iter=10, noise=0.0, random_state=0
-    )
+    options = parse(["--data", "data.npz"])
+    default = DBNClassifier(rbm=RBMTransformer(), random_state=0)
     assert repr(new_net(options).get_params()) == repr(default.get_params())
     assert options.splits == 1
 
 
 def test_options_go_before_the_choice_for_the_digits():
     given = ["--layers", "40", "--pretrain-iter", "3", "--softmax-iter", "0"]
-    net = new_net(cli._parse([*given, "--finetune-iter", "4"]))
+    net = new_net(parse([*given, "--finetune-iter", "4"]))
     assert (net.hidden_layer_sizes, net.rbm.n_iter) == ((40,), 3)
     assert (net.softmax_iter, net.finetune_iter, net.noise) == (0, 4, DIGITS["noise"])
-    assert new_net(cli._parse([])).finetune_iter == DIGITS["finetune_iter"]
+    assert new_net(parse([])).finetune_iter == DIGITS["finetune_iter"]
 
 
 # -- several splits
@@ -219,7 +224,7 @@ def test_each_split_has_a_seed_of_its_own(tmp_path, capsys):
     main([*SHORT, "--splits", "2", "--seed", str(2**32 - 1), "--out", "out"])
     (further,) = read_report(tmp_path / "out")["results_of_further_splits"]
     X, X_test, y, y_test = load_digits(random_state=1)
-    net = new_net(cli._parse([*QUICK, "--seed", "0"])).fit(X, y)
+    net = new_net(parse([*QUICK, "--seed", "0"])).fit(X, y)
     assert further[-1]["test_error"] == np.mean(net.predict(X_test) != y_test)
 
 
@@ -227,7 +232,7 @@ def test_data_that_come_unsplit_are_split_as_often_as_asked_for(tmp_path, capsys
     path = write_npz(tmp_path / "data.npz")
     assert main(["--data", str(path), *SHORT, "--splits", "3"]) == 0
     assert "mean of 3 splits" in capsys.readouterr().out
-    options = cli._parse(["--data", str(path)])
+    options = parse(["--data", str(path)])
     one, other = (cli_data.load(options, split) for split in (0, 1))
     assert not np.array_equal(one.X_test, other.X_test)
 
@@ -422,11 +427,19 @@ def test_ctrl_c_outside_of_training_is_no_traceback(capsys, monkeypatch, functio
     assert capsys.readouterr().err.splitlines()[-1] == "skdbn: interrupted"
 
 
-def test_ctrl_c_without_out_leaves_an_earlier_submission_alone(tmp_path, monkeypatch):
+def test_ctrl_c_without_out_writes_no_submission(tmp_path, monkeypatch):
     write_kaggle(tmp_path / "kaggle")
-    (tmp_path / "submission.csv").write_text("the best one")
     monkeypatch.setattr(sys, "stderr", InterruptingStream(FINETUNE_PASS.format(1)))
     assert main(["--data", "kaggle", *QUICK]) == 130
+    assert not (tmp_path / "submission.csv").exists()
+
+
+def test_submission_of_the_user_is_not_replaced(tmp_path, capsys):
+    write_kaggle(tmp_path / "kaggle")
+    (tmp_path / "submission.csv").write_text("the best one")
+    line = refusal(["--data", "kaggle", *QUICK], capsys)
+    assert "submission.csv is here already and is not replaced: move it, or pass --out DIR" in line
+    assert main(["--data", "kaggle", *QUICK, "--out", "out"]) == 0
     assert (tmp_path / "submission.csv").read_text() == "the best one"
 
 
@@ -468,7 +481,9 @@ def test_damaged_gzip_file_is_refused(tmp_path, capsys, content):
 def test_idx_folder_of_one_class_is_refused(tmp_path, capsys):
     folder = write_folder(tmp_path / "idx")
     (folder / "train-labels-idx1-ubyte").write_bytes(idx(0 * LABELS["train"]))
-    assert f"{folder}: 12 training rows of 1 classes" in refusal(["--data", str(folder)], capsys)
+    assert f"{folder}: all training rows have the same label" in (
+        refusal(["--data", str(folder)], capsys)
+    )
 
 
 class Unpickled:
@@ -492,13 +507,17 @@ class Unpickled:
         ({"X": X[:, 0]}, r"X has shape (60,)"),
         ({"X": X.astype(str)}, "must be a matrix of numbers"),
         ({"X": np.empty((0, 6)), "y": np.empty(0, int)}, "X has shape (0, 6)"),
-        ({"X": np.where(X > 250, np.nan, 0.5)}, "values from nan to nan"),
-        ({"X": X.astype(float)}, "must be bytes or in [0, 1]"),
-        ({"X": X / 255 - 0.1}, "must be bytes or in [0, 1]"),
-        ({"X": np.full((60, 6), 1e300)}, "values from inf to inf"),
+        (
+            {"X": np.where(np.arange(360).reshape(60, 6) % 100 == 99, np.nan, 0.5)},
+            "a missing value (NaN) in row 16, column 3 (counted from 0), and such values in 3 of "
+            "its 60 rows: drop these rows, or fill the values with sklearn.impute.SimpleImputer",
+        ),
+        ({"X": np.where(X.max() == X, np.inf, X)}, "an infinite value in row"),
         ({"y": Y[:-1]}, "y has shape (59,)"),
-        ({"y": Y + 0.5}, "type float64"),
-        ({"y": Y.astype("S1")}, "type |S1"),  # which scikit-learn refuses after training
+        ({"y": Y + 1j}, "type complex128"),
+        ({"y": np.where(Y == 2, np.nan, Y)}, "row 3 has no label, the first of 20: fill the"),
+        ({"y": np.where(Y == 2, np.inf, Y)}, "y has an infinite value"),
+        ({"y": np.full(60, np.nan)}, "row 1 has no label, the first of 60"),
         ({"y": np.zeros(60, int)}, "60 rows of 1 classes"),
         ({"y": np.arange(60)}, "the rarest with 1"),
     ],
@@ -532,13 +551,13 @@ def npy(array, shape=None):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "it is no zip archive"),
-        (b"PK\x03\x04garbage", "it is no zip archive"),
-        (npy(X), "it is no zip archive"),
-        (gzip.compress(npy(X)), "it is no zip archive"),
-        (npz_of(npy(X))[:-100], "it is no zip archive"),
-        (npz_of(npy(X), "Z.npy"), "it has no array X"),
-        (npz_of(b"text", "X"), "it has no array X"),
+        (b"", "it is not a zip archive"),
+        (b"PK\x03\x04garbage", "it is not a zip archive"),
+        (npy(X), "it is not a zip archive"),
+        (gzip.compress(npy(X)), "it is not a zip archive"),
+        (npz_of(npy(X))[:-100], "it is not a zip archive"),
+        (npz_of(npy(X), "Z.npy"), "it has Z, y"),
+        (npz_of(b"text", "X"), "it has y"),
         (npz_of(npy(X)[:-1]), "not an .npz file with X and y"),
         (npz_of(npy(X, (10**15, 6))), "not an .npz file with X and y"),
         (npz_of(npy(X, (59, 6))), "would take"),
@@ -555,7 +574,7 @@ def test_damaged_npz_file_is_refused(tmp_path, capsys, content, message):
 
 def test_npz_file_without_y_is_refused(tmp_path, capsys):
     np.savez(tmp_path / "data.npz", X=X)
-    assert "data.npz is not an .npz file with X and y: it has no array y" in (
+    assert "X and y; or x_train, y_train, x_test and y_test; or train_images, " in (
         refusal(["--data", "data.npz"], capsys)
     )
 
@@ -563,7 +582,11 @@ def test_npz_file_without_y_is_refused(tmp_path, capsys):
 def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
     assert "nowhere does not exist" in refusal(["--data", "nowhere"], capsys)
     (tmp_path / "data.txt").write_text("1 2 3")
-    assert "neither a folder nor an .npz" in refusal(["--data", "data.txt"], capsys)
+    assert "data.txt, line 1: there is no line of names: pass --label N, the number" in (
+        refusal(["--data", "data.txt"], capsys)
+    )
+    (tmp_path / "data.bin").write_bytes(bytes(100))
+    assert "data.bin, line 1: not text" in refusal(["--data", "data.bin"], capsys)
     (tmp_path / "empty").mkdir()
     assert "empty has no file train-images" in refusal(["--data", "empty"], capsys)
     assert "nowhere.npz does not exist" in refusal(["--data", "nowhere.npz"], capsys)
@@ -572,32 +595,36 @@ def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"train_header": ["digit", *PIXELS]}, "first column is 'digit', must be 'label'"),
-        ({"test_header": ["pixel0", "pixel9", *PIXELS[2:]]}, "'pixel9' where train.csv has"),
-        ({"test_header": PIXELS[:5], "test": X[:7, :5]}, "5 columns, must be the 6"),
-        ({"labels": [*Y[:-1], 11]}, "train.csv, line 61: label 11"),
-        ({"labels": [*Y[:-1], -1]}, "train.csv, line 61: label -1"),
-        ({"labels": [*Y[:-1], 2.5]}, "train.csv, line 61: label 2.5"),
-        ({"labels": [*Y[:-1], "nan"]}, "train.csv, line 61: label nan"),
-        ({"labels": [*Y[:-1], "inf"]}, "train.csv, line 61: label inf"),
-        ({"labels": [*Y[:-1], 9]}, "the rarest with 1"),
-        ({"labels": [*Y[:-1], "#1"]}, "train.csv, line 61: could not convert string '#1'"),
-        ({"labels": [*Y[:-1], '"1"']}, "train.csv, line 61: could not convert"),
-        ({"labels": 0 * Y}, "60 rows of 1 classes"),
-        ({"test": [[0, 0, 300, 0, 0, 0]]}, "test.csv, line 2: a pixel is not in 0 to 255"),
-        ({"test": [[0, 0, 40000, 0, 0, 0]]}, "test.csv, line 2: a pixel is not in 0 to 255"),
-        ({"test": [[0] * 6, [0, 0, 0, 0, 0, -1]]}, "test.csv, line 3: a pixel is not in 0 to 255"),
-        ({"test": [[0, 0, "nan", 0, 0, 0]]}, "test.csv, line 2: a pixel is not in 0 to 255"),
         (
-            {"test": [[0, 0, "x", 0, 0, 0]]},
-            "test.csv, line 2: could not convert string 'x' to float32.",
+            {"train_header": ["digit", *PIXELS]},
+            "train.csv, line 1: there is no column 'label' among digit, pixel0, pixel1, pixel2, "
+            "pixel3, pixel4, pixel5: pass --label NAME",
         ),
-        ({"test": [[0, 0, "", 0, 0, 0]]}, "test.csv, line 2: could not convert string ''"),
-        ({"test": [[0] * 6, [0] * 5]}, "test.csv, line 3: 5 values, the header has 6 names"),
-        ({"test": [[0] * 6, [0] * 7]}, "test.csv, line 3: 7 values, the header has 6 names"),
+        (
+            {"test_header": ["pixel0", "pixel9", *PIXELS[2:]]},
+            "column 2 is 'pixel9', where train.csv has 'pixel1'",
+        ),
+        ({"test_header": PIXELS[:5], "test": X[:7, :5]}, "5 columns, must be the 6"),
+        ({"labels": [*Y[:-1], "inf"]}, "y has an infinite value"),
+        ({"labels": [*Y[:-1], ""]}, "row 60 has no label, the first of 1"),
+        ({"labels": [*Y[:-1], 9]}, "the rarest with 1"),
+        ({"labels": [*Y[:-1], "#1"]}, "the rarest with 1"),
+        ({"labels": 0 * Y}, "60 rows of 1 classes"),
+        ({"test": [[0, 0, 300, 0, 0, 0]]}, "255, the others from 0 to 300: scale both in the same"),
+        ({"test": [[0, 0, 40000, 0, 0, 0]]}, "the others from 0 to 40000"),
+        ({"test": [[0] * 6, [0, 0, 0, 0, 0, -1]]}, "the others from -1 to 0"),
+        ({"test": [[0, 0, 0.5, 0, 0, 0]]}, "the others from 0 to 0.5: scale both in the same way"),
+        ({"test": [[0, 0, "nan", 0, 0, 0]]}, "test.csv, line 2: no value in column 'pixel2'"),
+        (
+            {"test": [[0] * 6, [0, 0, "x", 0, 0, 0]]},
+            "test.csv, line 3: column 'pixel2' has 'x', which is not a number",
+        ),
+        ({"test": [[0, 0, "", 0, 0, 0]]}, "test.csv, line 2: no value in column 'pixel2'"),
+        ({"test": [[0] * 6, [0] * 5]}, "test.csv, line 3: 5 values, the first line has 6"),
+        ({"test": [[0] * 6, [0] * 7]}, "test.csv, line 3: 7 values, the first line has 6"),
         ({"test": [[0] * 6, [], [0] * 6]}, "test.csv, line 3: 1 values"),
-        ({"test": [[0] * 5]}, "test.csv, line 2: 5 values, the header has 6 names"),
-        ({"test": []}, "test.csv has no rows"),
+        ({"test": [[0] * 5]}, "test.csv, line 2: 5 values, the first line has 6"),
+        ({"test": []}, "test.csv, line 2: there are no rows"),
     ],
 )
 def test_wrong_csv_file_is_refused(tmp_path, capsys, parts, message):
@@ -707,7 +734,8 @@ def test_loaded_model_of_another_version_is_a_warning_of_one_line(tmp_path, caps
 def test_loaded_model_must_fit_the_data(tmp_path, capsys):
     rbm = RBMTransformer(3, n_iter=1).fit(load_digits()[0])
     save_model(rbm, "rbm.npz")
-    assert "holds a RBMTransformer for 64 features; there" in refusal(["--load", "rbm.npz"], capsys)
+    line = refusal(["--load", "rbm.npz"], capsys)
+    assert "rbm.npz holds a RBMTransformer, which predicts nothing: --load takes a DBN" in line
     Path("text.npz").write_text("text")
     assert "text.npz is damaged or not a file of skdbn" in refusal(["--load", "text.npz"], capsys)
     assert "nothing.npz" in refusal(["--load", "nothing.npz"], capsys)
@@ -744,6 +772,7 @@ def test_checkpoint_goes_on_to_the_same_model(tmp_path, capsys, monkeypatch, mom
     assert (resumed.warm_start, resumed.softmax_iter) == (False, 2)
 
 
+@needs_callbacks
 def test_checkpoint_in_a_folder_that_is_missing_is_refused_before_training(capsys):
     line = refusal([*QUICK, "--checkpoint", "nothing/checkpoint"], capsys)
     assert "--checkpoint nothing/checkpoint: its folder does not exist" in line
@@ -770,7 +799,7 @@ def test_checkpoint_of_other_options_is_refused(tmp_path, capsys):
     assert main([*QUICK, "--checkpoint", "checkpoint"]) == 0
     capsys.readouterr()
     line = refusal([*QUICK, "--seed", "1", "--checkpoint", "checkpoint"], capsys)
-    assert "made with other options (random_state): remove it to start anew" in line
+    assert "made with other options (--seed): remove it to start anew" in line
 
 
 @needs_callbacks

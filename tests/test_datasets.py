@@ -120,7 +120,7 @@ def test_missing_mnist_names_all_four_ways(tmp_path):
     with pytest.raises(OSError, match="MNIST was not found") as caught:
         load_mnist()
     message = str(caught.value)
-    for way in ("hand load_mnist the folder", "SKDBN_MNIST", str(tmp_path), "fetch_openml"):
+    for way in ("pass load_mnist the folder", "SKDBN_MNIST", str(tmp_path), "fetch_openml"):
         assert way in message
     assert "no route to host" in message
 
@@ -161,7 +161,6 @@ DAMAGES = [
     ("t10k-labels-idx1-ubyte", idx(LABELS["t10k"][:5]), "6 test images and 5 labels"),
     ("t10k-images-idx3-ubyte", idx(IMAGES["t10k"][:, :3]), "4 x 5 pixels, test images have 3 x 5"),
     ("t10k-images-idx3-ubyte", idx(IMAGES["t10k"].reshape(6, 5, 4)), "test images have 5 x 4"),
-    ("train-labels-idx1-ubyte", idx(LABELS["train"] + 1), "label 10 in row 9, must be 0 to 9"),
 ]
 
 
@@ -185,7 +184,6 @@ def test_wrong_file_is_refused(tmp_path, name, content, message, zipped):
 
 
 GZIP_DAMAGES = {
-    "no gzip": b"no gzip at all",
     "cut short": gzip.compress(idx(TRAIN))[:-20],
     "wrong checksum": gzip.compress(idx(TRAIN))[:-8] + bytes(8),
     "no such kind of block": gzip.compress(idx(TRAIN))[:10] + b"\xff" * 40,

@@ -32,7 +32,7 @@ ALLOWED = {  # rooms of the package, from below; each may import itself, too
     "datasets": set(),
     "inspection": {"_training"},
     "plotting": {"inspection"},
-    "_cli": {"__init__", "_files", "datasets", "inspection", "plotting"},
+    "_cli": {"__init__", "_dbn", "_files", "datasets", "inspection", "plotting"},
     "__init__": ESTIMATORS
     | {"_files", "_maths", "_training", "_version", "datasets", "inspection", "plotting"},
     "__main__": {"_cli"},
@@ -40,6 +40,7 @@ ALLOWED = {  # rooms of the package, from below; each may import itself, too
 NARROWER = {  # modules that may use part of a room, and who else in their room may not
     "_training": {"inspection": {"_training.checks", "_training.diagnosis"}},
     "_files": {"_cli.readers": {"_files.storage"}, "_cli": set()},
+    "_dbn": {"_cli.progress": {"_dbn.passes_of_finetuning"}, "_cli": set()},
 }
 WITHIN_MATHS = {  # the other rooms of `_maths` do not know each other
     "gradients": {"boltzmann", "likelihood"},

@@ -1,19 +1,26 @@
-"""The data of the command line: found by name, scaled, split.
+"""The data of the command line: found, scaled where they are pictures, split.
 
 The rule: whatever is wrong with data is a ValueError of one sentence that begins with the path.
 """
 
-import reprlib
+import math
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from skdbn._cli.readers import read_csv, read_npz
-from skdbn.datasets import load_digits, load_mnist
+from skdbn._cli.readers import read_npz, read_single_npz
+from skdbn._cli.tables import read_table
+from skdbn._cli.targets import Targets, as_numbers, column_of, hide_labels, read_targets
+from skdbn.datasets import find_files, load_digits, load_mnist, read_idx_files
 
-HELD_OUT = 1 / 6  # share of the rows for the printed error, where the data come unsplit
+HELD_OUT = 1 / 6  # share of the rows for the printed score, where the data come unsplit
+FEWEST_ROWS = 12  # of numbers to predict: two are held out
+LARGEST_BYTE, LARGE_BYTE = 255, 127  # bytes reach up to the first, and beyond the second
+TOLERANCE = 1e-6  # by which scaling misses [0, 1]
+BLOCK = 2**20  # values that are looked at together
 
 
 class Data(NamedTuple):
@@ -23,124 +30,321 @@ class Data(NamedTuple):
     ----------
     X_train, X_test, y_train, y_test : ndarray
         Rows, and their labels or the numbers that belong to them.
+    X_val, y_val : ndarray or None
+        Rows to watch in training.
     X_submission : ndarray or None
         Rows whose labels somebody waits for.
     is_regression : bool
         Whether numbers are predicted.
+    unlabeled : int, str or None
+        What stands in `y_train` for rows without a label, where there are any.
     image_shape : tuple of int or None
         Height and width, and 3 of colours, where rows are images whose shape is known.
     feature_names : list of str or None
         Names of the columns.
+    are_bytes : bool
+        Whether the rows were divided by 255 for what their values are, not their type.
+    are_measurements : bool
+        Whether the rows are not within [0, 1].
+    comes_split : bool
+        Whether the files say which rows are for testing.
     """
 
     X_train: object
     X_test: object
     y_train: object
     y_test: object
+    X_val: object = None
+    y_val: object = None
     X_submission: object = None
     is_regression: bool = False
+    unlabeled: object = None
     image_shape: object = None
     feature_names: object = None
+    are_bytes: bool = False
+    are_measurements: bool = False
+    comes_split: bool = False
+
+    @property
+    def classes(self):
+        """Labels of the training rows."""
+        return np.unique(self.y_train[self.is_labelled])
+
+    @property
+    def is_labelled(self):
+        """Which training rows have a label."""
+        return Targets(self.y_train, self.is_regression, self.unlabeled).is_known
 
 
-def load(options, split=0):
-    """Return the data that the options name, in one of the splits into training and test rows."""
+class Source(NamedTuple):
+    """What files have: rows and what is to be predicted of them, by the parts of the data."""
+
+    parts: dict  # "all", or "train" and "test" and perhaps "val"; "submission" has no labels
+    names: object = None
+
+
+def load(options, split=0, bytes_exceed=LARGE_BYTE):
+    """Return the data that the options name, in one of the splits into training and test rows.
+
+    Parameters
+    ----------
+    options : Namespace
+        The options of the command line.
+    split : int, default=0
+        Number of the split.
+    bytes_exceed : float, default=127
+        What the largest of whole numbers up to 255 must exceed to be taken for bytes.
+
+    Returns
+    -------
+    Data
+        The data.
+
+    Raises
+    ------
+    ValueError
+        When they are not what can be learned.
+    OSError
+        When they cannot be read.
+    """
     seed = (options.seed + split) % 2**32
     if options.data == "digits":
-        return Data(*load_digits(random_state=split))
-    if options.data == "mnist":
-        return _load_idx(None, options)
-    path = Path(options.data)
-    if not path.exists():
-        raise ValueError(
-            f"{path} does not exist; --data takes digits, mnist, a folder or an .npz file."
-        )
-    if (path / "train.csv").exists() or (path / "test.csv").exists():
-        return _load_kaggle(path, seed)
-    if path.is_dir():
-        return _load_idx(path, options)
-    if path.suffix == ".npz":
-        return _load_npz(path, seed)
-    raise ValueError(f"{path} is neither a folder nor an .npz file.")
-
-
-def _load_idx(path, options):
-    """Return the data of IDX files, which come split."""
-    if options.splits > 1:
+        data = Data(*load_digits(random_state=split), image_shape=(8, 8))
+    elif options.data == "mnist":
+        data = Data(*load_mnist(), comes_split=True)
+    else:
+        data = _assemble(_read(Path(options.data), options), options, seed, bytes_exceed)
+    if data.comes_split and options.splits > 1:
         raise ValueError(f"{options.data} comes split into training and test rows: omit --splits.")
-    return Data(*load_mnist(path))
+    if options.n_labels is not None:
+        y_train, unlabeled = hide_labels(data.y_train, options.n_labels, seed)
+        data = data._replace(y_train=y_train, unlabeled=unlabeled)
+    if options.image_shape is not None:
+        data = data._replace(image_shape=_image_shape(options.image_shape, data.X_train.shape[1]))
+    return data
 
 
-def _load_npz(path, seed):
-    """Return the data of an .npz file, split."""
-    X, y = read_npz(path)
-    if X.ndim != 2 or X.dtype.kind not in "buif" or 0 in X.shape:
-        raise ValueError(
-            f"{path}: X has shape {X.shape} and type {X.dtype}, must be a matrix of numbers."
-        )
-    if y.shape != (len(X),) or y.dtype.kind not in "buiU":
-        raise ValueError(
-            f"{path}: y has shape {y.shape} and type {y.dtype}, must have an integer or a string "
-            f"for each of the {len(X)} rows of X."
-        )
-    is_bytes = X.dtype == np.uint8 and X.max() > 1  # else they are black and white already
-    with np.errstate(over="ignore"):  # inf is refused below
-        X = X.astype(np.float32) / np.float32(255 if is_bytes else 1)
-    if not (X.min() >= 0.0 and X.max() <= 1.0):  # nan fails as well
-        raise ValueError(
-            f"{path}: X has values from {X.min():g} to {X.max():g}, must be bytes or in [0, 1]: "
-            "scale X first, for example with sklearn.preprocessing.MinMaxScaler."
-        )
-    return _split(X, y, seed, path)
+# -- what is there
 
 
-def _load_kaggle(folder, seed):
-    """Return the data of Kaggle's digit-recognizer; train.csv is split."""
-    train_columns, train = read_csv(folder / "train.csv")
-    test_columns, test = read_csv(folder / "test.csv")
-    if train_columns[0] != "label":
+def _read(path, options):
+    """Return what the files have, as their content says."""
+    if path.is_dir() and ((path / "train.csv").exists() or (path / "test.csv").exists()):
+        return _read_kaggle(path, options)
+    if path.is_file() and path.suffix != ".npz" and not zipfile.is_zipfile(path):
+        table = read_table(path, options.label)
+        return Source({"all": (table.values, as_numbers(table.labels))}, table.names)
+    if options.label is not None:
+        raise ValueError(f"{path} is not a table of text: omit --label.")
+    return Source(read_npz(path) if path.is_file() else _read_images(path))
+
+
+def _read_images(path):
+    """Return the parts of a data set of images in four files."""
+    try:
+        files = find_files(path)
+    except FileNotFoundError:
+        if path.exists():
+            raise
         raise ValueError(
-            f"{folder / 'train.csv'}: the first column is "
-            f"{reprlib.repr(train_columns[0])}, must be 'label'."
-        )
-    for given, expected in zip(test_columns, train_columns[1:], strict=False):
+            f"{path} does not exist; --data takes digits, mnist, a folder, an .npz or a .csv file."
+        ) from None
+    if all(map(zipfile.is_zipfile, files.values())):  # as those of KMNIST
+        arrays = {role: read_single_npz(file) for role, file in files.items()}
+        return {part: (arrays[part, "images"], arrays[part, "labels"]) for part, _ in files}
+    X_train, X_test, y_train, y_test = read_idx_files(path, files)
+    return {"train": (X_train, y_train), "test": (X_test, y_test)}
+
+
+def _read_kaggle(folder, options):
+    """Return what train.csv and test.csv have, which lacks the labels."""
+    train = read_table(folder / "train.csv", options.label)
+    test = read_table(folder / "test.csv", has_labels=False)
+    for i, (given, expected) in enumerate(zip(test.names or (), train.names or (), strict=False)):
         if given != expected:
             raise ValueError(
-                f"{folder / 'test.csv'}: column {reprlib.repr(given)} where train.csv has "
-                f"{reprlib.repr(expected)}."
+                f"{folder / 'test.csv'}: column {i + 1} is {given[:50]!r}, where train.csv has "
+                f"{expected[:50]!r}."
             )
-    if len(test_columns) != len(train_columns) - 1:
+    n_columns = test.values.shape[1]
+    if n_columns != train.values.shape[1]:
         raise ValueError(
-            f"{folder / 'test.csv'}: {len(test_columns)} columns, must be the "
-            f"{len(train_columns) - 1} of train.csv without label."
+            f"{folder / 'test.csv'}: {n_columns} columns, must be the {train.values.shape[1]} of "
+            "train.csv without the labels."
         )
-    labels = train[:, 0]
-    wrong = np.flatnonzero(~np.isin(labels, np.arange(10)))
-    if len(wrong):
+    parts = {"all": (train.values, as_numbers(train.labels)), "submission": (test.values, None)}
+    return Source(parts, train.names)
+
+
+# -- what it is
+
+
+def _assemble(source, options, seed, bytes_exceed):
+    """Return the data of parts: rows as the net takes them, and what is to be predicted."""
+    where, parts = f"{options.data}: ", source.parts
+    X, image_shape = _flat({part: rows for part, (rows, _) in parts.items()}, where)
+    labels = {part: y for part, (_, y) in parts.items() if y is not None}
+    y = [column_of(labels[part], len(X[part]), where) for part in labels]
+    targets = read_targets(np.concatenate(y), where, options)
+    divisor = _divisor(X, where, bytes_exceed)
+    has_byte_type = all(rows.dtype == np.uint8 for rows in X.values())
+    if "all" in X:
+        taken = dict(zip(("train", "test"), _split(targets, seed, where), strict=True))
+        X |= dict.fromkeys(taken, X["all"])
+        y = {part: targets.y[rows] for part, rows in taken.items()}
+    else:
+        ends = np.cumsum([len(X[part]) for part in labels])[:-1]
+        y = dict(zip(labels, np.split(targets.y, ends), strict=True))
+        known = dict(zip(labels, np.split(targets.is_known, ends), strict=True))
+        taken = {part: None if part == "train" else np.flatnonzero(known[part]) for part in labels}
+        y = {part: y[part] if rows is None else y[part][rows] for part, rows in taken.items()}
+    if "submission" in X:
+        taken["submission"] = None
+    rows = {f"X_{part}": _scaled(X[part], numbers, divisor) for part, numbers in taken.items()}
+    return Data(
+        **rows,
+        **{f"y_{part}": labels for part, labels in y.items()},
+        is_regression=targets.is_regression,
+        unlabeled=targets.unlabeled,
+        image_shape=image_shape,
+        feature_names=source.names,
+        are_bytes=divisor == LARGEST_BYTE and image_shape is None and not has_byte_type,
+        are_measurements=divisor is None,
+        comes_split="all" not in X,
+    )
+
+
+def _flat(parts, where):
+    """Return rows of numbers for each part, and the shape of their images where they have one."""
+    flat, widths, shapes = {}, set(), set()
+    for part, X in parts.items():
+        if X.ndim < 2 or X.dtype.kind not in "buif" or 0 in X.shape:
+            raise ValueError(
+                f"{where}X has shape {X.shape} and type {X.dtype}, must be a matrix of numbers, or "
+                "images of shape (n, height, width) or (n, height, width, 3)."
+            )
+        shape = X.shape[1:-1] if X.ndim == 4 and X.shape[3] == 1 else X.shape[1:]
+        shapes.add(shape if len(shape) == 2 or (len(shape) == 3 and shape[2] == 3) else None)
+        flat[part] = X.reshape(len(X), -1)
+        widths.add(flat[part].shape[1])
+    if len(widths) > 1:
         raise ValueError(
-            f"{folder / 'train.csv'}, line {wrong[0] + 2}: label {labels[wrong[0]]:g}, must be a "
-            "whole number from 0 to 9."
+            f"{where}rows for training and for testing have {' and '.join(map(str, widths))} "
+            "features; they must have the same."
         )
-    X = _scale_pixels(folder / "train.csv", train[:, 1:])
-    X_submission = _scale_pixels(folder / "test.csv", test)
-    return _split(X, labels.astype(int), seed, folder)._replace(X_submission=X_submission)
+    return flat, shapes.pop() if len(shapes) == 1 else None
 
 
-def _scale_pixels(path, pixels):
-    """Return pixels in [0, 1]."""
-    wrong = np.flatnonzero(~((pixels >= 0) & (pixels <= 255)).all(axis=1))
-    if len(wrong):
-        raise ValueError(f"{path}, line {wrong[0] + 2}: a pixel is not in 0 to 255.")
-    return pixels / np.float32(255)
+def _image_shape(shape, n_features):
+    """Return the shape of images that the user gives."""
+    height, width, *channels = shape
+    if math.prod(shape) != n_features or channels not in ([], [1], [3]):
+        given = " ".join(map(str, shape))
+        raise ValueError(
+            f"--image-shape {given}: there must be {n_features} values in all, one for each "
+            "feature, and 3 channels where there are colours."
+        )
+    return (height, width, 3) if channels == [3] else (height, width)
 
 
-def _split(X, y, seed, path):
-    """Hold out a share of the rows, with the same share of each class."""
+class Range(NamedTuple):
+    """What values some rows have."""
+
+    low: float
+    high: float
+    are_whole: bool
+
+    def divisor(self, bytes_exceed):
+        """Return what makes these values probabilities: 255 or 1; None for measurements."""
+        if self.low >= -TOLERANCE and self.high <= 1 + TOLERANCE:
+            return 1
+        are_bytes = self.are_whole and self.low >= 0 and bytes_exceed < self.high <= LARGEST_BYTE
+        return LARGEST_BYTE if are_bytes else None
+
+
+def _divisor(parts, where, bytes_exceed):
+    """Return what makes pixels probabilities: 255 or 1; None where rows are measurements.
+
+    All rows are judged together, so that rows for testing are scaled as those for training are.
+    """
+    first, *others = (_range(X, where) for X in parts.values())
+    low, high, are_whole = zip(first, *others, strict=True)
+    of_all = Range(min(low), max(high), all(are_whole)).divisor(bytes_exceed)
+    of_training = first.divisor(bytes_exceed)
+    if of_all is not None or of_training is None:
+        return of_all
+    low, high = min(other.low for other in others), max(other.high for other in others)
+    # Pixels of resized images are no whole numbers; new rows may go beyond a scaler's range.
+    lowest, highest = {LARGEST_BYTE: (0, LARGEST_BYTE), 1: (-1, 2)}[of_training]
+    if low < lowest or high > highest or (of_training == LARGEST_BYTE and high <= 1):
+        raise ValueError(
+            f"{where}training rows have values from {first.low:g} to {first.high:g}, the others "
+            f"from {low:g} to {high:g}: scale both in the same way."
+        )
+    return of_training
+
+
+def _range(X, where):
+    """Return what values rows have; raise when one is missing or infinite."""
+    low, high, are_whole = np.inf, -np.inf, True
+    for start, block in _blocks(X):
+        if X.dtype.kind == "f" and not np.isfinite(block).all():
+            raise ValueError(f"{where}{_not_finite(X, start)}")
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+        are_whole = are_whole and bool(X.dtype.kind != "f" or (block == np.floor(block)).all())
+    return Range(low, high, are_whole)
+
+
+def _blocks(X):
+    """Yield the number of the first row of each block of rows, and the block."""
+    n_rows = max(1, BLOCK // X.shape[1])
+    for start in range(0, len(X), n_rows):
+        yield start, X[start : start + n_rows]
+
+
+def _not_finite(X, start):
+    """Return a sentence about the first value that is missing, or else infinite."""
+    block = X[start : start + max(1, BLOCK // X.shape[1])]
+    row, column = np.argwhere(~np.isfinite(block))[0]
+    value = "a missing value (NaN)" if np.isnan(block[row, column]) else "an infinite value"
+    n_rows = sum(int((~np.isfinite(block)).any(axis=1).sum()) for _, block in _blocks(X))
+    return (
+        f"X has {value} in row {start + row}, column {column} (counted from 0), and such values in "
+        f"{n_rows} of its {len(X)} rows: drop these rows, or fill the values with "
+        "sklearn.impute.SimpleImputer or RBMTransformer.impute."
+    )
+
+
+def _scaled(X, numbers, divisor):
+    """Return rows, all or those of some numbers, as the net takes them, without further copies."""
+    is_float = X.dtype in (np.float32, np.float64)
+    dtype = np.float32 if divisor is not None else X.dtype if is_float else np.float64
+    if numbers is None and X.dtype == dtype and divisor in (None, 1):
+        return X
+    numbers = np.arange(len(X)) if numbers is None else numbers
+    rows = np.empty((len(numbers), X.shape[1]), dtype)
+    for start, block in _blocks(rows):
+        block[:] = X[numbers[start : start + len(block)]]
+        if divisor not in (None, 1):
+            block /= dtype(divisor)
+    return rows
+
+
+def _split(targets, seed, where):
+    """Return the numbers of rows to train on and of those held out, a share of each class."""
+    known = np.flatnonzero(targets.is_known)
+    y, n_held_out = targets.y[known], int(np.ceil(HELD_OUT * len(known)))
+    if targets.is_regression:
+        if len(y) < FEWEST_ROWS:
+            raise ValueError(f"{where}{len(y)} rows; there must be {FEWEST_ROWS}.")
+        return train_test_split(known, test_size=n_held_out, random_state=seed)
     classes, counts = np.unique(y, return_counts=True)
-    n_held_out = int(np.ceil(HELD_OUT * len(y)))
     if len(classes) < 2 or counts.min() < 2 or n_held_out < len(classes):
+        are_numbers = "" if y.dtype.kind == "U" else " To predict numbers, pass --regress."
         raise ValueError(
-            f"{path}: {len(y)} rows of {len(classes)} classes, the rarest with {counts.min()}; "
+            f"{where}{len(y)} rows of {len(classes)} classes, the rarest with {counts.min()}; "
             "there must be two classes, two rows of each, and six times as many rows as classes."
+            f"{are_numbers}"
         )
-    return Data(*train_test_split(X, y, test_size=n_held_out, stratify=y, random_state=seed))
+    train, test = train_test_split(known, test_size=n_held_out, stratify=y, random_state=seed)
+    return np.concatenate([train, np.flatnonzero(~targets.is_known)]), test

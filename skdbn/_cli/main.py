@@ -3,22 +3,29 @@
 The rule: whatever is wrong with what a user passes in is one line and exit status 2.
 """
 
-import argparse
+import contextlib
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
-import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
+import sklearn
+from sklearn.base import is_regressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from skdbn import DBNClassifier, DivergenceError
 from skdbn._cli.data import load
-from skdbn._cli.outputs import Folder
+from skdbn._cli.options import command, parse
+from skdbn._cli.outputs import SUBMISSION, Folder
 from skdbn._cli.report import draw, report, write
 from skdbn._cli.scores import evaluate, table
 from skdbn._cli.training import (
-    DEFAULTS,
-    DIGITS,
+    bytes_exceed,
+    check_that_it_fits,
+    is_fitted,
     load_net,
     load_partial,
     new_net,
@@ -27,8 +34,7 @@ from skdbn._cli.training import (
 )
 
 N_NEIGHBORS = 3
-N_SPLITS = 5  # of the digits: with 360 rows for testing, one alone says little
-MAX_INTEGER = 2**32 - 1  # the largest seed, and more than any other option has a use for
+LOW_RATE = 5e-4  # to try where "auto" diverged; otherwise a tenth, and no more than twice this
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
@@ -45,13 +51,16 @@ def main(arguments=None):
     int
         Exit status.
     """
-    options = _parse(arguments)
+    options = parse(arguments)
     try:
-        data = load(options)
-        return _run(options, data, _prepare(options, data))
+        with _warnings_in_a_line():
+            return _run(options)
     except KeyboardInterrupt:
         print("skdbn: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except DivergenceError as error:
+        print(f"skdbn: error: {error} {_advice(options, str(error))}", file=sys.stderr)
+        return 2
     except (ValueError, OSError, MemoryError) as error:
         print(f"skdbn: error: {_describe(error)}", file=sys.stderr)
         return 2
@@ -67,173 +76,144 @@ def _describe(error):
     return " ".join(text.split())
 
 
-def _parse(arguments):
-    """Return the options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skdbn",
-        description="Train a deep belief net and compare it with nearest neighbours.",
-    )
-    parser.add_argument(
-        "--data",
-        default="digits",
-        help="digits (default; comes with scikit-learn), mnist (see skdbn.datasets.load_mnist), "
-        "a folder of IDX files, an .npz file with X and y, or a folder with train.csv and "
-        "test.csv as Kaggle's digit-recognizer has them",
-    )
-    parser.add_argument(
-        "--layers",
-        nargs="+",
-        type=_at_least(1),
-        metavar="N",
-        help=f"units of each hidden layer {_default('layers')}",
-    )
-    for phase in ("pretrain", "softmax", "finetune"):
-        parser.add_argument(
-            f"--{phase}-iter",
-            type=_at_least(0),
-            metavar="N",
-            help=f"passes of this phase {_default(f'{phase}_iter')}",
-        )
-    parser.add_argument(
-        "--batch-size",
-        type=_batch_size,
-        default="auto",
-        metavar="N",
-        help="rows in a minibatch of every phase (default: auto)",
-    )
-    parser.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
-    parser.add_argument(
-        "--splits",
-        type=_at_least(1),
-        metavar="N",
-        help="random splits into training and test rows, of which the table shows the mean; --out "
-        f"is about the first (default: {N_SPLITS} for digits, 1 for other data and with "
-        "--checkpoint or --load)",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="folder for report.json, the fitted model and figures of what it learned",
-    )
-    parser.add_argument("--show", action="store_true", help="open the figures in windows")
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="write the state of training to this file after each pass, and go on from it when it "
-        "is there (needs scikit-learn 1.9)",
-    )
-    parser.add_argument(
-        "--load",
-        type=Path,
-        metavar="FILE",
-        help="evaluate the model.npz of an earlier --out instead of training; layers, passes and "
-        "batch size do not matter then, but give the same --seed, which says what is held out",
-    )
-    options = parser.parse_args(arguments)
-    if options.load is not None and options.checkpoint is not None:
-        parser.error("--load trains nothing, so that --checkpoint has nothing to write")
-    has_file = options.load is not None or options.checkpoint is not None
-    if has_file and options.splits is not None and options.splits > 1:
-        parser.error("the file of --load or --checkpoint holds one net: --splits must be 1")
-    _fill_in(options, has_file)
-    return options
+def _advice(options, message):
+    """Return the command to try after training diverged."""
+    name = "learning-rate-init" if "learning_rate_init" in message else "pretrain-learning-rate"
+    rate = getattr(options, name.replace("-", "_"))
+    lower = LOW_RATE if rate in (None, "auto") else min(rate / 10, 2 * LOW_RATE)
+    again = f"Try: {command(options, f'--{name}', f'{lower:g}')}"
+    if options.checkpoint is None:
+        return again
+    return f"Remove {options.checkpoint}, which holds the training that diverged. {again}"
 
 
-def _default(name):
-    """Return what the help says of the default of an option."""
-    digits, other = (" ".join(map(str, np.atleast_1d(of[name]))) for of in (DIGITS, DEFAULTS))
-    return f"(default: {other})" if digits == other else f"(default: {other}; {digits} for digits)"
+@contextlib.contextmanager
+def _warnings_in_a_line():
+    """Print each warning as a line of ours."""
 
+    def show(message, *_, **__):
+        print(f"skdbn: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
-def _fill_in(options, has_file):
-    """Set what was not given to its default for the data."""
-    is_digits = options.data == "digits"
-    for name, value in (DIGITS if is_digits else DEFAULTS).items():
-        if getattr(options, name, None) is None:
-            setattr(options, name, value)
-    if options.splits is None:
-        options.splits = N_SPLITS if is_digits and not has_file else 1
-
-
-def _at_least(minimum):
-    """Return a function that reads an integer from `minimum` up."""
-
-    def integer(text):
-        try:
-            value = int(text)
-        except ValueError:
-            value = minimum - 1
-        if not minimum <= value <= MAX_INTEGER:
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not an integer from {minimum} to {MAX_INTEGER}"
-            )
-        return value
-
-    return integer
-
-
-def _batch_size(text):
-    """Read a batch size."""
-    return text if text == "auto" else _at_least(1)(text)
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        warnings.filterwarnings("ignore", "X does not have valid feature names")  # compared here
+        yield
 
 
 # -- the job
 
 
-def _prepare(options, data):
-    """Raise now what else would come after training; return the folder for the results."""
-    n_rows, n_classes = len(data.y_train), len(np.unique(data.y_train))
-    if n_classes < 2 or n_rows < N_NEIGHBORS:
-        raise ValueError(
-            f"{options.data}: {n_rows} training rows of {n_classes} classes; there must be "
-            f"{N_NEIGHBORS} rows and two classes."
-        )
-    if options.checkpoint is not None and not options.checkpoint.absolute().parent.is_dir():
-        raise ValueError(f"--checkpoint {options.checkpoint}: its folder does not exist.")
-    if options.out is not None:
-        return Folder(options.out)
-    if data.X_submission is not None:
-        tempfile.TemporaryFile(dir=Path()).close()  # it can be written to
-    return None
-
-
-def _run(options, data, out):
-    """Train on each split, print the table, write the files; return the exit status."""
-    n_classes = len(np.unique(data.y_train))
-    net = load_net(options, data) if options.load is not None else new_net(options)
+def _run(options):
+    """Load, train on each split, print the table, write the files; return the exit status."""
+    if options.load is None:
+        data = load(options)
+        net = new_net(options, data)
+        net._check_parameters()
+    else:
+        net = load_net(options.load)
+        options.regress = options.regress or is_regressor(net)
+        data = load(options, bytes_exceed=bytes_exceed(net))
+        check_that_it_fits(net, options, data)
+    out = _prepare(options, data)
     partial = load_partial(options, net)
-    print(
-        f"{options.data}: {len(data.X_train)} training rows, {len(data.X_test)} test rows, "
-        f"{data.X_train.shape[1]} features, {n_classes} classes",
-        flush=True,
-    )
+    if data.are_bytes:
+        print(
+            "skdbn: whole numbers up to 255 are taken for bytes and divided by 255; if they are "
+            "measurements, pass --visible-units gaussian",
+            file=sys.stderr,
+        )
+    print(_title(options, data), flush=True)
     net, rows, finished = _compare(options, net, partial, data)
     splits = [rows]
     if finished and options.splits > 1:
         finished = _go_through_further_splits(options, splits)
     if rows:
         print(table(splits))
-    write(out, data, net, finished)
-    if out is not None or options.show:
-        draw(options, out, data, net)
-    if out is not None:
-        out.write_report(report(options, data, net, splits, finished, partial is not None))
+    if is_fitted(net):  # else an earlier run has better results
+        write(out, data, net, finished)
+        if out is not None or options.show:
+            draw(options, out, data, net)
+        if out is not None:
+            out.write_report(report(options, data, net, splits, finished, partial is not None))
     if not finished:
-        print("skdbn: interrupted: this is what was learned so far", file=sys.stderr)
+        print(f"skdbn: interrupted: {_how_to_go_on(options, net)}", file=sys.stderr)
     return 0 if finished else INTERRUPTED
+
+
+def _prepare(options, data):
+    """Raise now what else would come after training; return the folder for the results."""
+    n_rows = int(data.is_labelled.sum())
+    if n_rows < N_NEIGHBORS:
+        raise ValueError(f"{options.data}: {n_rows} training rows; there must be {N_NEIGHBORS}.")
+    if not data.is_regression and len(data.classes) < 2:
+        raise ValueError(f"{options.data}: all training rows have the same label.")
+    if options.checkpoint is not None:
+        _check_checkpoint(options.checkpoint)
+    if options.out is not None:
+        return Folder(options.out)
+    if data.X_submission is not None:
+        if Path(SUBMISSION).exists():
+            raise ValueError(
+                f"{SUBMISSION} is here already and is not replaced: move it, or pass --out DIR."
+            )
+        tempfile.TemporaryFile(dir=Path()).close()  # it can be written to
+    return None
+
+
+def _check_checkpoint(path):
+    """Raise unless a checkpoint can be written."""
+    if not hasattr(DBNClassifier, "set_callbacks"):
+        raise ValueError(
+            f"--checkpoint needs scikit-learn 1.9 or newer; this is {sklearn.__version__}."
+        )
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"--checkpoint {path}: its folder does not exist.")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(f"--checkpoint {path}: {folder}: {error.strerror}.") from error
+
+
+def _title(options, data):
+    """Return the line above the table."""
+    n_labelled = int(data.is_labelled.sum())
+    without = f" ({n_labelled} with labels)" if n_labelled < len(data.y_train) else ""
+    watched = "" if data.X_val is None else f", {len(data.X_val)} rows to watch"
+    if data.is_regression:
+        what = f"numbers from {data.y_train.min():g} to {data.y_train.max():g}"
+    else:
+        what = f"{len(data.classes)} classes"
+    return (
+        f"{options.data}: {len(data.X_train)} training rows{without}, {len(data.X_test)} test rows"
+        f"{watched}, {data.X_train.shape[1]} features, {what}"
+    )
+
+
+def _how_to_go_on(options, net):
+    """Return what to do after an interruption."""
+    kept = "this is what was learned so far" if is_fitted(net) else "nothing was learned yet"
+    if options.splits > 1 or options.load is not None:
+        return kept
+    if options.checkpoint is None:
+        return f"{kept}. To be able to go on next time, pass --checkpoint FILE"
+    if options.checkpoint.exists():
+        return f"{kept}. Go on with: {command(options)}"
+    return f"{kept}. Begin again with: {command(options)}"
 
 
 def _compare(options, net, partial, data):
     """Train and evaluate on one split; return the net, the rows, and whether it was finished."""
     rows, seconds, finished = [], 0.0, False
     try:
-        rows.append(_nearest_neighbors(data))
+        if not options.no_knn:
+            rows.append(_nearest_neighbors(data))
         finished = True
         if options.load is None:
             net, seconds, finished = train(options, net, partial, data, rows)
-        rows.append(evaluate(reached(net, finished, rows), net, data, seconds))
+        name = reached(net, finished, rows)
+        if name is not None:
+            rows.append(evaluate(name, net, data, seconds))
     except KeyboardInterrupt:
         finished = False
     return net, rows, finished
@@ -245,7 +225,7 @@ def _go_through_further_splits(options, splits):
         for split in range(1, options.splits):
             print(f"split {split + 1} of {options.splits}", file=sys.stderr)
             data = load(options, split)
-            _, rows, finished = _compare(options, new_net(options, split), None, data)
+            _, rows, finished = _compare(options, new_net(options, data, split), None, data)
             if not finished:
                 return False
             splits.append(rows)
@@ -255,9 +235,12 @@ def _go_through_further_splits(options, splits):
 
 
 def _nearest_neighbors(data):
-    """Return the row of nearest neighbours."""
-    neighbors, name = KNeighborsClassifier(N_NEIGHBORS), f"KNeighborsClassifier({N_NEIGHBORS})"
-    print(f"[{name}] classifying {len(data.X_test)} rows", file=sys.stderr)
+    """Return the row of nearest neighbours, behind a scaler where columns are measurements."""
+    estimator = KNeighborsRegressor if data.is_regression else KNeighborsClassifier
+    neighbors, name = estimator(N_NEIGHBORS), f"{estimator.__name__}({N_NEIGHBORS})"
+    if data.are_measurements:
+        neighbors, name = make_pipeline(StandardScaler(), neighbors), f"{name}, standardized"
+    print(f"[{name}] predicting {len(data.X_test)} rows", file=sys.stderr)
     start = time.perf_counter()
-    neighbors.fit(data.X_train, data.y_train)
+    neighbors.fit(data.X_train[data.is_labelled], data.y_train[data.is_labelled])
     return evaluate(name, neighbors, data, time.perf_counter() - start)

@@ -4,6 +4,10 @@ import sys
 import time
 from itertools import pairwise
 
+import numpy as np
+
+from skdbn._dbn import passes_of_finetuning
+
 
 class Progress:
     """Callback that says after each pass how far training has come and what time is left.
@@ -13,25 +17,31 @@ class Progress:
 
     Parameters
     ----------
-    net : DBNClassifier
+    net : DBNClassifier or DBNRegressor
         What is trained, in one fit, or in two where nobody is told of passes.
-    n_features, n_classes : int
-        Sizes of its first and last layer.
+    data : Data
+        What it is trained on.
     """
 
-    def __init__(self, net, n_features, n_classes):
+    def __init__(self, net, data):
         self.works = hasattr(net, "set_callbacks")  # since scikit-learn 1.9
-        sizes = [n_features, *net.hidden_layer_sizes]
+        n_labelled, n_rows = int(data.is_labelled.sum()), len(data.X_train)
+        n_outputs = 1 if data.is_regression else len(data.classes)
+        sizes = [data.X_train.shape[1], *np.atleast_1d(net.hidden_layer_sizes)]
         products = [n_in * n_out for n_in, n_out in pairwise(sizes)]
-        top = sizes[-1] * n_classes
+        top = sizes[-1] * n_outputs
+        moves = n_labelled < n_rows and net.virtual_adversarial != 0  # all rows
+        n_finetuned = n_rows if moves else n_labelled
+        cost = 3 * (sum(products) + top) - products[0]
+        if net.adversarial != 0 or moves:  # a step, and a pass where it leads to
+            cost *= 2
         self._phases = [
-            (f"pretrain layer {i}", 5 * product, net.rbm.n_iter)
-            for i, product in enumerate(products, 1)
+            (f"pretrain layer {i}", 5 * product * n_rows, net.rbm.n_iter)
+            for i, product in enumerate(products if net.pretrain else [], 1)
         ]
-        self._phases.append(("softmax", 3 * top, net.softmax_iter))
-        self._phases.append(
-            ("finetune", 3 * (sum(products) + top) - products[0], net.finetune_iter)
-        )
+        self._phases.append((net._top, 3 * top * n_labelled, getattr(net, f"{net._top}_iter")))
+        n_passes = passes_of_finetuning(net, n_finetuned)
+        self._phases.append(("finetune", cost * n_finetuned, n_passes))
         self._start = None
         self._done = 0
 
@@ -40,7 +50,7 @@ class Progress:
 
         Parameters
         ----------
-        estimator : DBNClassifier
+        estimator : DBNClassifier or DBNRegressor
             What is trained.
         context : CallbackContext
             The task.
@@ -51,7 +61,7 @@ class Progress:
 
         Parameters
         ----------
-        estimator : DBNClassifier
+        estimator : DBNClassifier or DBNRegressor
             What is trained.
         context : CallbackContext
             The task.
@@ -64,7 +74,7 @@ class Progress:
 
         Parameters
         ----------
-        estimator : DBNClassifier
+        estimator : DBNClassifier or DBNRegressor
             What is trained.
         context : CallbackContext
             The task.
@@ -89,7 +99,7 @@ class Progress:
 
         Parameters
         ----------
-        estimator : DBNClassifier
+        estimator : DBNClassifier or DBNRegressor
             What is trained.
         context : CallbackContext
             The task.
@@ -107,8 +117,8 @@ class Progress:
 
 def _loss(estimator, phase):
     """Return the loss of the last pass as text, where the estimator has it."""
-    curve = {"softmax": "softmax_loss_curve_", "finetune": "loss_curve_"}.get(phase)
-    return "" if curve is None else f", loss {getattr(estimator, curve)[-1]:.5f}"
+    curves = {estimator._top: f"{estimator._top}_loss_curve_", "finetune": "loss_curve_"}
+    return f", loss {getattr(estimator, curves[phase])[-1]:.5f}" if phase in curves else ""
 
 
 def _duration(seconds):

@@ -1,23 +1,34 @@
-"""Files of data that the command line reads.
+"""Archives of arrays that the command line reads.
 
 The rule: a file is untrusted. No pickle is loaded, a size is compared with what is there before
 memory is taken, and whatever is wrong is a ValueError of one sentence that begins with the path.
 """
 
-import warnings
+import contextlib
 import zipfile
-
-import numpy as np
 
 from skdbn._files.storage import read_array
 from skdbn.datasets import MAX_BYTES
 
-MAX_LINE = 2**20  # characters of a line of CSV, which a list of its values takes many times
-TOO_LONG = f"more than {MAX_LINE} characters; hand over such data as an .npz file"
+# Names of the arrays, upper and lower case alike, by the part of the data: rows, and their labels.
+# "all" has yet to be split, rows in "val" are watched.
+LAYOUTS = (
+    {"all": ("x", "y")},
+    {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")},
+    {
+        "train": ("train_images", "train_labels"),
+        "val": ("val_images", "val_labels"),
+        "test": ("test_images", "test_labels"),
+    },
+)
+NEEDED = (  # as an error names them
+    "X and y; or x_train, y_train, x_test and y_test; or train_images, train_labels, test_images "
+    "and test_labels"
+)
 
 
 def read_npz(path):
-    """Read X and y of an .npz file.
+    """Read the rows and labels of an .npz file.
 
     Parameters
     ----------
@@ -26,28 +37,62 @@ def read_npz(path):
 
     Returns
     -------
-    X : ndarray of shape (n_samples, n_features)
-        Numbers.
-    y : ndarray of shape (n_samples,)
-        Labels.
+    dict
+        Rows and labels for each part of the data: "all", or "train", "test" and perhaps "val".
 
     Raises
     ------
     ValueError
         When the file is something else.
     """
+    with _opened(path, f"with {NEEDED}") as (archive, names):
+        for layout in LAYOUTS:
+            needed = [name for part, pair in layout.items() if part != "val" for name in pair]
+            if all(name in names for name in needed):
+                return {
+                    part: tuple(_read_member(archive, names[name]) for name in pair)
+                    for part, pair in layout.items()
+                    if all(name in names for name in pair)
+                }
+        raise ValueError(f"it has {', '.join(names.values()) or 'no array'}")
+
+
+def read_single_npz(path):
+    """Read an .npz file of a single array.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    ndarray
+        The array.
+
+    Raises
+    ------
+    ValueError
+        When the file is something else.
+    """
+    with _opened(path, "of a single array") as (archive, names):
+        if len(names) != 1:
+            raise ValueError(f"it has {', '.join(names.values()) or 'no array'}")
+        return _read_member(archive, *names.values())
+
+
+@contextlib.contextmanager
+def _opened(path, expected):
+    """Open an archive; return it and the names of its arrays by what they are in lower case."""
     try:
         if not (path.is_file() and zipfile.is_zipfile(path)):
-            raise ValueError("it is no zip archive")
+            raise ValueError("it is not a zip archive")
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            missing = [name for name in ("X", "y") if f"{name}.npy" not in names]
-            if missing:
-                raise ValueError(f"it has no array {' and no array '.join(missing)}")
-            return _read_member(archive, "X"), _read_member(archive, "y")
+            arrays = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+            yield archive, {name.lower(): name for name in arrays}
     except Exception as error:  # ten types came up when random bytes of a file were changed
         raise ValueError(
-            f"{path} is not an .npz file with X and y: {error or type(error).__name__}."
+            f"{path} is not an .npz file {expected}: {error or type(error).__name__}."
         ) from error
 
 
@@ -61,84 +106,8 @@ def _read_member(archive, name):
         )
     if member.file_size > MAX_BYTES:
         raise ValueError(
-            f"{name} takes {member.file_size} bytes unpacked, at most {MAX_BYTES} are read; hand "
+            f"{name} takes {member.file_size} bytes unpacked, at most {MAX_BYTES} are read; pass "
             "larger data to the estimators as an array or a memory map"
         )
     with archive.open(member) as file:
         return read_array(file, member.file_size)
-
-
-def read_csv(path):
-    """Read a CSV file of numbers below a line of names.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    columns : list of str
-        Names.
-    values : ndarray of shape (n_rows, n_columns)
-        Numbers.
-
-    Raises
-    ------
-    ValueError
-        When the file is something else; the message names the line.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist; train.csv and test.csv must be there.")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ValueError(
-            f"{path} takes {size} bytes, at most {MAX_BYTES} are read; hand larger data to the "
-            "estimators as an array or a memory map."
-        )
-    # A byte that is no text becomes a sign that is no number, and is reported with its line.
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = file.readline(MAX_LINE + 1)
-        if len(header) > MAX_LINE:
-            raise ValueError(f"{path}, line 1: {TOO_LONG}.")
-        columns = [name.strip().strip('"') for name in header.split(",")]
-        start = file.tell()
-        try:
-            try:  # whole numbers are read several times faster
-                values = _read_rows(file, len(columns), np.int16)
-            except ValueError:
-                file.seek(start)
-                values = _read_rows(file, len(columns), np.float32)
-        except ValueError as error:
-            raise ValueError(f"{path}, {error}.") from error
-    if values.size == 0:
-        raise ValueError(f"{path} has no rows.")
-    return columns, values
-
-
-def _read_rows(file, n_columns, dtype):
-    """Return the numbers below the header of a CSV file; an error begins with the line."""
-    n_lines = 1
-
-    def lines():
-        nonlocal n_lines
-        following = iter(lambda: file.readline(MAX_LINE + 1), "")
-        for line in following:
-            n_lines += 1
-            if len(line) > MAX_LINE:
-                raise ValueError(TOO_LONG)
-            n_values = line.count(",") + 1
-            if n_values != n_columns:
-                if not line.strip() and not any(map(str.strip, following)):
-                    return  # empty lines at the end
-                raise ValueError(f"{n_values} values, the header has {n_columns} names")
-            yield line
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # no rows: reported by the caller
-            warnings.simplefilter("error", DeprecationWarning)  # older NumPy reads 2.5 as 2
-            return np.loadtxt(lines(), delimiter=",", dtype=dtype, comments=None, ndmin=2)
-    except (ValueError, DeprecationWarning) as error:
-        message = str(error).partition(" at row ")[0]  # counted in another way
-        raise ValueError(f"line {n_lines}: {message}") from error

@@ -11,6 +11,7 @@ import sklearn
 
 from skdbn import __version__, save_model
 from skdbn._cli.outputs import SUBMISSION, replace
+from skdbn._cli.training import parameters_of
 from skdbn.plotting import (
     ActivationDisplay,
     BiasProbeDisplay,
@@ -26,11 +27,10 @@ def write(out, data, net, finished):
 
     Net and data are those of the first split, here and below.
     """
-    fitted = hasattr(net, "coefs_")
-    if out is not None and fitted:  # first what took longest
+    if out is not None:  # first what took longest
         out.write("model.npz", functools.partial(save_model, net))
-    # Without a folder an earlier submission would be lost to half a training.
-    if fitted and data.X_submission is not None and (finished or out is not None):
+    # Without a folder only a whole training is worth a submission.
+    if data.X_submission is not None and (finished or out is not None):
         _write_submission(out, net.predict(data.X_submission))
 
 
@@ -84,19 +84,19 @@ def _displays(net, data):
             )
         yield "samples", SampleDisplay.from_estimator(net, random_state=0, **shape)
         yield "activations", ActivationDisplay.from_estimator(net, data.X_test)
-    if n_layers or getattr(net, "softmax_loss_curve_", []):
+    if n_layers or _top_losses(net):
         yield "loss_curves", LossCurveDisplay.from_estimator(net)
+
+
+def _top_losses(net):
+    """Return the losses of the phase of the top layer, which has another name in a regressor."""
+    return getattr(net, "softmax_loss_curve_", getattr(net, "output_loss_curve_", []))
 
 
 def report(options, data, net, splits, finished, resumed):
     """Return what report.json holds; after resuming, seconds of a fit are those of this run."""
-    names = ("layers", "pretrain_iter", "softmax_iter", "finetune_iter", "batch_size")
-    names += ("noise", "input_noise", "adversarial")
     results = [[row.as_dict() for row in rows] for rows in splits]
-    if options.load is not None:
-        training = {"load": str(options.load)}
-    else:
-        training = {name: getattr(options, name) for name in names}
+    training = parameters_of(net) if options.load is None else {"load": str(options.load)}
     return {
         "data": options.data,
         "n_train": len(data.X_train),
@@ -108,7 +108,7 @@ def report(options, data, net, splits, finished, resumed):
         "results": results[0],
         "results_of_further_splits": results[1:],
         "reconstruction_error": [rbm.loss_curve_ for rbm in getattr(net, "rbms_", [])],
-        "softmax_loss": getattr(net, "softmax_loss_curve_", []),
+        "softmax_loss": _top_losses(net),
         "finetune_loss": getattr(net, "loss_curve_", []),
         "versions": {
             "skdbn": __version__,

@@ -4,80 +4,163 @@ The rule: standard output is for results, so that whatever training says goes to
 """
 
 import contextlib
+import reprlib
 import sys
 import time
 import warnings
 
 import numpy as np
+from sklearn.base import is_regressor
+from sklearn.pipeline import Pipeline
 
 from skdbn import (
     Checkpoint,
     DBNClassifier,
+    DBNRegressor,
     InterruptedTrainingWarning,
     RBMTransformer,
     load_checkpoint,
     load_model,
     resume,
 )
+from skdbn._cli.data import LARGE_BYTE
+from skdbn._cli.options import PARAMETERS
 from skdbn._cli.progress import Progress
 from skdbn._cli.scores import evaluate
 
-# What is trained unless options say otherwise. The values for the digits were chosen on training
-# rows, by benchmarks/showcase.py.
-DEFAULTS = {
-    "layers": [500, 500],
-    "pretrain_iter": 30,
-    "softmax_iter": 10,
-    "finetune_iter": 10,
-    "noise": 0.0,
-    "input_noise": 0.0,
-    "adversarial": 0.0,
-}
-DIGITS = {
-    **DEFAULTS,
-    "layers": [300, 300],
-    "finetune_iter": 120,
-    "noise": 0.3,
-    "input_noise": 0.05,
-    "adversarial": 0.5,
-}
-# Rows of a net, by the phase that its training reached.
-PRETRAINED, SOFTMAX, FINE_TUNED = (
-    "DBNClassifier, pretraining",
-    "DBNClassifier, softmax phase",
-    "DBNClassifier",
-)
+OF_THE_TOP_LAYER = "softmax_iter", "output_iter"  # a classifier's and a regressor's name of it
+BATCH_SIZE = "batch_size"  # of machines too, where no option says otherwise
+N_SHOWN = 5  # labels in a message
+OF_NO_PARAMETER = {"hidden_layer_sizes": "--layers", "random_state": "--seed"}
 
 
-def new_net(options, split=0):
+def new_net(options, data, split=0):
     """Return the net that the options describe; each split has a seed of its own."""
-    return DBNClassifier(
-        tuple(options.layers),
-        rbm=RBMTransformer(n_iter=options.pretrain_iter, batch_size=options.batch_size),
-        softmax_iter=options.softmax_iter,
-        finetune_iter=options.finetune_iter,
-        batch_size=options.batch_size,
-        noise=options.noise,
-        input_noise=options.input_noise,
-        adversarial=options.adversarial,
-        random_state=(options.seed + split) % 2**32,
-    )
+    of_net, of_machines = {"random_state": (options.seed + split) % 2**32}, {}
+    for parameter in PARAMETERS:
+        value = getattr(options, parameter.key)
+        if value is None:
+            continue
+        if parameter.estimator is RBMTransformer:
+            of_machines[parameter.name] = value
+        else:
+            of_net[parameter.name] = value
+    if BATCH_SIZE in of_net:
+        of_machines.setdefault(BATCH_SIZE, of_net[BATCH_SIZE])
+    if options.layers is not None:
+        of_net["hidden_layer_sizes"] = tuple(options.layers)
+    if options.no_pretrain:
+        of_net["pretrain"] = False
+    if data.unlabeled is not None:
+        of_net["unlabeled"] = data.unlabeled
+    template = RBMTransformer(**of_machines)
+    if not data.is_regression:
+        return DBNClassifier(rbm=template, **of_net)
+    of_classes, of_numbers = OF_THE_TOP_LAYER
+    if of_classes in of_net:
+        of_net[of_numbers] = of_net.pop(of_classes)
+    for name in of_net.keys() - DBNRegressor().get_params(deep=False).keys():
+        raise ValueError(f"{_option(name)} is for classes, and {options.data} has numbers.")
+    return DBNRegressor(rbm=template, **of_net)
 
 
-def load_net(options, data):
-    """Return a fitted net of a file that fits the data."""
+def parameters_of(net):
+    """Return the parameters that options reach, by the names of the options."""
+    of_classes, of_numbers = OF_THE_TOP_LAYER
+    values = {"layers": np.atleast_1d(net.hidden_layer_sizes).tolist(), "pretrain": net.pretrain}
+    for parameter in PARAMETERS:
+        owner = net.rbm if parameter.estimator is RBMTransformer else net
+        name = parameter.name
+        if name == of_classes and is_regressor(net):
+            name = of_numbers
+        if hasattr(owner, name):
+            values[parameter.key] = getattr(owner, name)
+    return values
+
+
+def _option(name):
+    """Return the option of a parameter, named as `get_params` does."""
+    name = name.removeprefix("rbm__") if (is_of_machines := name.startswith("rbm__")) else name
+    if not is_of_machines and name in OF_NO_PARAMETER:
+        return OF_NO_PARAMETER[name]
+    name = OF_THE_TOP_LAYER[0] if name == OF_THE_TOP_LAYER[1] else name
+    for parameter in PARAMETERS:
+        if (parameter.name, parameter.estimator is RBMTransformer) == (name, is_of_machines):
+            return f"--{parameter.option}"
+    return name
+
+
+# -- files of models
+
+
+def load_net(path):
+    """Return a fitted model that predicts one thing of each row."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        net = load_model(options.load)
+        net = load_model(path)
     for warning in caught:
         print(f"skdbn: warning: {warning.message}", file=sys.stderr)
-    n_features = data.X_train.shape[1]
-    if not isinstance(net, DBNClassifier) or net.n_features_in_ != n_features:
+    if not hasattr(net, "predict"):
         raise ValueError(
-            f"{options.load} holds a {type(net).__name__} for {net.n_features_in_} features; there "
-            f"must be a DBNClassifier for the {n_features} of {options.data}."
+            f"{path} holds a {type(net).__name__}, which predicts nothing: --load takes a "
+            "DBNClassifier, a DBNRegressor, or a Pipeline that ends in one."
         )
+    if net.predict(np.zeros((1, net.n_features_in_))).ndim > 1:
+        raise ValueError(f"{path} predicts several things of each row, but data have one.")
     return net
+
+
+def bytes_exceed(net):
+    """Return what whole numbers must exceed for a model to take them for bytes.
+
+    A model has seen pixels as probabilities, which decides in the place of the new values. What
+    begins with a scaler takes the values as they are.
+    """
+    if isinstance(net, Pipeline):
+        return np.inf
+    return 1 if (net.visible_units_ == "binary").all() else LARGE_BYTE
+
+
+def check_that_it_fits(net, options, data):
+    """Raise when a loaded model does not know the features or the labels of the data."""
+    n_features = data.X_train.shape[1]
+    if net.n_features_in_ != n_features:
+        raise ValueError(
+            f"{options.load} is for {net.n_features_in_} features, and the rows of {options.data} "
+            f"have {n_features}."
+        )
+    names = getattr(net, "feature_names_in_", np.array([])).tolist()
+    if names and data.feature_names and names != data.feature_names:
+        other = next(i for i, name in enumerate(names) if name != data.feature_names[i])
+        raise ValueError(
+            f"{options.load} is for other columns: column {other + 1} is {names[other]!r} to it, "
+            f"and {data.feature_names[other]!r} in {options.data}."
+        )
+    if is_regressor(net) != data.is_regression:
+        raise ValueError(
+            f"{options.load} predicts {'numbers' if is_regressor(net) else 'classes'}, and "
+            f"{options.data} has {'numbers' if data.is_regression else 'classes'}."
+        )
+    if data.is_regression:
+        return
+    known = net.classes_.tolist()
+    unknown = [
+        label
+        for label in np.unique([*data.classes.tolist(), *data.y_test.tolist()]).tolist()
+        if label not in known
+    ]
+    if unknown:
+        raise ValueError(
+            f"{options.load} does not know the labels {_listed(unknown)} of {options.data}; it "
+            f"knows {_listed(known)}."
+        )
+
+
+def _listed(labels):
+    """Return the first labels as text."""
+    shown = ", ".join(reprlib.repr(label) for label in labels[:N_SHOWN])
+    n_others = len(labels) - N_SHOWN
+    return f"{shown} and {n_others} more" if n_others > 0 else shown
 
 
 def load_partial(options, net):
@@ -85,12 +168,12 @@ def load_partial(options, net):
     if options.checkpoint is None or not options.checkpoint.exists():
         return None
     partial = load_checkpoint(options.checkpoint)
-    if isinstance(partial, DBNClassifier):
+    if type(partial) is type(net):
         expected, given = net.get_params(), partial.get_params()
         other = [name for name in expected if name != "rbm" and expected[name] != given.get(name)]
         if not other:
             return partial
-        options_differ = f"made with other options ({', '.join(other)})"
+        options_differ = f"made with other options ({', '.join(map(_option, other))})"
     else:
         options_differ = f"of a {type(partial).__name__}"
     raise ValueError(
@@ -99,10 +182,14 @@ def load_partial(options, net):
     )
 
 
-class SoftmaxRow:
-    """Callback that evaluates the net when its softmax phase ends."""
+# -- training
 
-    def __init__(self, data, rows):
+
+class TopRow:
+    """Callback that evaluates the net when the phase of its top layer ends."""
+
+    def __init__(self, net, data, rows):
+        self.phase, self.name = net._top, f"{type(net).__name__}, {net._top} phase"
         self.data, self.rows = data, rows
         self.start, self.seconds = time.perf_counter(), 0.0
 
@@ -113,42 +200,33 @@ class SoftmaxRow:
         """Begin a task."""
 
     def on_fit_task_end(self, estimator, context):
-        """Append the row of the softmax phase; take note of the time that this costs."""
-        if context.task_name == "softmax":
-            now = time.perf_counter()
-            self.rows.append(evaluate(SOFTMAX, estimator, self.data, now - self.start))
-            self.seconds = time.perf_counter() - now
+        """Append the row of the phase."""
+        if context.task_name == self.phase:
+            self.add(estimator)
 
     def teardown(self, estimator, context):
         """End a fit."""
 
+    def add(self, net):
+        """Append the row; take note of the time that this costs."""
+        now = time.perf_counter()
+        self.rows.append(evaluate(self.name, net, self.data, now - self.start))
+        self.seconds = time.perf_counter() - now
+
 
 def train(options, net, partial, data, rows):
-    """Train with progress on standard error, and append the row of the softmax phase.
+    """Train with progress on standard error, and append the row of the top layer's phase.
 
     Returns the net, the seconds of its training, and whether it was finished.
     """
-    progress = Progress(net, data.X_train.shape[1], len(np.unique(data.y_train)))
-    softmax_row = SoftmaxRow(data, rows)
-
-    def fit():
-        if not progress.works:
-            return _fit_twice(net, data, softmax_row)
-        if partial is not None:
-            print(f"going on from {options.checkpoint}", file=sys.stderr)
-            callbacks = [progress, softmax_row]
-            return resume(options.checkpoint, data.X_train, data.y_train, callbacks=callbacks)
-        checkpoints = [] if options.checkpoint is None else [Checkpoint(options.checkpoint)]
-        net.set_callbacks(*checkpoints, progress, softmax_row)
-        return net.fit(data.X_train, data.y_train)
-
+    progress, top_row = Progress(net, data), TopRow(net, data, rows)
     with (
         warnings.catch_warnings(record=True) as caught,
         contextlib.redirect_stdout(sys.stderr),
     ):
         warnings.simplefilter("always")
-        net = fit()
-        seconds = time.perf_counter() - softmax_row.start - softmax_row.seconds
+        net = _fit(options, net, partial, data, progress, top_row)
+        seconds = time.perf_counter() - top_row.start - top_row.seconds
     if progress.works:
         net.set_callbacks()
     finished = True
@@ -160,25 +238,53 @@ def train(options, net, partial, data, rows):
     return net, seconds, finished
 
 
-def _fit_twice(net, data, softmax_row):
+def _fit(options, net, partial, data, progress, top_row):
+    """Fit the net, or go on with it where it was interrupted."""
+    watched = {} if data.X_val is None else {"X_val": data.X_val, "y_val": data.y_val}
+    if not progress.works:
+        return _fit_twice(net, data, watched, top_row)
+    if partial is not None:
+        print(f"going on from {options.checkpoint}", file=sys.stderr)
+        callbacks = [progress, top_row]
+        rows = data.X_train, data.y_train
+        return resume(options.checkpoint, *rows, **watched, callbacks=callbacks)
+    checkpoints = [] if options.checkpoint is None else [Checkpoint(options.checkpoint)]
+    net.set_callbacks(*checkpoints, progress, top_row)
+    return net.fit(data.X_train, data.y_train, **watched)
+
+
+def _fit_twice(net, data, watched, top_row):
     """Fit as one fit would, for scikit-learn 1.8, which tells nobody of the end of a phase."""
-    asked_for = net.get_params(deep=False)
+    asked_for, rows = net.get_params(deep=False), (data.X_train, data.y_train)
+    n_passes = f"{net._top}_iter"
     try:
-        net.set_params(verbose=1, finetune_iter=0).fit(data.X_train, data.y_train)
-        if len(net.softmax_loss_curve_) == net.softmax_iter:
-            now = time.perf_counter()
-            softmax_row.rows.append(evaluate(SOFTMAX, net, data, now - softmax_row.start))
-            softmax_row.seconds = time.perf_counter() - now
+        net.set_params(verbose=1, finetune_iter=0).fit(*rows, **watched)
+        if len(_top_curve(net)) == asked_for[n_passes]:
+            top_row.add(net)
             finetune_iter = asked_for["finetune_iter"]
-            net.set_params(softmax_iter=0, finetune_iter=finetune_iter, warm_start=True)
-            net.fit(data.X_train, data.y_train)
+            net.set_params(**{n_passes: 0, "finetune_iter": finetune_iter, "warm_start": True})
+            net.fit(*rows, **watched)
     finally:
         net.set_params(**asked_for)
     return net
 
 
+def _top_curve(net):
+    """Return the losses of the phase of the top layer, as far as it came."""
+    return getattr(net, f"{net._top}_loss_curve_", [])
+
+
+def is_fitted(net):
+    """Tell whether a net has learned anything."""
+    return isinstance(net, Pipeline) or hasattr(net, "coefs_")
+
+
 def reached(net, finished, rows):
-    """Return the name of the last row, by the phase that training reached."""
-    if finished or rows[1:] or getattr(net, "loss_curve_", []):
-        return FINE_TUNED
-    return SOFTMAX if getattr(net, "softmax_loss_curve_", []) else PRETRAINED
+    """Return the name of the last row, by the phase that training reached; None if it is there."""
+    name = type(net[-1] if isinstance(net, Pipeline) else net).__name__
+    if finished or getattr(net, "loss_curve_", []):
+        return name
+    top_row = f"{name}, {net._top} phase"
+    if any(row.name == top_row for row in rows):
+        return None
+    return top_row if _top_curve(net) else f"{name}, pretraining"

@@ -1,0 +1,376 @@
+"""Which data the command line takes, and what it takes them for."""
+
+import csv
+import gzip
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from test_datasets import idx
+
+from skdbn._cli import data as cli_data
+from skdbn._cli.options import parse
+from skdbn._cli.tables import read_table
+from skdbn._cli.targets import hide_labels
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (60, 4, 5)).astype(np.uint8)
+IMAGES[0, 0, 0] = 255
+LABELS = np.arange(60) % 3
+IRIS = load_iris()
+SPECIES = IRIS.target_names[IRIS.target]
+NAMES = ["sepal, length", "sepal width", "petal length", "petal width"]
+
+
+def load(path, *arguments, **others):
+    return cli_data.load(parse(["--data", str(path), *arguments]), **others)
+
+
+def rows(data):
+    """All rows with their labels, in an order that does not depend on the split."""
+    X, y = np.vstack([data.X_train, data.X_test]), np.concatenate([data.y_train, data.y_test])
+    order = np.lexsort(np.round(X, 4).T)
+    return X[order], y[order]
+
+
+def assert_is(data, X, y, dtype=np.float32):
+    given, labels = rows(data)
+    order = np.lexsort(np.round(X, 4).T)
+    assert given.dtype == data.X_test.dtype == dtype
+    np.testing.assert_allclose(given, X[order], rtol=1e-6)
+    np.testing.assert_array_equal(labels, y[order])
+
+
+# -- arrays
+
+
+def layouts(images, labels):
+    """The same data under the names that others give to their arrays."""
+    train, val, test = slice(0, 40), slice(40, 50), slice(50, 60)
+    yield {"X": images, "y": labels}
+    yield {"x": images, "Y": labels[:, None]}
+    yield {
+        "x_train": images[:50],
+        "y_train": labels[:50, None],
+        "x_test": images[test],
+        "y_test": labels[test, None],
+    }
+    yield {
+        f"{name}_{kind}": array[part]
+        for name, part in (("train", train), ("val", val), ("test", test))
+        for kind, array in (("images", images), ("labels", labels[:, None]))
+    }
+
+
+@pytest.mark.parametrize("i", range(4))
+@pytest.mark.parametrize("given", [IMAGES, IMAGES.astype(float), IMAGES[..., None]])
+def test_layouts_of_arrays_are_read(tmp_path, i, given):
+    arrays = list(layouts(given, LABELS))[i]
+    np.savez(tmp_path / "data.npz", **arrays)
+    data = load(tmp_path / "data.npz")
+    assert data.image_shape == (4, 5)
+    X = IMAGES.reshape(60, 20) / 255
+    if i == 3:
+        np.testing.assert_allclose(data.X_val, X[40:50], rtol=1e-6)
+        np.testing.assert_array_equal(data.y_val, LABELS[40:50])
+        kept = np.r_[0:40, 50:60]
+        assert_is(data, X[kept], LABELS[kept])
+    else:
+        assert_is(data, X, LABELS)
+    assert data.comes_split == (i >= 2)
+
+
+def test_colours_keep_their_shape(tmp_path):
+    np.savez(tmp_path / "data.npz", X=np.repeat(IMAGES[..., None], 3, axis=3), y=LABELS)
+    assert load(tmp_path / "data.npz").image_shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (LABELS + 100, LABELS + 100),
+        (LABELS.astype(float), LABELS),
+        (LABELS.astype(np.uint8)[:, None], LABELS),
+        (LABELS > 0, LABELS > 0),
+        (np.array(["a", "b", "c"])[LABELS], np.array(["a", "b", "c"])[LABELS]),
+        (np.array([b"a", b"b", b"c"])[LABELS], np.array(["a", "b", "c"])[LABELS]),
+    ],
+)
+def test_labels_may_be_anything(tmp_path, y, expected):
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=y)
+    data = load(tmp_path / "data.npz")
+    assert_is(data, IMAGES.reshape(60, 20) / 255, expected)
+    assert not data.is_regression
+
+
+def test_fractions_are_numbers_to_predict_and_whole_numbers_when_asked(tmp_path):
+    for y, arguments in ((LABELS + 0.5, []), (LABELS, ["--regress"])):
+        np.savez(tmp_path / "data.npz", X=IMAGES, y=y)
+        data = load(tmp_path / "data.npz", *arguments)
+        assert data.is_regression
+        assert data.y_train.dtype == float
+        assert_is(data, IMAGES.reshape(60, 20) / 255, y)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        100 * RNG.normal(size=(60, 5)),
+        RNG.integers(0, 1000, (60, 5)),
+        RNG.integers(0, 100, (60, 5)),  # ages
+        RNG.normal(size=(60, 5)).astype(np.float32),
+    ],
+)
+def test_measurements_are_left_as_they_are(tmp_path, X):
+    np.savez(tmp_path / "data.npz", X=X, y=LABELS)
+    data = load(tmp_path / "data.npz")
+    assert data.are_measurements
+    assert_is(data, X, LABELS, np.float32 if X.dtype == np.float32 else np.float64)
+
+
+def test_a_model_that_was_trained_on_bytes_decides_for_dark_rows(tmp_path):
+    np.savez(tmp_path / "data.npz", X=IMAGES // 3, y=LABELS)
+    assert load(tmp_path / "data.npz").are_measurements
+    data = load(tmp_path / "data.npz", bytes_exceed=1)
+    assert_is(data, (IMAGES // 3).reshape(60, 20) / 255, LABELS)
+    data = load(tmp_path / "data.npz", bytes_exceed=np.inf)
+    assert_is(data, (IMAGES // 3).reshape(60, 20), LABELS, np.float64)
+
+
+def save_split(path, X_train, X_test):
+    y = LABELS[: len(X_train)], LABELS[: len(X_test)]
+    np.savez(path, X_train=X_train, y_train=y[0], X_test=X_test, y_test=y[1])
+    return path
+
+
+def test_rows_for_testing_are_not_judged_alone(tmp_path):
+    flat = IMAGES.reshape(60, 20)
+    black = flat[50:] // 255
+    data = load(save_split(tmp_path / "a.npz", flat[:50], black))
+    np.testing.assert_allclose(data.X_test, black / 255)
+    resized = flat[50:] / 2
+    data = load(save_split(tmp_path / "b.npz", flat[:50], resized))
+    np.testing.assert_allclose(data.X_test, resized / 255, rtol=1e-6)
+    scaled = flat[50:] / 255 * 1.2  # by a scaler that has seen training rows alone
+    data = load(save_split(tmp_path / "c.npz", flat[:50] / 255, scaled))
+    np.testing.assert_allclose(data.X_test, scaled, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("divisor", "other"), [(1, 255), (255, 1)])
+def test_parts_on_different_scales_are_refused(tmp_path, divisor, other):
+    flat = IMAGES.reshape(60, 20)
+    path = save_split(tmp_path / "a.npz", flat[:50] / divisor, flat[50:] / other)
+    with pytest.raises(ValueError, match="training rows have values from .* the others from"):
+        load(path)
+
+
+def test_image_shape_is_checked(tmp_path):
+    np.savez(tmp_path / "data.npz", X=IMAGES.reshape(60, 20), y=LABELS)
+    assert load(tmp_path / "data.npz").image_shape is None
+    assert load(tmp_path / "data.npz", "--image-shape", "5", "4").image_shape == (5, 4)
+    with pytest.raises(ValueError, match="--image-shape 5 5: there must be 20 values"):
+        load(tmp_path / "data.npz", "--image-shape", "5", "5")
+
+
+def test_rows_of_other_widths_are_refused(tmp_path):
+    path = save_split(tmp_path / "a.npz", IMAGES[:50], IMAGES[50:, :3])
+    with pytest.raises(ValueError, match="have (20 and 15|15 and 20) features"):
+        load(path)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_memory_of_loading_is_near_what_is_kept(tmp_path, dtype):
+    X = RNG.integers(0, 256, (5000, 1000)).astype(dtype)
+    np.savez_compressed(tmp_path / "data.npz", X=X, y=np.arange(5000) % 3)
+    kept = X.size * 4
+    tracemalloc.start()
+    load(tmp_path / "data.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < kept + 1.3 * X.nbytes + 20e6  # what is kept, what was read, and blocks
+
+
+# -- folders of images
+
+
+def write_emnist(folder, prefix, labels=LABELS, suffix=".gz", compress=gzip.compress):
+    folder.mkdir(exist_ok=True)
+    for part, numbers in (("train", slice(0, 50)), ("test", slice(50, 60))):
+        for kind, array in (("images-idx3", IMAGES), ("labels-idx1", labels)):
+            path = folder / f"{prefix}{part}-{kind}-ubyte{suffix}"
+            path.write_bytes(compress(idx(array[numbers])))
+    return folder
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [(".gz", gzip.compress), (".gz", bytes),
+                                                  ("", gzip.compress), ("", bytes)])  # fmt: skip
+def test_names_of_emnist_and_any_labels_are_read_by_content(tmp_path, suffix, compress):
+    write_emnist(tmp_path / "a", "emnist-letters-", LABELS + 24, suffix, compress)
+    data = load(tmp_path / "a")
+    assert_is(data, IMAGES.reshape(60, 20) / 255, LABELS + 24)
+    assert data.image_shape == (4, 5)
+
+
+def test_one_of_several_data_sets_is_named(tmp_path):
+    folder = write_emnist(tmp_path / "a", "emnist-letters-")
+    write_emnist(folder, "emnist-digits-", LABELS + 5)
+    with pytest.raises(ValueError, match="several data sets: name one of .*emnist-digits, .*-lett"):
+        load(folder)
+    np.testing.assert_array_equal(load(folder / "emnist-letters").classes, [0, 1, 2])
+    np.testing.assert_array_equal(load(folder / "emnist-digits").classes, [5, 6, 7])
+
+
+def test_arrays_of_kmnist_are_read(tmp_path):
+    for part, numbers in (("train", slice(0, 50)), ("test", slice(50, 60))):
+        np.savez_compressed(tmp_path / f"kmnist-{part}-imgs.npz", IMAGES[numbers])
+        np.savez_compressed(tmp_path / f"kmnist-{part}-labels.npz", LABELS[numbers])
+    assert_is(load(tmp_path), IMAGES.reshape(60, 20) / 255, LABELS)
+    np.savez(tmp_path / "kmnist-test-imgs.npz", IMAGES, LABELS)
+    with pytest.raises(ValueError, match="test-imgs.npz is not .* single array: it has arr_0, ar"):
+        load(tmp_path)
+
+
+# -- tables
+
+
+def table(names=NAMES, separator=",", quoting=csv.QUOTE_MINIMAL, label_at=4):
+    """Irises as text."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=separator, quoting=quoting)
+    header = [*names[:label_at], "species", *names[label_at:]]
+    lines = [header] if names else []
+    for values, label in zip(IRIS.data.tolist(), SPECIES.tolist(), strict=True):
+        lines.append([*values[:label_at], label, *values[label_at:]])
+    writer.writerows(lines)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", " "])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize("has_names", [True, False])
+def test_separators_quotes_and_names_are_found_out(tmp_path, separator, quoting, has_names):
+    names = [name.replace(" ", "_") for name in NAMES] if separator == " " else NAMES
+    path = tmp_path / "iris.csv"
+    path.write_text(table(names if has_names else [], separator, quoting))
+    data = load(path, "--label", "species" if has_names else "5")
+    assert_is(data, IRIS.data, SPECIES, np.float64)
+    assert data.feature_names == (names if has_names else None)
+
+
+@pytest.mark.parametrize("label_at", [0, 2, 4])
+def test_labels_may_be_any_column(tmp_path, label_at):
+    (tmp_path / "iris.csv").write_text(table(label_at=label_at))
+    for label in ("species", str(label_at + 1)):
+        assert_is(load(tmp_path / "iris.csv", "--label", label), IRIS.data, SPECIES, np.float64)
+
+
+def test_names_that_are_numbers_are_names(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("label,0,1\n" + "\n".join(f"{y},{y / 4},{i}" for i, y in enumerate(LABELS)))
+    assert load(path).feature_names == ["0", "1"]
+
+
+def test_table_is_read_whatever_its_name(tmp_path):
+    path = tmp_path / "data.txt"
+    path.write_text(table())
+    assert len(load(path, "--label", "species").X_train) == 125
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "message"),
+    [
+        ("a,b\n1,2\n", None, "line 1: there is no column 'label' among a, b: pass --label NAME"),
+        ("1,2\n3,4\n", None, "there is no line of names: pass --label N, .* from 1 to 2"),
+        ("1,2\n3,4\n", "3", "pass --label N, .* from 1 to 2"),
+        ("label\n1\n", None, "line 1: a single column; columns are separated by commas, semi"),
+        (",a,label\n0,1,2\n", None, r"column 1 has no name; .* numbers the rows.*index=False"),
+        ("a,label\n1,0\n,1\n", None, r"line 3: no value in column 'a' \(''\): fill"),
+        ("a,label\n1,0\nNA,1\n", None, r"line 3: no value in column 'a' \('NA'\)"),
+        ("a,label\n1,0\n?,1\n", None, "line 3: no value in column 'a'"),
+        ("a,label\n1.5,0\nnan,1\n", None, "line 3: no value in column 'a'"),
+        ("a,label\n1.5,0\n1e999,1\n", None, "line 3: column 'a' has 'inf', which is not finite"),
+        ("a;label\n1,5;0\n2,5;1\n", None, "line 2: column 'a' has '1,5': write decimal points"),
+        ("a,b,label\n1,2,0\n1,Bonn,1\n", None, "line 3: column 'b' has 'Bonn', which is not a nu"),
+        ("a,label\n1,0\n1,2,3\n", None, "line 3: 3 values, the first line has 2"),
+        ("", None, "line 1: nothing is there"),
+        ("\n\n", None, "line 1: nothing is there"),
+        ("a,label\n", None, "line 2: there are no rows"),
+        ('a,label\n"' + "x" * 200_000 + '",1\n', None, "line|field larger"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(tmp_path, text, label, message):
+    (tmp_path / "data.csv").write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_table(tmp_path / "data.csv", label)
+    assert str(caught.value).startswith(str(tmp_path / "data.csv"))
+    assert len(str(caught.value)) < 500
+
+
+def test_many_labels_are_read(tmp_path):  # more than the numbers of the fast way
+    values = np.arange(40_000) / 4
+    np.savetxt(tmp_path / "data.csv", np.column_stack([values, values]), delimiter=",")
+    labels = read_table(tmp_path / "data.csv", "1").labels.astype(float)
+    np.testing.assert_array_equal(labels, values)
+
+
+def test_label_of_arrays_is_refused(tmp_path):
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS)
+    with pytest.raises(ValueError, match="is not a table of text: omit --label"):
+        load(tmp_path / "data.npz", "--label", "y")
+
+
+def test_kaggle_folder_may_have_labels_of_another_name(tmp_path):
+    (tmp_path / "train.csv").write_text(table())
+    test = "\n".join([",".join(f'"{name}"' for name in NAMES), "5,3,1,0.5", "6,3,5,2"])
+    (tmp_path / "test.csv").write_text(test)
+    data = load(tmp_path, "--label", "species")
+    np.testing.assert_array_equal(data.X_submission, [[5, 3, 1, 0.5], [6, 3, 5, 2]])
+    assert set(data.y_train) == set(SPECIES)
+
+
+# -- rows without labels
+
+
+@pytest.mark.parametrize(
+    ("y", "unlabeled"),
+    [
+        (np.where(LABELS == 2, -1, LABELS), "-1"),
+        (np.where(LABELS == 2, np.nan, LABELS), ""),
+        (np.where(LABELS == 2, np.nan, LABELS), "nan"),
+        (np.where(LABELS == 2, "", LABELS.astype(str)), ""),
+        (np.where(LABELS == 2, "none", LABELS.astype(str)), "none"),
+    ],
+)
+def test_rows_without_labels_are_for_training_alone(tmp_path, y, unlabeled):
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=y)
+    data = load(tmp_path / "data.npz", "--unlabeled", unlabeled)
+    n_labelled = (LABELS != 2).sum()
+    assert data.is_labelled.sum() + len(data.y_test) == n_labelled
+    assert len(data.y_train) + len(data.y_test) == 60
+    assert (data.y_train[~data.is_labelled] == data.unlabeled).all()
+    assert data.unlabeled not in data.y_test
+    assert data.classes.astype(str).tolist() == ["0", "1"]
+    for X, label in zip(data.X_train, data.y_train, strict=True):
+        i = np.flatnonzero(np.isclose(IMAGES.reshape(60, 20) / 255, X, atol=1e-5).all(axis=1))
+        assert str(label) == str(data.unlabeled if LABELS[i] == 2 else LABELS[i][0])
+
+
+def test_only_some_labels_are_kept():
+    hidden, unlabeled = hide_labels(LABELS, 7, seed=0)
+    kept = hidden != unlabeled
+    np.testing.assert_array_equal(np.bincount(hidden[kept]), [2, 2, 2])
+    np.testing.assert_array_equal(hidden[kept], LABELS[kept])
+    assert not np.array_equal(hidden, hide_labels(LABELS, 7, seed=1)[0])
+    with pytest.raises(ValueError, match="--n-labels 2 is less than the 3 classes"):
+        hide_labels(LABELS, 2, seed=0)
+
+
+def test_wrong_mark_of_rows_without_labels_is_refused(tmp_path):
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS)
+    with pytest.raises(ValueError, match="--unlabeled 'x' is not a number, but the labels are"):
+        load(tmp_path / "data.npz", "--unlabeled", "x")
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS + 0.5)
+    with pytest.raises(ValueError, match="--n-labels are for classes alone: omit them"):
+        load(tmp_path / "data.npz", "--n-labels", "10")
