@@ -51,7 +51,8 @@ LossCurveDisplay.from_estimator(rbm)
 
 # %%
 # Data other than images are drawn as a heat map, with a row for each wine and a column for each
-# measurement, in the units of the data. Here they are standardized first, so that every column is
-# visible.
-scaled = StandardScaler().fit_transform(X)
-ReconstructionDisplay.from_estimator(rbm.fit(scaled), scaled[::15])
+# measurement, in standard deviations from the mean of the column. The columns of a DataFrame have
+# names.
+frame = load_wine(as_frame=True).data
+# sphinx_gallery_thumbnail_number = 2
+ReconstructionDisplay.from_estimator(rbm.fit(frame), frame[::15])
