@@ -632,7 +632,7 @@ Time
 to compare speed: nearly all runs shared the two cores with other runs, and some were suspended for
 minutes. Use ``recipe.py`` and ``finetune_pass.py`` for comparisons. By itself on two cores, the fit
 of table A took 354.6, 381.5, 397.7, 397.9 and 403.4 seconds, and 412.4 in November 2026 with the
-SkylakeX kernel of OpenBLAS and other processes beside it; with one thread, 578.0 (``python -m skdbn
+SkylakeX kernel of OpenBLAS and other busy processes; with one thread, 578.0 (``python -m skdbn
 --layers 500 500 2000``). "threads" are those of BLAS in the rest of the fit. The machines
 500-500-2000 of the split and of seed 0 were pretrained with two threads, all others with one. A
 single RBMTransformer of 500 units is charged the seconds of all three machines. The machines of
