@@ -234,6 +234,7 @@ def edited(whole, path, *place, value):
         (("steps",), None),
         (("parameters", "verbose"), 2),
         (("parameters", "transform_input"), [1]),
+        (("parameters", "transform_input"), "X_val"),
         (("parameters",), {}),
     ],
 )

@@ -48,7 +48,8 @@ def save_model(model, path):
 
     See Also
     --------
-    load_model : Load the model again. to_onnx : Convert a model for use without Python.
+    load_model : Load the model again.
+    to_onnx : Convert a model for use without Python.
 
     Notes
     -----
@@ -115,6 +116,7 @@ def _describe(model):
         steps = [[name, *_describe_inner(name, step)] for name, step in model.steps]
         parameters = {name: getattr(model, name) for name in KEPT}
         version = sklearn.__version__
+        _check_pipeline(model)
         return {"class": PIPELINE, "version": version, "parameters": parameters, "steps": steps}
     if type(model) not in CLASSES.values():
         raise TypeError(
@@ -161,8 +163,8 @@ def _check_pipeline(model):
     if any(type(name) is not str or "__" in name for name in names) or len({*names}) < len(names):
         raise ValueError("the names of the steps are not valid in a Pipeline")
     check_flag(model.verbose, "verbose")
-    given = model.transform_input
-    if given is not None and any(type(name) is not str for name in [*given]):
+    given = [] if model.transform_input is None else model.transform_input
+    if not isinstance(given, list | tuple) or any(type(name) is not str for name in given):
         raise TypeError("transform_input is not a list of names")
     steps = flat_steps(model)
     if not steps:
