@@ -51,7 +51,8 @@ def to_onnx(model):
     Rows must not have missing values unless an imputer is the first step, because a machine would
     have to infer them. Values beyond the limits of a column are clipped as in skdbn, but there are
     no warnings about data on another scale. Integer labels become int64; strings stay strings.
-    Multilabel targets are int64 zeros and ones. The values of a regressor are float64.
+    Multilabel targets are int64 zeros and ones. The values of a regressor are float64. A net before
+    the last step of a Pipeline passes on its top hidden layer, as `transform` does.
 
     Examples
     --------
