@@ -50,7 +50,7 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "draw", lambda *_: None)  # takes longer than the short trainings
+    monkeypatch.setattr(cli, "draw", lambda *_: [])  # takes longer than the short trainings
     with threadpool_limits(1):
         yield
 
@@ -99,7 +99,7 @@ def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
     command = [sys.executable, "-m", "skdbn", *QUICK, "--out", "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=ONE_THREAD)
     title, head, *rows, last = done.stdout.splitlines()
-    assert last == "wrote 6 figures to out"
+    assert last == "wrote 7 figures to out; index.html there shows everything"
     assert title == "digits: 1437 training rows, 360 test rows, 64 features, 10 classes"
     assert head.split() == ["test", "error", "fit", "seconds", "predict", "seconds"]
     names = [row.split("  ")[0] for row in rows]
@@ -126,6 +126,7 @@ def test_figures_are_written_for_every_layer(tmp_path, capsys):
         "unit_probes_layer_1",
         "unit_probes_layer_2",
         "samples",
+        "mixing",
         "activations",
         "loss_curves",
     }
@@ -142,7 +143,7 @@ def test_show_opens_the_figures_or_says_that_it_cannot(capsys, monkeypatch):
     assert "no display to show figures on: use --out DIR" in capsys.readouterr().err
     monkeypatch.setattr("matplotlib.get_backend", lambda: "windows")
     assert main([*QUICK, "--show"]) == 0
-    assert shown == [6]
+    assert shown == [7]
 
 
 def test_command_ends_where_a_fit_ends(tmp_path, capsys):

@@ -20,7 +20,7 @@ from skdbn import DBNClassifier, DivergenceError
 from skdbn._cli.data import load
 from skdbn._cli.options import command, parse
 from skdbn._cli.outputs import SUBMISSION, Folder
-from skdbn._cli.report import draw, report, write
+from skdbn._cli.report import draw, report, write, write_page
 from skdbn._cli.scores import evaluate, table
 from skdbn._cli.training import (
     bytes_exceed,
@@ -131,10 +131,13 @@ def _run(options):
         print(table(splits))
     if is_fitted(net):  # else an earlier run has better results
         write(out, data, net, finished)
+        figures = []
         if out is not None or options.show:
-            draw(options, out, data, net)
+            figures = draw(options, out, data, net)
         if out is not None:
-            out.write_report(report(options, data, net, splits, finished, partial is not None))
+            summary = report(options, data, net, splits, finished, partial is not None)
+            write_page(out, options, data, net, splits, figures, summary)
+            out.write_report(summary)
     if not finished:
         print(f"skdbn: interrupted: {_how_to_go_on(options, net)}", file=sys.stderr)
     return 0 if finished else INTERRUPTED

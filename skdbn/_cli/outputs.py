@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-REPORT, SUBMISSION = "report.json", "submission.csv"
+PAGE, REPORT, SUBMISSION = "index.html", "report.json", "submission.csv"
 PRODUCER = "skdbn"  # the key of `versions` that shows who wrote a report
 
 
@@ -37,7 +37,12 @@ class Folder:
             raise ValueError(f"--out {path} exists and is not a folder: name another one.")
         path.mkdir(parents=True, exist_ok=True)
         self._earlier = _files_of_earlier_run(path)
-        for name in {*self._earlier, "model.npz", REPORT, SUBMISSION}:
+        if (path / PAGE).exists() and PAGE not in self._earlier:
+            raise ValueError(
+                f"--out {path} has an {PAGE} that skdbn did not write: move it, or name another "
+                "folder."
+            )
+        for name in {*self._earlier, "model.npz", PAGE, REPORT, SUBMISSION}:
             if (path / name).is_dir():
                 raise ValueError(
                     f"--out {path}: {path / name} is a folder where a file is to be written. "
@@ -48,6 +53,11 @@ class Folder:
             (path / ".test").unlink()
         else:
             self.write_report({"finished": False, "versions": {PRODUCER: None}})
+
+    @property
+    def files(self):
+        """Names of the files of this run, with the report, which comes last."""
+        return sorted({*self._written, REPORT})
 
     def write(self, name, write):
         """Write a file by a function of its path, whole or not at all.
@@ -70,7 +80,7 @@ class Folder:
         report : dict
             What JSON can hold.
         """
-        files = sorted({*self._written, REPORT})
+        files = self.files
         text = json.dumps({**report, "files": files}, indent=2)
         replace(self.path / REPORT, lambda path: path.write_text(text + "\n"))
         for name in set(self._earlier) - set(files):

@@ -1,7 +1,8 @@
-"""What the command line leaves behind: the model, figures, the report, a submission."""
+"""What the command line leaves behind: the model, figures, the page, the report, a submission."""
 
 import csv
 import functools
+import io
 import platform
 import sys
 from pathlib import Path
@@ -10,16 +11,14 @@ import numpy as np
 import sklearn
 
 from skdbn import __version__, save_model
-from skdbn._cli.outputs import SUBMISSION, replace
+from skdbn._cli.figures import figures_of
+from skdbn._cli.options import command
+from skdbn._cli.outcome import top_losses
+from skdbn._cli.outputs import PAGE, SUBMISSION, replace
+from skdbn._cli.page import Result, page
 from skdbn._cli.training import parameters_of
-from skdbn.plotting import (
-    ActivationDisplay,
-    BiasProbeDisplay,
-    LossCurveDisplay,
-    ReconstructionDisplay,
-    SampleDisplay,
-    UnitProbeDisplay,
-)
+
+DOTS_PER_INCH = 120  # of figures
 
 
 def write(out, data, net, finished):
@@ -50,47 +49,46 @@ def _write_submission(out, labels):
 
 
 def draw(options, out, data, net):
-    """Write the figures into the folder, open them in windows, or both."""
+    """Write the figures into the folder, open them in windows, or both; return them."""
     import matplotlib as mpl
 
     if not options.show:
         mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figures = {name: display.figure_ for name, display in _displays(net, data)}
+    figures = [*figures_of(net, data)]
+    for i, figure in enumerate(figures if out is not None else []):
+        buffer = io.BytesIO()
+        figure.figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
+        figures[i] = figure._replace(png=buffer.getvalue())
+        out.write(f"{figure.name}.png", lambda path, png=figures[i].png: path.write_bytes(png))
     if out is not None:
-        for name, figure in figures.items():
-            out.write(f"{name}.png", functools.partial(figure.savefig, format="png", dpi=120))
-        print(f"wrote {len(figures)} figures to {out.path}")
+        print(f"wrote {len(figures)} figures to {out.path}; {PAGE} there shows everything")
     if options.show and mpl.get_backend().lower() == "agg":
         print("skdbn: there is no display to show figures on: use --out DIR", file=sys.stderr)
     elif options.show:
         plt.show()
-    for figure in figures.values():
-        plt.close(figure)
+    for figure in figures:
+        plt.close(figure.figure)
+    return figures
 
 
-def _displays(net, data):
-    """Yield the name and the Display of each figure that the net, fitted or half fitted, allows."""
-    n_layers = len(getattr(net, "rbms_", []))
-    shape = {"image_shape": data.image_shape}
-    if n_layers:
-        yield "reconstruction", ReconstructionDisplay.from_estimator(net, data.X_test, **shape)
-        yield "bias_probes", BiasProbeDisplay.from_estimator(net, data.X_train, **shape)
-        for layer in range(1, n_layers + 1):
-            yield (
-                f"unit_probes_layer_{layer}",
-                UnitProbeDisplay.from_estimator(net, layer, **shape),
-            )
-        yield "samples", SampleDisplay.from_estimator(net, random_state=0, **shape)
-        yield "activations", ActivationDisplay.from_estimator(net, data.X_test)
-    if n_layers or _top_losses(net):
-        yield "loss_curves", LossCurveDisplay.from_estimator(net)
-
-
-def _top_losses(net):
-    """Return the losses of the phase of the top layer, which has another name in a regressor."""
-    return getattr(net, "softmax_loss_curve_", getattr(net, "output_loss_curve_", []))
+def write_page(out, options, data, net, splits, figures, report):
+    """Write the page, which shows all that the folder has."""
+    result = Result(
+        command(options),
+        options,
+        data,
+        net,
+        splits,
+        report["finished"],
+        report["resumed"],
+        report["versions"],
+        out.files,
+    )
+    # A path that is no text has no place in UTF-8.
+    content = page(result, figures).encode("utf-8", "backslashreplace")
+    out.write(PAGE, lambda path: path.write_bytes(content))
 
 
 def report(options, data, net, splits, finished, resumed):
@@ -108,7 +106,7 @@ def report(options, data, net, splits, finished, resumed):
         "results": results[0],
         "results_of_further_splits": results[1:],
         "reconstruction_error": [rbm.loss_curve_ for rbm in getattr(net, "rbms_", [])],
-        "softmax_loss": _top_losses(net),
+        "softmax_loss": top_losses(net)[1],
         "finetune_loss": getattr(net, "loss_curve_", []),
         "versions": {
             "skdbn": __version__,

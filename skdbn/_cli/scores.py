@@ -51,37 +51,46 @@ def evaluate(name, model, data, fit_seconds):
     return Row(name, scores, fit_seconds, seconds)
 
 
-def table(splits):
-    """Return the table as text: the mean over the splits, each given as the list of its rows.
+class Column(NamedTuple):
+    """A column of the table: its heading, its width in characters, and a cell for each row."""
 
-    The spread is the standard deviation of a score from split to split.
+    heading: str
+    width: int
+    cells: list
+
+
+def columns_of(splits):
+    """Return the table, but for the names of its rows: means over the splits.
+
+    Each split is given as the list of its rows. The spread is the standard deviation of a score
+    from split to split.
     """
-    several = len(splits) > 1
-    title = f"mean of {len(splits)} splits" if several else ""
-    width = max(30, *(len(row.name) + 1 for row in splits[0]))
-    measures = {name: MEASURES[name] for name in splits[0][0].scores}
-    heads = [
-        f"{measure.title:>{_width(measure)}}" + (f"{'spread':>9}" if several else "")
-        for measure in measures.values()
-    ]
-    lines = [f"{title:{width}}{''.join(heads)}{'fit seconds':>13}{'predict seconds':>17}"]
-    for rows in zip(*splits, strict=True):
-        cells = [
-            _cell(measure, [row.scores[name] for row in rows]) for name, measure in measures.items()
-        ]
-        fit_seconds, predict_seconds = np.mean([row[2:] for row in rows], axis=0)
-        lines.append(
-            f"{rows[0].name:{width}}{''.join(cells)}{fit_seconds:13.1f}{predict_seconds:17.2f}"
-        )
+    columns = []
+    for name in splits[0][0].scores:
+        measure = MEASURES[name]
+        scores = [[row.scores[name] for row in rows] for rows in zip(*splits, strict=True)]
+        means = [f"{np.mean(of_row):{measure.format}}" for of_row in scores]
+        columns.append(Column(measure.title, max(12, len(measure.title) + 2), means))
+        if len(splits) > 1:
+            spreads = [f"{np.std(of_row, ddof=1):{measure.format}}" for of_row in scores]
+            columns.append(Column("spread", 9, spreads))
+    seconds = np.mean([[row[2:] for row in rows] for rows in splits], axis=0)
+    columns.append(Column("fit seconds", 13, [f"{fit:.1f}" for fit, _ in seconds]))
+    columns.append(Column("predict seconds", 17, [f"{predict:.2f}" for _, predict in seconds]))
+    return columns
+
+
+def title_of(splits):
+    """Return what the numbers of the table are, where they are means."""
+    return f"mean of {len(splits)} splits" if len(splits) > 1 else ""
+
+
+def table(splits):
+    """Return the table as text."""
+    names = [title_of(splits), *(row.name for row in splits[0])]
+    longest = max(30, *(len(name) + 1 for name in names))
+    lines = [f"{name:{longest}}" for name in names]
+    for heading, width, cells in columns_of(splits):
+        cells = [f"{cell:>{width}}" for cell in (heading, *cells)]
+        lines = [line + cell for line, cell in zip(lines, cells, strict=True)]
     return "\n".join(lines)
-
-
-def _width(measure):
-    """Return the width of the column of a measure."""
-    return max(12, len(measure.title) + 2)
-
-
-def _cell(measure, scores):
-    """Return the mean of a score over the splits, and its spread where there are several."""
-    mean = f"{np.mean(scores):{_width(measure)}{measure.format}}"
-    return mean + (f"{np.std(scores, ddof=1):9{measure.format}}" if len(scores) > 1 else "")

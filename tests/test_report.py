@@ -1,0 +1,403 @@
+"""The page that the command line writes, read back and compared with numbers of its own."""
+
+import base64
+import io
+import re
+import warnings
+from argparse import Namespace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_wine
+from threadpoolctl import threadpool_limits
+
+from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
+from skdbn._cli.data import Data
+from skdbn._cli.figures import FORGOTTEN, _verdict, figures_of
+from skdbn._cli.main import main
+from skdbn._cli.outcome import confusion, misses, phases
+from skdbn._cli.page import MOST_COLUMNS, MOST_IMAGES, MOST_LINES, Result, page
+from skdbn._cli.scores import evaluate
+from skdbn.datasets import load_digits
+from skdbn.inspection import ChainStatistics
+
+pytestmark = pytest.mark.filterwarnings(  # most trainings here are short on purpose
+    "ignore::skdbn.HiddenUnitsWarning", "ignore::skdbn.NotConvergedWarning"
+)
+NASTY = np.array(["<b>zero</b>", 'one" onload="x', "two & three", "vier"])
+SHORT = {"rbm": RBMTransformer(n_iter=2), "finetune_iter": 3, "random_state": 0}
+
+
+def digits(n_test=360):
+    X, X_test, y, y_test = load_digits()
+    return Data(X[:400], X_test[:n_test], y[:400], y_test[:n_test])
+
+
+def wine():
+    """A table with names that are to be escaped, and a class that no test row has."""
+    bunch = load_wine()
+    X, y = bunch.data[::2], NASTY[bunch.target[::2]]
+    y[:4] = NASTY[3]
+    names = ["<i>", *bunch.feature_names[1:]]
+    test = slice(1, None, 2)
+    labels = NASTY[bunch.target[test]]
+    return Data(X, bunch.data[test], y, labels, feature_names=names)
+
+
+def diabetes():
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    names = load_diabetes().feature_names
+    return Data(X[:200], X[200:], y[:200], y[200:], is_regression=True, feature_names=names)
+
+
+def fitted(data, **parameters):
+    estimator = DBNRegressor if data.is_regression else DBNClassifier
+    net = estimator((12,), **{**SHORT, **parameters})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return net.fit(data.X_train, data.y_train)
+
+
+def written(data, net, figures=(), **changes):
+    """The page of a run, as text."""
+    options = Namespace(data="<data> & 'more'.csv", load=None, splits=1, seed=0)
+    vars(options).update({k: v for k, v in changes.items() if k in vars(options)})
+    rows = [evaluate("net", net, data, 1.5)] if hasattr(net, "coefs_") else []
+    result = Result(
+        "python -m skdbn --data '<data>'",
+        options,
+        data,
+        net,
+        changes.get("splits_of", [rows]),
+        changes.get("finished", True),
+        changes.get("resumed", False),
+        {"skdbn": "1", "numpy": "2"},
+        ["model.npz", "report.json"],
+    )
+    return page(result, figures)
+
+
+class Reader(HTMLParser):
+    """What a browser makes of a page: tables, images, notes, text, and what it would fetch."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.images, self.notes, self.tags, self.fetched = [], [], [], set(), []
+        self.text, self._cell, self._note, self._open = [], None, None, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.add(tag)
+        assert not any(name.startswith("on") for name in attributes), attributes
+        if tag not in ("meta", "img", "br"):
+            self._open.append(tag)
+        self.fetched += [attributes[name] for name in ("src", "href") if name in attributes]
+        if tag == "table":
+            self.tables.append((attributes["class"], []))
+        elif tag == "tr":
+            self.tables[-1][1].append([])
+        elif tag in ("td", "th"):
+            self._cell = []
+        elif tag == "img":
+            png = base64.b64decode(attributes["src"].removeprefix("data:image/png;base64,"))
+            self.images.append((attributes["alt"], plt.imread(io.BytesIO(png))))
+        elif tag == "p" and attributes.get("class") == "note":
+            self._note = []
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag  # what was opened is closed
+        if tag in ("td", "th"):
+            self.tables[-1][1][-1].append("".join(self._cell))
+            self._cell = None
+        elif tag == "p" and self._note is not None:
+            self.notes.append("".join(self._note))
+            self._note = None
+
+    def handle_data(self, data):
+        self.text.append(data)
+        for part in (self._cell, self._note):
+            if part is not None:
+                part.append(data)
+
+    def table(self, kind, beginning):
+        (found,) = [rows for k, rows in self.tables if (k, rows[0][0]) == (kind, beginning)]
+        return found
+
+
+# -- what is counted
+
+
+def test_confusion_counts_every_test_row_once():
+    data = wine()
+    net = fitted(data)
+    predicted = net.predict(data.X_test)
+    classes, counts = confusion(net, data.y_test, predicted)
+    assert classes.tolist() == sorted(NASTY)
+    for i, true in enumerate(classes):
+        for k, other in enumerate(classes):
+            expected = sum(
+                t == true and p == other for t, p in zip(data.y_test, predicted, strict=True)
+            )
+            assert counts[i, k] == expected
+    assert counts.sum() == len(data.y_test)
+
+
+def test_misses_are_the_wrong_rows_with_the_surest_first():
+    data = digits()
+    net = fitted(data)
+    found = misses(net, data.X_test, data.y_test, net.predict(data.X_test))
+    p = net.predict_proba(data.X_test)
+    wrong = [i for i in range(360) if net.classes_[p[i].argmax()] != data.y_test[i]]
+    assert 0 < len(wrong) < 360
+    assert sorted(found.rows) == wrong
+    np.testing.assert_array_equal(found.true, data.y_test[found.rows])
+    np.testing.assert_array_equal(found.predicted, net.classes_[p[found.rows].argmax(axis=1)])
+    np.testing.assert_allclose(found.probability, p[found.rows].max(axis=1))
+    assert (np.diff(found.probability) <= 0).all()
+
+
+def test_misses_of_a_regressor_are_all_rows_with_the_largest_error_first():
+    data = diabetes()
+    net = fitted(data)
+    found = misses(net, data.X_test, data.y_test, net.predict(data.X_test))
+    assert sorted(found.rows) == list(range(len(data.y_test)))
+    errors = np.abs(net.predict(data.X_test[found.rows]) - data.y_test[found.rows])
+    assert (np.diff(errors) <= 1e-9).all()
+    np.testing.assert_array_equal(found.true, data.y_test[found.rows])
+
+
+# -- the page
+
+
+def test_page_has_the_confusion_matrix_and_the_pictures_of_the_misclassified_rows():
+    data = digits()
+    net = fitted(data)
+    read = Reader(written(data, net))
+    predicted = net.predict(data.X_test)
+    head, *lines = read.table("confusion", "true \\ predicted")
+    assert head[1:] == [*map(str, range(10)), "rows", "right"]
+    for k, line in enumerate(lines):
+        of_class = predicted[data.y_test == k]
+        assert line[0] == str(k)
+        assert [int(cell or 0) for cell in line[1:11]] == [(of_class == i).sum() for i in range(10)]
+        assert line[11:] == [str(len(of_class)), f"{(of_class == k).mean():.1%}"]
+    p = net.predict_proba(data.X_test).max(axis=1)
+    wrong = np.flatnonzero(predicted != data.y_test)
+    n_shown = min(MOST_IMAGES, len(wrong))
+    assert len(wrong) > n_shown  # the page is to say so
+    text = f"{len(wrong)} of 360 test rows are misclassified; {n_shown} of them are shown"
+    assert text in "".join(read.text)
+    assert len(read.images) == n_shown
+    surest = sorted(p[wrong], reverse=True)[:n_shown]
+    for (description, image), probability in zip(read.images, surest, strict=True):
+        parts = re.fullmatch(r"true (\d), predicted (\d) \((\d+)%\), row (\d+)", description)
+        true, taken_for, percent, row = map(int, parts.groups())
+        assert (data.y_test[row], predicted[row]) == (true, taken_for)
+        assert percent == pytest.approx(100 * probability, abs=0.6)
+        np.testing.assert_allclose(image[..., 0].ravel(), data.X_test[row], atol=1 / 128)
+    most = max(
+        ((data.y_test == i) & (predicted == k)).sum()
+        for i in range(10)
+        for k in range(10)
+        if i != k
+    )
+    assert int(read.table("", "true")[1][2]) == most
+
+
+def test_rows_of_a_table_are_shown_with_their_columns_and_everything_is_escaped():
+    data = wine()
+    net = fitted(data)
+    text = written(data, net)
+    read = Reader(text)
+    assert not read.images
+    head, *lines = read.table("numbers", "row")
+    assert head == ["row", "true", "predicted", "probability", *data.feature_names]
+    predicted = net.predict(data.X_test)
+    assert len(lines) == min(MOST_LINES, (predicted != data.y_test).sum())
+    for row, true, taken_for, _, *values in lines:
+        assert (data.y_test[int(row)], predicted[int(row)]) == (true, taken_for)
+        assert true != taken_for
+        np.testing.assert_allclose(np.array(values, float), data.X_test[int(row)], rtol=1e-3)
+    assert not read.tags & {"script", "link", "iframe", "b", "i", "data"}
+    assert read.fetched == ["model.npz", "report.json"]
+    assert "http" not in text
+    assert read.text.count("<data> & 'more'.csv") == 2  # the heading, and the table at the end
+
+
+def test_page_of_a_regressor_shows_the_largest_errors():
+    data = diabetes()
+    net = fitted(data)
+    head, *lines = Reader(written(data, net)).table("numbers", "row")
+    assert head == ["row", "true", "predicted", "error", *data.feature_names]
+    errors = net.predict(data.X_test) - data.y_test
+    assert len(lines) == MOST_LINES
+    expected = np.sort(np.abs(errors))[::-1][:MOST_LINES]
+    for (row, true, predicted, error, *_), size in zip(lines, expected, strict=True):
+        assert float(true) == data.y_test[int(row)]
+        assert float(error) == pytest.approx(errors[int(row)], rel=1e-3)
+        assert float(predicted) - float(true) == pytest.approx(float(error), abs=0.06)
+        assert abs(float(error)) == pytest.approx(size, rel=1e-3)
+    assert not any(kind == "confusion" for kind, _ in Reader(written(data, net)).tables)
+
+
+def test_wide_tables_are_cut_and_the_page_says_so():
+    data = digits()
+    data = data._replace(
+        X_train=np.hstack([data.X_train, data.X_train[:, :1]]),
+        X_test=np.hstack([data.X_test, data.X_test[:, :1]]),
+    )
+    text = written(data, fitted(data))
+    head, *_ = Reader(text).table("numbers", "row")
+    assert len(head) == 4 + MOST_COLUMNS
+    assert f"The first {MOST_COLUMNS} of 65 columns" in text
+
+
+def test_net_without_an_error_says_that_there_is_none():
+    data = digits(n_test=20)
+    net = fitted(data)
+    data = data._replace(y_test=net.predict(data.X_test))
+    read = Reader(written(data, net))
+    assert "None of 20 test rows." in "".join(read.text)
+
+
+def test_parameters_and_circumstances_are_there():
+    read = Reader(written(digits(), fitted(digits(), label_smoothing=0.125)))
+    parameters = dict(read.table("values", "parameter")[1:])
+    assert parameters["label_smoothing"] == "0.125"
+    assert parameters["rbm__n_iter"] == "2"
+    run = dict(read.table("values", "command"))
+    assert run["command"] == "python -m skdbn --data '<data>'"
+    assert run["versions"] == "skdbn 1, numpy 2"
+
+
+# -- runs that were interrupted, loaded, resumed
+
+
+def test_interrupted_run_says_how_far_it_came():
+    data = digits()
+    unfitted = DBNClassifier((12,), **SHORT)
+    read = Reader(written(data, unfitted, finished=False, splits_of=[[]]))
+    assert read.notes == [
+        "The run was interrupted before training had made a pass: nothing was learned."
+    ]
+    assert "Nothing was evaluated." in read.text
+    pretrained = fitted(data, softmax_iter=0, finetune_iter=0)
+    pretrained.set_params(softmax_iter=4)
+    read = Reader(written(data, pretrained, finished=False))
+    assert read.notes == [
+        "The run was interrupted. What is shown was learned up to pass 2 of 2 of pretrain layer 1. "
+        "The top layer is untrained yet: what the net predicts means nothing."
+    ]
+    assert not any(kind == "confusion" for kind, _ in read.tables)
+    half = fitted(data).set_params(finetune_iter=7)
+    read = Reader(written(data, half, finished=False))
+    assert read.notes[0].endswith("was learned up to pass 3 of 7 of finetune.")
+    assert read.table("numbers", "phase")[-1][:3] == ["finetune", "3", "7"]
+
+
+def test_page_says_what_was_loaded_resumed_and_averaged():
+    data = digits()
+    net = fitted(data)
+    rows = [evaluate("net", net, data, 1.0)]
+    read = Reader(written(data, net, load=Path("<model>.npz"), resumed=True))
+    assert "went on from a checkpoint" in read.notes[0]
+    assert "loaded from <model>.npz: nothing was trained" in read.notes[1]
+    read = Reader(written(data, net, splits=3, splits_of=[rows, rows]))
+    assert "about 2 random splits" in read.notes[0]
+    assert read.table("numbers", "mean of 2 splits")[1][2] == "0.00%"  # the spread
+
+
+def test_phases_still_to_come_are_listed():
+    net = DBNClassifier((3, 2), rbm=RBMTransformer(n_iter=2), random_state=0)
+    made = [(phase.name, phase.n_made) for phase in phases(net)]
+    assert made == [
+        ("pretrain layer 1", 0),
+        ("pretrain layer 2", 0),
+        ("softmax", 0),
+        ("finetune", 0),
+    ]
+
+
+# -- figures
+
+
+@pytest.mark.parametrize(("make", "n_figures"), [(wine, 7), (diabetes, 8)])
+def test_every_figure_has_its_sentence_and_is_part_of_the_page(make, n_figures):
+    data = make()
+    net = fitted(data)
+    figures = []
+    for figure in figures_of(net, data):
+        buffer = io.BytesIO()
+        figure.figure.savefig(buffer, format="png", dpi=20)
+        figures.append(figure._replace(png=buffer.getvalue()))
+        plt.close(figure.figure)
+    assert len(figures) == n_figures
+    read = Reader(written(data, net, figures))
+    assert [description for description, _ in read.images] == [figure.title for figure in figures]
+    for figure in figures:
+        assert figure.sentence in read.text
+
+
+def test_predictions_are_drawn_against_what_is_true():
+    data = diabetes()
+    net = fitted(data, pretrain=False)
+    figure = [*figures_of(net, data)][-1]
+    assert figure.name == "predictions"
+    dots = figure.figure.axes[0].collections[0].get_offsets()
+    expected = np.column_stack([data.y_test, net.predict(data.X_test)])
+    np.testing.assert_allclose(np.sort(dots, axis=0), np.sort(expected, axis=0))
+    assert {tuple(dot) for dot in np.round(dots, 6)} == {tuple(x) for x in np.round(expected, 6)}
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("overlap", "gap", "mixed"),
+    [(0.0, 0.0, True), (2 * FORGOTTEN, 0.0, False), (0.0, 5.0, False)],
+)
+def test_fantasies_are_labelled_by_whether_their_chains_were_seen_to_mix(overlap, gap, mixed):
+    rng = np.random.default_rng(0)
+    parts = [
+        ChainStatistics(start, shift + rng.normal(size=(101, 20)), np.full(101, share))
+        for start, shift, share in (("data", gap, overlap), ("noise", 0.0, 0.0))
+    ]
+    sentence = _verdict(parts, "CD-1")
+    assert f"{overlap:.2f} from data and 0.00 from noise" in sentence
+    assert ("the chains have mixed" in sentence) == mixed
+    assert ("the chains have not mixed" in sentence) == (not mixed)
+    assert ("Training by CD-1" in sentence) == (not mixed)
+
+
+# -- the command
+
+
+def test_command_writes_the_page_and_leaves_what_is_not_its_own(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    short = ["--pretrain-iter", "1", "--softmax-iter", "1", "--finetune-iter", "1"]
+    short += ["--splits", "1", "--out", "out"]
+    with threadpool_limits(1):
+        assert main([*short, "--layers", "6", "5"]) == 0
+        out = tmp_path / "out"
+        assert (out / "unit_probes_layer_2.png").exists()
+        read = Reader((out / "index.html").read_text())
+        files = {name for name in read.fetched if not name.startswith("data:")}
+        assert files == {path.name for path in out.iterdir()} - {"index.html"}
+        (out / "mine.png").write_bytes(b"mine")
+        assert main([*short, "--layers", "6"]) == 0
+    assert not (out / "unit_probes_layer_2.png").exists()
+    assert (out / "mine.png").read_bytes() == b"mine"
+    titles = [d for d, _ in Reader((out / "index.html").read_text()).images if d[:4] != "true"]
+    assert "Hidden units of layer 1" in titles
+    assert "Hidden units of layer 2" not in titles
+    plt.close("all")
+
+
+def test_page_of_somebody_else_is_not_replaced(tmp_path, capsys):
+    (tmp_path / "report.json").write_text('{"versions": {"skdbn": "0.1.0"}}')
+    (tmp_path / "index.html").write_text("mine")
+    assert main(["--splits", "1", "--out", str(tmp_path)]) == 2
+    assert "has an index.html that skdbn did not write: move it" in capsys.readouterr().err
+    assert (tmp_path / "index.html").read_text() == "mine"
