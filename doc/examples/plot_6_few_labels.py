@@ -52,7 +52,8 @@ for ax, net, title in zip(
         at = rows[known == label].T
         ax.scatter(*at, s=70, c=color, edgecolors="white", label=f"label {label}", zorder=3)
     right = net.score(rows[~labelled], moon[~labelled])
-    ax.set(title=f"fitted to {title}: {right:.1%} right", aspect="equal")
+    ax.set(aspect="equal")
+    ax.set_title(f"fitted to {title}:\n{right:.1%} right", fontsize="medium")
 figure.colorbar(drawn, ax=axes, label="probability of label 1", ticks=(0, 0.5, 1), shrink=0.8)
 figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 plt.show()
