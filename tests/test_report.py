@@ -12,13 +12,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 from skdbn._cli.data import Data
 from skdbn._cli.figures import FORGOTTEN, _verdict, figures_of
 from skdbn._cli.main import main
-from skdbn._cli.outcome import confusion, misses, phases
+from skdbn._cli.outcome import confusion, misses, phases, shape_of_images
 from skdbn._cli.page import MOST_COLUMNS, MOST_IMAGES, MOST_LINES, Result, page
 from skdbn._cli.scores import evaluate
 from skdbn.datasets import load_digits
@@ -65,7 +68,7 @@ def written(data, net, figures=(), **changes):
     """The page of a run, as text."""
     options = Namespace(data="<data> & 'more'.csv", load=None, splits=1, seed=0)
     vars(options).update({k: v for k, v in changes.items() if k in vars(options)})
-    rows = [evaluate("net", net, data, 1.5)] if hasattr(net, "coefs_") else []
+    rows = [evaluate("net", net, data, 1.5)] if hasattr(net, "n_features_in_") else []
     result = Result(
         "python -m skdbn --data '<data>'",
         options,
@@ -340,6 +343,27 @@ def test_every_figure_has_its_sentence_and_is_part_of_the_page(make, n_figures):
     assert [description for description, _ in read.images] == [figure.title for figure in figures]
     for figure in figures:
         assert figure.sentence in read.text
+
+
+def test_pipelines_have_figures_and_a_page():
+    data = wine()._replace(are_measurements=True)
+    net = DBNClassifier((6,), **SHORT)
+    pipeline = make_pipeline(StandardScaler(), PCA(9), net).fit(data.X_train, data.y_train)
+    names = [figure.name for figure in figures_of(pipeline, data)]
+    assert names[:3] == ["reconstruction", "bias_probes", "unit_probes_layer_1"]
+    plt.close("all")
+    read = Reader(written(data, pipeline))
+    wrong = (pipeline.predict(data.X_test) != data.y_test).sum()
+    assert f"{wrong} of {len(data.y_test)} test rows are misclassified" in "".join(read.text)
+    assert dict(read.table("values", "parameter")[1:])["finetune_iter"] == "3"
+
+
+def test_measurements_are_no_images_unless_their_shape_is_known():
+    data = diabetes()
+    square = data._replace(X_test=data.X_test[:, :9], feature_names=None, are_measurements=True)
+    assert shape_of_images(square) is False
+    assert shape_of_images(square._replace(image_shape=(3, 3))) == (3, 3)
+    assert shape_of_images(square._replace(are_measurements=False)) is None
 
 
 def test_predictions_are_drawn_against_what_is_true():

@@ -132,9 +132,9 @@ def _verdict(statistics, trained_by):
     last = max(1, n_steps // 10)
     overlaps = [part.overlap[-last:].mean() for part in statistics]
     energies = [part.free_energy[-last:].mean(axis=0) for part in statistics]  # of each chain
-    text = f"Measured on {N_CHAINS} chains, over the last {last} of {n_steps} steps: the overlap "
-    text += "with the start is " + " and ".join(
-        f"{overlap:.2f} from {part.start}"
+    text = f"Measured on {N_CHAINS} chains, over the last {last} of {n_steps} steps: the size "
+    text += "of the overlap with the start is " + " and ".join(
+        f"{abs(overlap):.2f} from {part.start}"
         for overlap, part in zip(overlaps, statistics, strict=True)
     )
     has_mixed = max(map(abs, overlaps)) <= FORGOTTEN
