@@ -15,7 +15,8 @@ from skdbn import RBMTransformer
 from skdbn.datasets import load_digits
 
 X, X_val, _, _ = load_digits()
-X, X_val = X >= 0.5, X_val >= 0.5  # only zeros and ones have a likelihood
+# Only zeros and ones have a likelihood.
+X, X_val = (X >= 0.5).astype(float), (X_val >= 0.5).astype(float)
 SIZES = 16, 40, 100
 trainings = {
     "cd": {"gradient": "cd"},
