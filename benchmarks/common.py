@@ -144,6 +144,16 @@ def cpu():
     return platform.processor() or platform.machine()
 
 
+def beside(load, own):
+    """Return what a reader must know when the load is above that of `own` processes."""
+    if load < own + 0.5:
+        return ""
+    return (
+        "**Other processes ran at the same time**, so that the times are too long, most of all "
+        "those of several threads. "
+    )
+
+
 def print_setting():
     """Print machine, versions, BLAS threads and data."""
     pools = [
