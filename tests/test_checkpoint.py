@@ -377,14 +377,27 @@ def test_checkpoint_belongs_on_the_estimator_itself(tmp_path):
         Checkpoint("file", every=0)
 
 
+class Tasks(Listener):
+    """Notes the tasks that begin."""
+
+    def __init__(self):
+        self.names = []
+
+    def on_fit_task_begin(self, estimator, context):
+        self.names.append(context.task_name)
+
+    def on_fit_task_end(self, estimator, context):
+        pass
+
+
 @pytest.mark.parametrize("where", ["no folder/checkpoint", "pipe"])
 def test_file_that_can_not_be_written_is_reported_before_training(where, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    copies = Copies(tmp_path / "nothing")
-    rbm = RBMTransformer(5, n_iter=1).set_callbacks(Checkpoint(tmp_path / where), copies)
+    tasks = Tasks()
+    rbm = RBMTransformer(5, n_iter=1).set_callbacks(Checkpoint(tmp_path / where), tasks)
     with pytest.raises((FileNotFoundError, ValueError), match="no folder|a folder, a device or"):
         rbm.fit(X)
-    assert not hasattr(rbm, "n_iter_")
+    assert tasks.names == []
     assert os.listdir(tmp_path) == ["pipe"]
 
 
@@ -392,9 +405,11 @@ def test_parameter_that_no_file_can_hold_is_reported_before_training(tmp_path):
     class OtherMachine(RBMTransformer):
         """A machine of which the package knows nothing."""
 
-    net = DBNClassifier((5,), rbm=OtherMachine()).set_callbacks(Checkpoint(tmp_path / "file"))
+    tasks, net = Tasks(), DBNClassifier((5,), rbm=OtherMachine())
+    net.set_callbacks(Checkpoint(tmp_path / "file"), tasks)
     with pytest.raises(TypeError, match="cannot contain a OtherMachine"):
         net.fit(X, Y)
+    assert tasks.names == []
     assert os.listdir(tmp_path) == []
 
 
