@@ -130,6 +130,28 @@ def test_measurements_are_left_as_they_are(tmp_path, X):
     assert_is(data, X, LABELS, np.float32 if X.dtype == np.float32 else np.float64)
 
 
+def test_pixels_with_fractions_are_known_by_both_ends(tmp_path):
+    X = RNG.random((60, 20)) * 255
+    np.savez(tmp_path / "data.npz", X=X, y=LABELS)
+    assert load(tmp_path / "data.npz").are_measurements
+    X[0, :2] = 0, 255
+    np.savez(tmp_path / "data.npz", X=X, y=LABELS)
+    assert_is(load(tmp_path / "data.npz"), X / 255, LABELS)
+
+
+def test_scaled_pixels_of_a_kaggle_folder_are_not_scaled_again(tmp_path):
+    flat, expected = IMAGES.reshape(60, 20).astype(float), IMAGES.reshape(60, 20) / 255
+    names = ",".join(f"pixel{i}" for i in range(20))
+    for divisor in (1, 255):
+        train = np.column_stack([LABELS, flat / divisor])
+        header = {"delimiter": ",", "comments": ""}
+        np.savetxt(tmp_path / "train.csv", train, header=f"label,{names}", **header)
+        np.savetxt(tmp_path / "test.csv", flat[:7] / 2 / divisor, header=names, **header)
+        data = load(tmp_path)
+        assert_is(data, expected, LABELS)
+        np.testing.assert_allclose(data.X_submission, expected[:7] / 2, rtol=1e-6)
+
+
 def test_a_model_that_was_trained_on_bytes_decides_for_dark_rows(tmp_path):
     np.savez(tmp_path / "data.npz", X=IMAGES // 3, y=LABELS)
     assert load(tmp_path / "data.npz").are_measurements
@@ -150,6 +172,8 @@ def test_rows_for_testing_are_not_judged_alone(tmp_path):
     black = flat[50:] // 255
     data = load(save_split(tmp_path / "a.npz", flat[:50], black))
     np.testing.assert_allclose(data.X_test, black / 255)
+    data = load(save_split(tmp_path / "d.npz", flat[:50] // 3, flat[50:]))
+    np.testing.assert_allclose(data.X_train, flat[:50] // 3 / 255, rtol=1e-6)
     resized = flat[50:] / 2
     data = load(save_split(tmp_path / "b.npz", flat[:50], resized))
     np.testing.assert_allclose(data.X_test, resized / 255, rtol=1e-6)

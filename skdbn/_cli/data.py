@@ -258,8 +258,10 @@ class Range(NamedTuple):
         """Return what makes these values probabilities: 255 or 1; None for measurements."""
         if self.low >= -TOLERANCE and self.high <= 1 + TOLERANCE:
             return 1
-        are_bytes = self.are_whole and self.low >= 0 and bytes_exceed < self.high <= LARGEST_BYTE
-        return LARGEST_BYTE if are_bytes else None
+        # Pixels with fractions, as of images that were resized, are known by both ends.
+        are_pixels = self.are_whole or (self.low == 0 and self.high == LARGEST_BYTE)
+        are_bytes = self.low >= 0 and bytes_exceed < self.high <= LARGEST_BYTE
+        return LARGEST_BYTE if are_pixels and are_bytes else None
 
 
 def _divisor(parts, where, bytes_exceed):
@@ -269,10 +271,11 @@ def _divisor(parts, where, bytes_exceed):
     """
     first, *others = (_range(X, where) for X in parts.values())
     low, high, are_whole = zip(first, *others, strict=True)
-    of_all = Range(min(low), max(high), all(are_whole)).divisor(bytes_exceed)
+    if all(are_whole):
+        return Range(min(low), max(high), True).divisor(bytes_exceed)
     of_training = first.divisor(bytes_exceed)
-    if of_all is not None or of_training is None:
-        return of_all
+    if of_training is None or not others:
+        return of_training
     low, high = min(other.low for other in others), max(other.high for other in others)
     # Pixels of resized images are no whole numbers; new rows may go beyond a scaler's range.
     lowest, highest = {LARGEST_BYTE: (0, LARGEST_BYTE), 1: (-1, 2)}[of_training]

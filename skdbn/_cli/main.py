@@ -118,7 +118,7 @@ def _run(options):
     partial = load_partial(options, net)
     if data.are_bytes:
         print(
-            "skdbn: whole numbers up to 255 are taken for bytes and divided by 255; if they are "
+            "skdbn: values from 0 to 255 are taken for bytes and divided by 255; if they are "
             "measurements, pass --visible-units gaussian",
             file=sys.stderr,
         )
