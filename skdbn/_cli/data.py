@@ -271,9 +271,10 @@ def _divisor(parts, where, bytes_exceed):
     """
     first, *others = (_range(X, where) for X in parts.values())
     low, high, are_whole = zip(first, *others, strict=True)
-    if all(are_whole):
-        return Range(min(low), max(high), True).divisor(bytes_exceed)
+    of_all = Range(min(low), max(high), all(are_whole)).divisor(bytes_exceed)
     of_training = first.divisor(bytes_exceed)
+    if all(are_whole) and of_all is not None:
+        return of_all
     if of_training is None or not others:
         return of_training
     low, high = min(other.low for other in others), max(other.high for other in others)
