@@ -41,7 +41,7 @@ X, X_TEST, Y, Y_TEST = load_digits()
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "draw", lambda *_: None)
+    monkeypatch.setattr(cli, "draw", lambda *_: [])
     monkeypatch.setattr(sys, "argv", ["skdbn"])
 
 
