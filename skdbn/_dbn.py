@@ -6,6 +6,7 @@ once. `Run` makes the passes.
 
 import copy
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from skdbn._maths.network import (
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS
 from skdbn._rbm import SEEDS as SEEDS_OF_A_MACHINE
+from skdbn._training.callbacks import without_callbacks
 from skdbn._training.checks import resolve_batch_size
 from skdbn._training.columns import as_they_are, columns_of
 from skdbn._training.diagnosis import FewLabelsWarning, warn
@@ -129,7 +131,12 @@ def pretrain(run, net, templates, rows, held_out):
 
 def _through(machine, rows):
     """Return rows as the layer above an RBM sees them."""
-    return None if rows is None else Rows(machine._hidden_mean(rows.X), weight=rows.weight)
+    return None if rows is None else rows._replace(y=None).through(partial(_features, machine))
+
+
+def _features(machine, rows):
+    """Return the hidden units of an RBM for rows."""
+    return machine._hidden_mean(rows.X)
 
 
 def _take_frozen(run, net, i, template, rows, phase):
@@ -191,8 +198,8 @@ def _take(net, i, machine, attributes=None):
 def top_training(net, rows, seed):
     """Return a training of the top layer with the layers below frozen."""
     network, top = network_of(net, ENGINES["numpy"](rows.X.dtype, seed)), len(net.coefs_) - 1
-    features = in_blocks(hidden_layers, network, rows, len(net.coefs_[top]))
-    rows = Rows(features, rows.y, rows.weight)
+    features = partial(in_blocks, hidden_layers, network, n_columns=len(net.coefs_[top]))
+    rows = rows.through(features)
     return _backpropagation(net, network, top, rows, None, SCHEDULES["constant"])
 
 
@@ -390,7 +397,12 @@ def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, 
     )
     remedy = "Lower learning_rate_init."
     stops_early = bool(net.early_stopping) and lowest == 0
-    return Training(learner, optimizer, net, remedy, stops_early)
+    bare = without_callbacks(net)
+    vars(bare).update(rbms_=[], coefs_=[], _kept={})  # the network has what is trained
+    of_part = partial(
+        _backpropagation, bare, network, lowest, held_out=None, schedule=schedule, kept=kept
+    )
+    return Training(learner, optimizer, net, remedy, stops_early, of_part)
 
 
 def _perturbations(net, n_labelled):

@@ -48,7 +48,7 @@ class MachineLearner:
         self.is_conditional = machine.gradient in START_AT_DATA
         self.samples_visible, self.centering = machine.sample_visible, machine.centering
         self.offsets = offsets if machine.centering else None
-        self.reserved = {}
+        self.reserved, self.losses = {}, []
         momentum = machine.momentum
         if momentum == "auto":
             momentum = MOMENTA.get(machine.gradient, MOMENTUM)
@@ -165,6 +165,25 @@ class MachineLearner:
             kept["estimator"] = self.complete.get_state()
         return {"h_samples_": self.chains.copy(), "_kept": kept}
 
+    def carried(self):
+        """Return what the next pass needs beside parameters, optimizer and engine."""
+        complete = self.complete
+        estimator = complete.get_state() if hasattr(complete, "get_state") else None
+        return {
+            "chains": self.chains,
+            "offsets": self.offsets,
+            "estimator": estimator,
+        }
+
+    def carry(self, carried, n_iter):
+        """Go on from what a pass over other rows left, as pass `n_iter`."""
+        self.n_iter, self.chains = n_iter, carried["chains"].copy()
+        if carried["offsets"] is not None:
+            self.offsets = [offset.copy() for offset in carried["offsets"]]
+        if carried["estimator"] is not None:
+            self.complete.set_state(carried["estimator"])
+        self.prepare_pass()
+
     def get_state(self):
         """Return which rows are monitored."""
         return {"watched": self.watched}
@@ -189,6 +208,8 @@ class NetworkLearner:
     With `all_rows` a pass goes over these, for the virtual adversarial loss, and each minibatch
     also has as many labelled rows, or all of them if they are fewer.
     """
+
+    n_iter = 0  # a pass is like any other
 
     def __init__(
         self,
@@ -276,6 +297,13 @@ class NetworkLearner:
         elif self.held_out is not None:
             extras["best_validation_score_"] = -best.loss
         return extras
+
+    def carried(self):
+        """Return nothing: the parameters are all that the next pass needs."""
+        return {}
+
+    def carry(self, carried, n_iter):
+        """Do nothing."""
 
     def get_state(self):
         """Return no state: all that a pass leaves is in the parameters and the curves."""

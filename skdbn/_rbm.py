@@ -1,5 +1,7 @@
 """The restricted Boltzmann machine as a scikit-learn transformer."""
 
+from functools import partial
+
 import numpy as np
 
 from skdbn._learners import N_MONITORED, SMALLEST_BATCH, MachineLearner
@@ -8,7 +10,7 @@ from skdbn._maths.engines import ENGINES
 from skdbn._maths.gradients import GRADIENTS, estimator
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS, layer
-from skdbn._training.callbacks import with_callbacks
+from skdbn._training.callbacks import with_callbacks, without_callbacks
 from skdbn._training.checks import (
     check_choice,
     check_flag,
@@ -510,7 +512,7 @@ class RBMTransformer(Machine):
             warn_of_empty_columns(rows.X, getattr(self, "feature_names_in_", None))
         recognize = {"auto": recognized, GAUSSIAN: standardized}.get(self.visible_units)
         if recognize is None:
-            return as_given(rows.X, self.visible_units, UNITS[self.visible_units].support)
+            return as_given(rows, self.visible_units, UNITS[self.visible_units].support)
         return recognize(rows, ENGINES["numpy"](rows.X.dtype, 0))
 
     def _rate(self, visible_units):
@@ -561,7 +563,9 @@ class RBMTransformer(Machine):
             held_out = Rows(x, weight=held_out.weight_of(drawn))
         learner = MachineLearner(self, rows, held_out, engine, optimizer, offsets)
         remedy = "Lower learning_rate; gaussian units need 0.01 or less."
-        return Training(learner, optimizer, self, remedy, self.early_stopping)
+        machine, how = without_callbacks(self), {"held_out": None, "seed": seed}
+        of_part = partial(machine._new_training, **how, schedule=schedule)
+        return Training(learner, optimizer, self, remedy, self.early_stopping, of_part)
 
     def _warn_of_outcome(self, where=""):
         """Warn if the machine has learned little or its weights are about to diverge."""

@@ -29,6 +29,8 @@ ALLOWED = {  # rooms of the package, from below; each may import itself, too
     "_dbn_classifier": {"_dbn_base", "_training"},
     "_dbn_regressor": {"_dbn_base", "_training"},
     "_files": ESTIMATORS | {"_dbn_base", "_training", "_version"},
+    "_cluster": {"_training"},
+    "dask": ESTIMATORS | {"_cluster", "_files", "_training"},
     "datasets": set(),
     "inspection": {"_training"},
     "plotting": {"inspection"},

@@ -5,6 +5,7 @@ interrupted, given the same data, computer and number of threads.
 """
 
 import zlib
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 
@@ -266,13 +267,29 @@ def _load(path):
 def _fingerprint(run):
     """Return a short string that other data are unlikely to share."""
     rows, check = run.rows, 0
-    for X, y, weight, _ in (rows, run.held_out or (None, None, None, None)):
-        parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
-        for part in (*parts, y, weight):
-            if part is None:
-                continue
-            for block in blocks(len(part), max(1, VALUES_AT_ONCE // part[:1].size)):
-                content = np.ascontiguousarray(part[block]).view(np.uint8)
-                check = zlib.crc32(content.data, check)
+    for some in filter(None, (rows, run.held_out)):
+        check = some.reduced(partial(_checksum, check=check), _joined)
+        for part in (some.y, some.weight):
+            check = check if part is None else _checksum_of(part, check)
     n_samples, n_features = rows.X.shape
     return f"{n_samples} rows, {n_features} features, {rows.X.dtype}, checksum {check:08x}"
+
+
+def _checksum(rows, check):
+    """Return a checksum of X that goes on from another one."""
+    X = rows.X
+    for part in [X.data, X.indices, X.indptr] if issparse(X) else [X]:
+        check = _checksum_of(part, check)
+    return check
+
+
+def _checksum_of(array, check):
+    """Return a checksum of an array that goes on from another one."""
+    for block in blocks(len(array), max(1, VALUES_AT_ONCE // array[:1].size)):
+        check = zlib.crc32(np.ascontiguousarray(array[block]).view(np.uint8).data, check)
+    return check
+
+
+def _joined(one, other):
+    """Return a checksum of two."""
+    return zlib.crc32(other.to_bytes(4, "little"), one)

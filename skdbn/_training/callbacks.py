@@ -4,6 +4,8 @@ The rule: the package imports callback support only from here. Under scikit-lear
 nothing.
 """
 
+import copy
+
 
 class InertTask:
     """A task that notifies no callback."""
@@ -43,6 +45,14 @@ def forget_context(estimator):
     """Remove what an interruption during the teardown of callbacks leaves on an estimator."""
     for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
         vars(estimator).pop(name, None)
+
+
+def without_callbacks(estimator):
+    """Return a shallow copy of an estimator, without its callbacks."""
+    estimator = copy.copy(estimator)
+    forget_context(estimator)
+    vars(estimator).pop("_skl_callbacks", None)
+    return estimator
 
 
 def callbacks_of(estimator):

@@ -4,6 +4,8 @@ The rule: the map of the columns belongs to the fitted estimator, and rows are m
 read, a minibatch or a block at a time. X itself is neither changed nor copied.
 """
 
+from functools import partial
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from scipy.sparse import issparse
 
 from skdbn._training.checks import value_range
 from skdbn._training.diagnosis import warn
-from skdbn._training.rows import BLOCK_SIZE, blocks, dense_blocks
+from skdbn._training.rows import BLOCK_SIZE, Rows, blocks, dense_blocks
 
 BINARY, GAUSSIAN = "binary", "gaussian"  # the kinds of units that a column can have
 RANGE_TOLERANCE = 0.01  # by which scaling and resizing may overshoot [0, 1]
@@ -93,10 +95,10 @@ def _limits(support):
     return np.array([[low - (high - low) / 2.0], [high + (high - low) / 2.0]])
 
 
-def as_given(X, kind, support):
+def as_given(rows, kind, support):
     """Return the map that changes nothing; warn of values out of range for the kind of unit."""
-    ranges = [value_range(X[block]) for block in blocks(X.shape[0])]
-    low, high = np.min(ranges), np.max(ranges)
+    X = rows.X
+    low, high = rows.reduced(_range, _joined)
     lowest, highest = support
     if low >= lowest - RANGE_TOLERANCE and high <= highest + RANGE_TOLERANCE:
         return as_they_are(X, kind, support)
@@ -118,7 +120,7 @@ def recognized(rows, engine):
     columns cover more, as in images.
     """
     X = rows.X
-    low, high = _ranges(X, engine)
+    low, high = _ranges(rows, engine)
     are_outside = (low < -RANGE_TOLERANCE) | (high > 1.0 + RANGE_TOLERANCE)
     are_squeezed = (high - low < SQUEEZED) & (low < high)
     fills_some = (high - low >= SQUEEZED).any()
@@ -130,7 +132,7 @@ def recognized(rows, engine):
 def standardized(rows, engine):
     """Return the map of all columns to mean 0 and standard deviation 1, for gaussian units."""
     are_gaussian = np.ones(rows.X.shape[1], bool)
-    return _standardized(rows, engine, *_ranges(rows.X, engine), are_gaussian)
+    return _standardized(rows, engine, *_ranges(rows, engine), are_gaussian)
 
 
 def _standardized(rows, engine, low, high, are_gaussian):
@@ -167,8 +169,19 @@ def _standardized(rows, engine, low, high, are_gaussian):
 
 def _moments(rows, engine, low, high, span):
     """Return the mean and variance of each column, clipped, in units of its span."""
-    (n_samples, n_features), weight = rows.X.shape, rows.weight
-    sums, squares, n_missing = np.zeros((3, n_features))
+    sums, squares, n_missing = rows.reduced(
+        partial(_sums, engine=engine, low=low, high=high, span=span), add
+    )
+    n_observed = rows.X.shape[0] - n_missing
+    n_observed[n_observed <= 0.0] = 1.0
+    mean = sums / n_observed
+    return mean, np.maximum(squares / n_observed - mean * mean, 0.0)
+
+
+def _sums(rows, engine, low, high, span):
+    """Return sums of the values, of their squares, and of the weights of missing values."""
+    weight = rows.weight
+    sums, squares, n_missing = found = np.zeros((3, rows.X.shape[1]))
     start = 0
     for block in _in_blocks(rows.X, engine):
         shares = (np.clip(block, low, high) - low) / span  # within [0, 1], where squares are safe
@@ -179,10 +192,7 @@ def _moments(rows, engine, low, high, span):
         sums += (weight_of_block * shares).sum(axis=0)
         squares += (weight_of_block * shares * shares).sum(axis=0)
         start += len(block)
-    n_observed = n_samples - n_missing
-    n_observed[n_observed <= 0.0] = 1.0
-    mean = sums / n_observed
-    return mean, np.maximum(squares / n_observed - mean * mean, 0.0)
+    return found
 
 
 def _quantiles(values, ends, weight):
@@ -198,14 +208,31 @@ def _quantiles(values, ends, weight):
     return quantiles
 
 
-def _ranges(X, engine):
+def _ranges(rows, engine):
     """Return the smallest and the largest value of each column, 0 if it has no value."""
-    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    for rows in _in_blocks(X, engine):
-        np.fmin(low, np.fmin.reduce(rows, axis=0), out=low)
-        np.fmax(high, np.fmax.reduce(rows, axis=0), out=high)
+    low, high = rows.reduced(partial(_extremes, engine=engine), _joined)
     has_some = low <= high
     return np.where(has_some, low, 0.0), np.where(has_some, high, 0.0)
+
+
+def _extremes(rows, engine):
+    """Return the smallest and the largest value of each column, infinite if it has no value."""
+    low, high = np.full(rows.X.shape[1], np.inf), np.full(rows.X.shape[1], -np.inf)
+    for block in _in_blocks(rows.X, engine):
+        np.fmin(low, np.fmin.reduce(block, axis=0), out=low)
+        np.fmax(high, np.fmax.reduce(block, axis=0), out=high)
+    return low, high
+
+
+def _range(rows):
+    """Return the smallest and the largest value of rows."""
+    ranges = [value_range(rows.X[block]) for block in blocks(rows.X.shape[0])]
+    return np.min(ranges), np.max(ranges)
+
+
+def _joined(one, other):
+    """Return the smallest and the largest values of two parts of rows."""
+    return np.fmin(one[0], other[0]), np.fmax(one[1], other[1])
 
 
 def _in_blocks(X, engine):
@@ -221,17 +248,9 @@ def warn_of_other_scale(estimator, X, name="X"):
     Of sparse rows only stored values count.
     """
     low, high = estimator._limits
-    n_values, n_outside, example = 0, 0, None
-    for block in blocks(X.shape[0]):
-        rows = X[block]
-        values, columns = _stored(rows)
-        n_values += np.count_nonzero(~np.isnan(values))
-        lowest, highest = value_range(rows)
-        if lowest < low.max() or highest > high.min():
-            are_outside = (values < low[columns]) | (values > high[columns])
-            n_outside += np.count_nonzero(are_outside)
-            if example is None and are_outside.any():
-                example = _first(are_outside, values, columns)
+    n_values, n_outside, example = Rows(X).reduced(
+        partial(_outside, low=low, high=high), _both_outside
+    )
     if n_outside < MANY_VALUES:
         return
     share = n_outside / n_values
@@ -248,6 +267,28 @@ def warn_of_other_scale(estimator, X, name="X"):
             f"are expected. {advice}",
             DataRangeWarning,
         )
+
+
+def _outside(rows, low, high):
+    """Return the number of values, the number beyond the limits, and one of the latter."""
+    X = rows.X
+    n_values, n_outside, example = 0, 0, None
+    for block in blocks(X.shape[0]):
+        rows = X[block]
+        values, columns = _stored(rows)
+        n_values += np.count_nonzero(~np.isnan(values))
+        lowest, highest = value_range(rows)
+        if lowest < low.max() or highest > high.min():
+            are_outside = (values < low[columns]) | (values > high[columns])
+            n_outside += np.count_nonzero(are_outside)
+            if example is None and are_outside.any():
+                example = _first(are_outside, values, columns)
+    return n_values, n_outside, example
+
+
+def _both_outside(one, other):
+    """Return what `_outside` finds in two parts of the rows."""
+    return one[0] + other[0], one[1] + other[1], other[2] if one[2] is None else one[2]
 
 
 def _stored(rows):
@@ -289,10 +330,7 @@ def _rounding(X, is_binary):
 
 def warn_of_empty_columns(X, names=None):
     """Warn if columns have no value in any row."""
-    has_some = np.zeros(X.shape[1], bool)
-    for _, rows in dense_blocks(X):
-        has_some |= ~np.isnan(rows).all(axis=0)
-    empty = np.flatnonzero(~has_some)
+    empty = np.flatnonzero(~Rows(X).reduced(_have_some, np.logical_or))
     if len(empty):
         first = f"column {empty[0]}" if names is None else f"column {names[empty[0]]!r}"
         warn(
@@ -301,6 +339,14 @@ def warn_of_empty_columns(X, names=None):
             "have values in them.",
             DataRangeWarning,
         )
+
+
+def _have_some(rows):
+    """Tell for each column whether it has a value."""
+    has_some = np.zeros(rows.X.shape[1], bool)
+    for _, block in dense_blocks(rows.X):
+        has_some |= ~np.isnan(block).all(axis=0)
+    return has_some
 
 
 def warn_of_few_rows(estimator, n_samples):

@@ -28,6 +28,7 @@ from skdbn._training.diagnosis import warn, warn_of_other_version
 from skdbn._training.loop import (
     DivergenceError,
     InterruptedTrainingWarning,
+    LostRowsError,
     fitted_attributes,
     minimize,
 )
@@ -69,7 +70,8 @@ class Run:
     """A fit in progress, as the context of a `with` statement.
 
     If the fit fails, the estimator's attributes are restored. Once training has started, Ctrl-C
-    keeps what was learned and warns. Checkpoints find the run in the estimator's attribute `_run`.
+    keeps what was learned and warns; where rows elsewhere are lost it is kept, too. Checkpoints
+    find the run in the estimator's attribute `_run`.
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ class Run:
                 f"finished pass. To continue, {CONTINUING[self.method]}",
                 InterruptedTrainingWarning,
             )
-        elif kind is not None:
+        elif kind is not None and not (issubclass(kind, LostRowsError) and self._started):
             self.estimator.__dict__ = self._before
         # `_told` refers to the run itself. Left in place it would keep the rows in memory until
         # the garbage collector runs, which arrays rarely trigger.
@@ -304,6 +306,10 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         `name` is the caller's name for X, and `filler` is what error messages recommend to fill its
         missing values.
         """
+        checked = getattr(X, "checked", None)
+        if checked is not None:  # on a cluster
+            filler = None if missing_allowed else filler or self._filler
+            return checked(self, *y, dtype=dtype, reset=reset, filler=filler, **rules_of_targets)
         dtype = floats_for(X) if dtype is None else dtype
         rules = {"accept_sparse": "csr", "dtype": dtype, "order": "C", "ensure_all_finite": False}
         rules.update(rules_of_targets)

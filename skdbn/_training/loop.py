@@ -3,6 +3,7 @@
 Contrastive divergence and backpropagation both give a gradient of a minibatch. They differ in their
 learner: it has the vector `parameters`, which is trained in place, and the members
 
+* ``rows``: the rows to learn from, unless they are always in memory;
 * ``engine``, ``n_samples``, ``batch_size``: random numbers, rows in all and in a minibatch;
 * ``n_multiplications``: those of the largest product that a minibatch takes;
 * ``gradient(indices, scale)``: the gradient of a minibatch, times a factor;
@@ -25,6 +26,10 @@ from skdbn._training.checks import whole_number
 
 class DivergenceError(ValueError):
     """Training led to parameters that are not finite."""
+
+
+class LostRowsError(RuntimeError):
+    """Rows on a cluster were lost; the estimator keeps the last finished pass."""
 
 
 class InterruptedTrainingWarning(UserWarning):
@@ -77,13 +82,44 @@ class Training:
         Advice for users if training diverges: a sentence for the message.
     stops_early : bool, default=False
         Whether early stopping ends training and keeps the best pass.
+    of_part : callable, optional
+        Returns the same training on other rows; it is sent to the workers of a cluster.
+
+    Attributes
+    ----------
+    others : list
+        State of each group of rows on a cluster, except the first.
     """
 
-    def __init__(self, learner, optimizer, estimator, remedy, stops_early=False):
+    def __init__(self, learner, optimizer, estimator, remedy, stops_early=False, of_part=None):
+        self.of_part, self.others = of_part, []
         self.learner, self.optimizer, self.engine = learner, optimizer, learner.engine
         self.patience = estimator.n_iter_no_change if stops_early else None
         self.tol, self.remedy = estimator.tol, remedy
         self.finished = Finished(0, fitted_attributes(estimator), Best())
+
+    def make_pass(self, i, n_passes):
+        """Make pass i of n_passes, on the workers if the rows are there."""
+        rows = getattr(self.learner, "rows", None)
+        elsewhere = getattr(getattr(rows, "X", None), "make_pass", None)
+        if elsewhere is None:
+            self.make_steps(i, n_passes)
+        else:
+            elsewhere(self, i, n_passes)
+
+    def make_steps(self, begin, n_passes, share=1.0):
+        """Make a step for each of the shuffled minibatches of the rows.
+
+        The rows are a share of those of the pass. `begin` is the number of passes made before.
+        """
+        learner, optimizer = self.learner, self.optimizer
+        n_samples, batch_size = learner.n_samples, learner.batch_size
+        order = self.engine.permutation(n_samples)
+        for start in range(0, n_samples, batch_size):
+            progress = (begin + share * (start / n_samples)) / n_passes
+            scale = optimizer.scale(progress)
+            gradients = learner.gradient(order[start : start + batch_size], scale)
+            optimizer.step(learner.parameters, gradients, progress)
 
     def end_pass(self):
         """Evaluate a pass and keep a copy of its result; return the points of the curves."""
@@ -128,6 +164,7 @@ class Training:
             "engine": self.engine.get_state(),
             "optimizer": self.optimizer.get_state(),
             "learner": self.learner.get_state(),
+            "others": self.others,
         }
 
     def set_state(self, state):
@@ -142,6 +179,7 @@ class Training:
         self.engine.set_state(state["engine"])
         self.optimizer.set_state(state["optimizer"])
         self.learner.set_state(state["learner"])
+        self.others = list(state["others"])
         self.finished = Finished(whole_number(state["n_passes"]), self.finished.attributes, best)
 
 
@@ -151,19 +189,12 @@ def minimize(training, n_passes, *, begin_of_pass=lambda: None, end_of_pass):
     `end_of_pass` is called after each pass, and stops training by returning True. Returns whether
     it did. Raises DivergenceError if a parameter is not finite after a pass.
     """
-    learner, optimizer = training.learner, training.optimizer
-    n_samples, batch_size = learner.n_samples, learner.batch_size
     # An overflow leaves a parameter that is not finite, which is reported here.
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(training.finished.n_passes, n_passes):
             begin_of_pass()
-            order = training.engine.permutation(n_samples)
-            for start in range(0, n_samples, batch_size):
-                progress = (i + start / n_samples) / n_passes
-                scale = optimizer.scale(progress)
-                gradients = learner.gradient(order[start : start + batch_size], scale)
-                optimizer.step(learner.parameters, gradients, progress)
-            if not training.engine.all_finite(learner.parameters):
+            training.make_pass(i, n_passes)
+            if not training.engine.all_finite(training.learner.parameters):
                 raise training.divergence("a parameter")
             if end_of_pass():
                 return True

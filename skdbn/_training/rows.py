@@ -1,8 +1,12 @@
 """Rows of data with their targets and weights.
 
 The rule: rows travel as one object. Nothing downstream takes X, y and weights separately.
+
+X may be on the workers of a cluster, in parts, while y and the weights are here. It is then a
+`skdbn._cluster.Partitions`, whose methods do on the workers what `Rows` asks for.
 """
 
+from operator import or_
 from typing import NamedTuple
 
 import numpy as np
@@ -68,8 +72,11 @@ class Rows(NamedTuple):
     columns: object = None
 
     def take(self, indices):
-        """Return some of the rows, without a copy if X is an array."""
-        X = self.X[indices] if issparse(self.X) else Chosen(self.X, indices)
+        """Return some of the rows: of an array without a copy, on a cluster in order of the parts."""
+        in_order = getattr(self.X, "in_order", None)
+        indices = indices if in_order is None else in_order(indices)
+        is_array = isinstance(self.X, np.ndarray | Chosen)
+        X = Chosen(self.X, indices) if is_array else self.X[indices]
         y = None if self.y is None else _safe_indexing(self.y, indices)
         return Rows(X, y, self.weight_of(indices), self.columns)
 
@@ -112,12 +119,35 @@ class Rows(NamedTuple):
 
     def has_missing(self):
         """Tell whether any value is missing."""
-        values = self.X.data if issparse(self.X) else self.X
-        return any(np.isnan(values[block]).any() for block in blocks(len(values)))
+        return self.reduced(_have_missing, or_)
 
     def states(self, engine):
         """Return all rows, dense and mapped, in new memory."""
         return self.read(engine, slice(None), engine.zeros(*self.X.shape))
+
+    # -- in memory, or in parts on a cluster
+
+    def reduced(self, function, join):
+        """Return a function of the rows: of each part, and the results joined two by two."""
+        reduced = getattr(self.X, "reduced", None)
+        return function(self) if reduced is None else reduced(self, function, join)
+
+    def through(self, function):
+        """Return rows whose X is a function of these rows."""
+        through = getattr(self.X, "through", None)
+        X = function(self) if through is None else through(self, function)
+        return self._replace(X=X, columns=None)
+
+    def here(self):
+        """Return the rows in the memory of this process."""
+        gathered = getattr(self.X, "gathered", None)
+        return self if gathered is None else self._replace(X=gathered())
+
+
+def _have_missing(rows):
+    """Tell whether any value of rows in memory is missing."""
+    values = rows.X.data if issparse(rows.X) else rows.X
+    return any(np.isnan(values[block]).any() for block in blocks(len(values)))
 
 
 def that_count(X, y=None, weight=None, name="sample_weight"):
@@ -163,7 +193,7 @@ def hold_out(estimator, rows, held_out, seed, labels=None):
         ) from error
     if len(others):
         kept = np.concatenate([kept, others])
-    return rows.take(kept).weighted(), rows.take(held).weighted()
+    return rows.take(kept).weighted(), rows.take(held).here().weighted()
 
 
 def blocks(n_samples, size=BLOCK_SIZE):
