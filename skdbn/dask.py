@@ -23,7 +23,8 @@ try:
     import numpy as np
     from distributed import get_client
 
-    from skdbn._cluster import Cluster, partitions_of
+    from skdbn._cluster.client import Cluster
+    from skdbn._cluster.reading import partitions_of
 except ImportError as error:
     raise ImportError(
         f"skdbn.dask needs dask.distributed ({error}). Install it with pip install 'skdbn[dask]'."

@@ -22,7 +22,9 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import Checkpoint, DBNClassifier, DBNRegressor, DivergenceError, RBMTransformer
-from skdbn._cluster import Cluster, averaged, partitions_of
+from skdbn._cluster.client import Cluster
+from skdbn._cluster.partitions import averaged
+from skdbn._cluster.reading import partitions_of
 from skdbn._training.callbacks import HAS_CALLBACKS
 from skdbn._training.loop import LostRowsError
 from skdbn._training.rows import Rows
@@ -168,7 +170,7 @@ def test_columns_are_what_the_plain_estimator_finds(client):
 
 
 def test_each_part_is_trained_on_once_in_a_pass(client, monkeypatch):
-    monkeypatch.setattr("skdbn._cluster.PIECE", 1)
+    monkeypatch.setattr("skdbn._cluster.reading.PIECE", 1)
     apart = partitions_of(in_parts(X, 8), Cluster(client))
     assert [len(group) for group in apart.groups] == [4, 4]
     assert apart.lengths == [50] * 8
@@ -180,10 +182,10 @@ def test_each_part_is_trained_on_once_in_a_pass(client, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
 def test_rows_that_are_not_held_lead_to_the_same_bits(client, monkeypatch):
-    monkeypatch.setattr("skdbn._cluster.PIECE", 140 * X.itemsize * X.shape[1])
+    monkeypatch.setattr("skdbn._cluster.reading.PIECE", 140 * X.itemsize * X.shape[1])
     net = DaskDBNClassifier(**NET, client=client).fit(in_parts(X, 6), Y)
     limits = dict.fromkeys(client.nthreads(), 1)
-    monkeypatch.setattr("skdbn._cluster._memory_limits", lambda dask_scheduler: limits)
+    monkeypatch.setattr("skdbn._cluster.client._memory_limits", lambda dask_scheduler: limits)
     assert not isinstance(partitions_of(in_parts(X, 6), Cluster(client)).parts[0], Future)
     other = DaskDBNClassifier(**NET, client=client).fit(in_parts(X, 6), Y)
     assert same(net, other, "coefs_", "loss_curve_")
@@ -403,7 +405,7 @@ def kill_once_busy(client, stop, n_kills):
     """Kill a worker that is in the midst of a pass, but not of the first ones, so many times."""
     seen = set()
     while n_kills and not stop.is_set():
-        busy = {w: keys for w, keys in client.processing().items() if "_go_over" in str(keys)}
+        busy = {w: keys for w, keys in client.processing().items() if "go_over" in str(keys)}
         seen.update(map(str, busy.values()))
         if busy and len(seen) > 4:
             with contextlib.suppress(OSError):  # where one is being started

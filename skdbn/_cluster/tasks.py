@@ -1,0 +1,103 @@
+"""What workers do: functions of parts of the rows.
+
+The rule: each is a plain function at the top level, which a worker imports.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import check_array
+
+from skdbn._training.checks import check_values
+from skdbn._training.rows import Rows
+from skdbn._training.threads import threads_for
+
+
+def itself(value):
+    """Return a value."""
+    return value
+
+
+def as_matrix(part, i, shape, dtype):
+    """Return a partition as an array or a CSR matrix."""
+    rules = {"accept_sparse": "csr", "order": "C", "ensure_all_finite": False, "copy": False}
+    X = check_array(part, dtype=dtype, **rules, ensure_min_samples=0, ensure_min_features=0)
+    expected = len(part) if shape[0] is None else shape[0], shape[1]
+    if X.shape != expected:
+        raise ValueError(
+            f"Partition {i} of X (counted from 0) has shape {X.shape}, but the collection says "
+            f"{expected}: all partitions must have the columns, and the rows, that it says."
+        )
+    return X
+
+
+def as_type(X, dtype):
+    """Return a matrix in another type."""
+    return X.astype(dtype)
+
+
+def some_rows(X, indices):
+    """Return rows of a matrix."""
+    return X[indices]
+
+
+def joined(matrices):
+    """Return matrices, one below the other."""
+    if len(matrices) == 1:
+        return matrices[0]
+    return sp.vstack(matrices, "csr") if sp.issparse(matrices[0]) else np.concatenate(matrices)
+
+
+def described(before, X):
+    """Add what is to be known of a part: its rows, and whether values miss or are infinite."""
+    values = X.data if sp.issparse(X) else X
+    found = X.shape[0], bool(np.isnan(values).any()), bool(np.isinf(values).any())
+    return [*(before or []), found]
+
+
+def check_part(i, X, columns, filler, before):
+    """Raise when a value of a part is not what is allowed."""
+    allowed = filler is None
+    check_values(X, f"Part {i} (counted from 0) of X", columns, allowed, filler)
+
+
+def with_rows(before, i, X, indices):
+    """Add rows of a part, dense; all of them as they are where `indices` is None."""
+    rows = X if indices is None else X[indices]
+    if indices is not None and sp.issparse(rows):
+        rows = rows.toarray()
+    return [*(before or []), (i, rows)]
+
+
+def reduced(function, join, X, belongings, before):
+    """Return a function of a part, joined with that of those before."""
+    weight, columns = belongings
+    found = function(Rows(X, None, weight, columns))
+    return found if before is None else join(before, found)
+
+
+def applied(function, X):
+    """Return a function of the rows of a part."""
+    function, columns = function
+    return function(Rows(X, columns=columns))
+
+
+def go_over(of_part, X, belongings, start, own, span):
+    """Make the steps of a training in one part, and return what the next part goes on from."""
+    new_training, batch_size, n_multiplications = of_part
+    training = new_training(Rows(X, *belongings))
+    learner, own = training.learner, own or start
+    learner.batch_size = min(batch_size, learner.n_samples)
+    learner.parameters[:] = start["parameters"]
+    training.optimizer.set_state(start["optimizer"])
+    training.engine.set_state(own["engine"])
+    learner.carry(own["carried"], start["n_iter"])
+    with np.errstate(over="ignore", invalid="ignore"), threads_for(n_multiplications):
+        training.make_steps(*span)
+    return {
+        "parameters": learner.parameters,
+        "optimizer": training.optimizer.get_state(),
+        "engine": training.engine.get_state(),
+        "carried": learner.carried(),
+        "n_iter": start["n_iter"],
+        "losses": start["losses"] + learner.losses,
+    }
