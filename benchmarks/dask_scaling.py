@@ -1,12 +1,12 @@
-"""Question: does a fit on several workers learn the same, and from how many rows does it pay?
+"""Compare fits on several workers with fits on one machine: error and time of a pass.
 
     python benchmarks/dask_scaling.py same       # error on MNIST of one machine, 2 and 4 workers
     python benchmarks/dask_scaling.py passes     # seconds of a pass on 1, 2 and 4 workers
     python benchmarks/dask_scaling.py report     # tables, and the model of cost
 
 Each run is a line of ``results/dask_scaling.jsonl``; a run that has its line is not made again, so
-the command goes on where it was killed. Workers are processes of one thread on this computer. The
-estimators have their defaults, but for the sizes of the layers. Needs ``SKDBN_MNIST``.
+the command goes on where it was killed. Workers are single-threaded processes on this computer. The
+estimators have default parameters except for the sizes of the layers. Needs ``SKDBN_MNIST``.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import pickle
 import statistics
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import dask.array as da
@@ -78,24 +79,24 @@ def same():
 # -- seconds of a pass
 
 
-class Stopwatch:
-    """Notes how long passes take, and how large the state of a training is, within its context."""
+@contextmanager
+def stopwatch():
+    """Yield lists of the seconds of passes, and of the bytes of the state of a training."""
+    seconds, n_bytes, make_pass = [], [], Training.make_pass
 
-    def __enter__(self):
-        self.passes, self.n_bytes, self.make_pass = [], 0, Training.make_pass
-        Training.make_pass = lambda training, *args: self.note(training, *args)
-        return self
-
-    def __exit__(self, *_):
-        Training.make_pass = self.make_pass
-
-    def note(self, training, *args):
-        """Make a pass and note it."""
+    def noted(training, *args):
         start = time.perf_counter()
-        self.make_pass(training, *args)
-        self.passes.append(time.perf_counter() - start)
-        parts = training.learner.parameters, training.optimizer.get_state(), training.engine
-        self.n_bytes = len(pickle.dumps((*parts, training.learner.carried())))
+        make_pass(training, *args)
+        seconds.append(time.perf_counter() - start)
+        learner = training.learner
+        state = learner.parameters, learner.carried(), training.optimizer.get_state()
+        n_bytes.append(len(pickle.dumps(state)))
+
+    Training.make_pass = noted
+    try:
+        yield seconds, n_bytes
+    finally:
+        Training.make_pass = make_pass
 
 
 def fit_briefly(machine, classifier, kind, X, y, **options):
@@ -139,17 +140,17 @@ def passes():
         X = np.tile(X_train, (-(-n_total // N_ROWS), 1))[:n_total]
         y = np.tile(y_train, -(-n_total // N_ROWS))[:n_total]
         if n == 0:
-            with Stopwatch() as watch:
+            with stopwatch() as (seconds, _):
                 fit_briefly(RBMTransformer, DBNClassifier, job["kind"], X, y)
-            keep(job, passes=watch.passes, work=watch.passes, n_bytes=0)
+            keep(job, passes=seconds, work=seconds, n_bytes=0)
             continue
         cluster, X = on_workers(n, job["rows"], X)
         kinds = DaskRBMTransformer, DaskDBNClassifier
-        with cluster, Client(cluster) as client, Stopwatch() as watch:
+        with cluster, Client(cluster) as client, stopwatch() as (seconds, n_bytes):
             with get_task_stream(client) as stream:
                 fit_briefly(*kinds, job["kind"], X, y, client=client)
             work = work_in_passes(stream.data)
-        keep(job, passes=watch.passes, work=work, n_bytes=watch.n_bytes)
+        keep(job, passes=seconds, work=work, n_bytes=n_bytes[-1])
 
 
 # -- report

@@ -17,6 +17,7 @@ from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.checkpoint import resume as resume_plain
 from skdbn._rbm import RBMTransformer
 from skdbn._training.callbacks import callbacks_of
+from skdbn._training.checks import floats_for
 
 try:
     import dask
@@ -510,11 +511,10 @@ def _typical_row(estimator, method, X):
             f"{values.shape[1]} features as input."
         )
     if not hasattr(X, "columns"):
-        return values.astype(X.dtype if X.dtype.kind == "f" else float)
+        return values.astype(floats_for(X)[0])
     import pandas as pd  # which comes with a DataFrame
 
-    dtype = np.float32 if (X.dtypes == np.float32).all() else float
-    return pd.DataFrame(values, columns=X.columns).astype(dtype)
+    return pd.DataFrame(values, columns=X.columns).astype(floats_for(X)[0])
 
 
 def _called(X, estimator, method):

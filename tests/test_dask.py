@@ -12,14 +12,20 @@ import time
 import dask
 import dask.array as da
 import dask.dataframe as dd
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 from distributed import Client, Future, LocalCluster
 from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
 from sklearn.base import clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from skdbn import Checkpoint, DBNClassifier, DBNRegressor, DivergenceError, RBMTransformer
 from skdbn._cluster.client import Cluster
@@ -209,6 +215,15 @@ def test_learns_from_several_partitions(client):
     net.fit(in_parts(X_ALL, 4), in_parts(Y_ALL, 4))
     assert net.score(X_ALL, Y_ALL) > 0.9
     assert net.score(in_parts(X_ALL, 3), Y_ALL) == net.score(X_ALL, Y_ALL)
+
+
+def test_workers_share_a_minibatch_so_that_they_make_as_many_steps(client):
+    machine = DaskRBMTransformer(8, n_iter=1, batch_size=40, random_state=0, client=client)
+    one = clone(machine).fit(in_parts(X, 1))
+    two = clone(machine).fit(da.concatenate([in_parts(X, 1), in_parts(X, 1)]))
+    # Both make ten steps from the same start; half as many rows of each minibatch are enough.
+    distance = np.linalg.norm(one.components_ - two.components_)
+    assert distance < 0.5 * np.linalg.norm(one.components_)
 
 
 # -- data that are awkward
@@ -476,3 +491,32 @@ def test_without_dask_the_rest_works_and_the_import_says_what_to_install():
         "else:\n    sys.exit(1)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# -- searches on the cluster
+
+
+@pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
+def test_searches_on_a_cluster_find_what_they_find_serially(client):
+    pipeline = make_pipeline(
+        RBMTransformer(20, n_iter=8, random_state=0),
+        RBMTransformer(10, n_iter=8, random_state=1),
+        LogisticRegression(max_iter=300),
+    )
+    grid = {"rbmtransformer-1__learning_rate": [0.1, 0.2, 0.4]}
+    for search in (
+        GridSearchCV(pipeline, grid, cv=2),
+        HalvingGridSearchCV(pipeline, grid, cv=2, factor=3, random_state=0),
+        GridSearchCV(DBNClassifier(**NET), {"rbm__learning_rate": [0.05, 0.1]}, cv=2),
+    ):
+        serial = clone(search).fit(X, Y)
+        with joblib.parallel_config("dask"):
+            search.fit(X, Y)
+        assert_frame_equal(scores_of(search), scores_of(serial))
+        assert search.best_params_ == serial.best_params_
+
+
+def scores_of(search):
+    """Return the table of a search without times."""
+    table = pd.DataFrame(search.cv_results_)
+    return table[[name for name in table if not name.endswith("_time")]]

@@ -97,8 +97,7 @@ class Partitions:
                     tasks.check_part, i, X, columns, filler, before, worker=worker
                 )
             )
-        types = [np.dtype(t) for t in np.atleast_1d(dtype)]
-        X = self if self.dtype in types else self._as(types[0])
+        X = self if dtype in (None, self.dtype) else self._as(np.dtype(dtype))
         if not y:
             return X
         check_consistent_length(X, y[0])

@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from skdbn._cluster import tasks
 from skdbn._cluster.partitions import Partitions
-from skdbn._training.checks import FLOATS
+from skdbn._training.checks import floats_for
 
 PIECE = 128 * 2**20  # bytes up to which neighbouring partitions are joined, and shuffled together
 
@@ -62,13 +62,11 @@ def _taken_apart(X):
     """Return the partitions of a collection, a stub of it, its type, and lengths where known."""
     if hasattr(X, "chunks") and dask.is_dask_collection(X) and X.ndim == 2:
         X = X.rechunk({1: -1})
-        dtype = X.dtype if X.dtype in FLOATS else FLOATS[0]
         lengths = None if np.isnan(X.chunks[0]).any() else list(X.chunks[0])
-        return X.to_delayed().ravel().tolist(), np.empty((0, X.shape[1]), dtype), dtype, lengths
+        return X.to_delayed().ravel().tolist(), np.empty((0, X.shape[1])), floats_for(X)[0], lengths
     if hasattr(X, "columns") and dask.is_dask_collection(X):
         stub = X.dtypes.to_frame().T[:0]
-        dtype = FLOATS[1] if (X.dtypes == FLOATS[1]).all() else FLOATS[0]
-        return X.to_delayed(), stub, dtype, None
+        return X.to_delayed(), stub, floats_for(X)[0], None
     raise TypeError(
         f"X is a {type(X).__name__}, must be a dask array of two dimensions or a dask DataFrame: "
         "dask.array.from_array(X, chunks=(n_rows, -1)) makes one of an array. Data that one "

@@ -72,7 +72,7 @@ class Rows(NamedTuple):
     columns: object = None
 
     def take(self, indices):
-        """Return some of the rows: of an array without a copy, on a cluster in order of the parts."""
+        """Return some rows, of an array without a copy, on a cluster in the order of the parts."""
         in_order = getattr(self.X, "in_order", None)
         indices = indices if in_order is None else in_order(indices)
         is_array = isinstance(self.X, np.ndarray | Chosen)
