@@ -18,6 +18,7 @@ from skdbn._files.checkpoint import resume as resume_plain
 from skdbn._rbm import RBMTransformer
 from skdbn._training.callbacks import callbacks_of
 from skdbn._training.checks import floats_for
+from skdbn._training.loop import LostRowsError
 
 try:
     import dask
@@ -31,7 +32,13 @@ except ImportError as error:
         f"skdbn.dask needs dask.distributed ({error}). Install it with pip install 'skdbn[dask]'."
     ) from error
 
-__all__ = ["DaskDBNClassifier", "DaskDBNRegressor", "DaskRBMTransformer", "resume"]
+__all__ = [
+    "DaskDBNClassifier",
+    "DaskDBNRegressor",
+    "DaskRBMTransformer",
+    "LostRowsError",
+    "resume",
+]
 
 
 def _signature(plain):

@@ -32,9 +32,14 @@ from skdbn._cluster.client import Cluster
 from skdbn._cluster.partitions import averaged
 from skdbn._cluster.reading import partitions_of
 from skdbn._training.callbacks import HAS_CALLBACKS
-from skdbn._training.loop import LostRowsError
 from skdbn._training.rows import Rows
-from skdbn.dask import DaskDBNClassifier, DaskDBNRegressor, DaskRBMTransformer, resume
+from skdbn.dask import (
+    DaskDBNClassifier,
+    DaskDBNRegressor,
+    DaskRBMTransformer,
+    LostRowsError,
+    resume,
+)
 from skdbn.datasets import load_digits
 
 pytestmark = pytest.mark.xdist_group("dask")
@@ -57,7 +62,11 @@ def cluster():
 @pytest.fixture
 def client(cluster):
     with Client(cluster) as client:
-        client.wait_for_workers(2)  # a test may have killed one
+        answers = ()
+        while len(answers) < 2:  # a test may have killed a worker
+            client.wait_for_workers(2)
+            with contextlib.suppress(OSError):
+                answers = client.run(os.getpid)
         yield client
 
 
@@ -497,6 +506,7 @@ def test_without_dask_the_rest_works_and_the_import_says_what_to_install():
 
 
 @pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
+@pytest.mark.filterwarnings("ignore::skdbn.HiddenUnitsWarning")
 def test_searches_on_a_cluster_find_what_they_find_serially(client):
     pipeline = make_pipeline(
         RBMTransformer(20, n_iter=8, random_state=0),
