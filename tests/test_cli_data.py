@@ -3,9 +3,11 @@
 import csv
 import gzip
 import io
+import re
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from test_datasets import idx
@@ -296,6 +298,40 @@ def test_names_that_are_numbers_are_names(tmp_path):
     assert load(path).feature_names == ["0", "1"]
 
 
+def test_number_of_the_labels_is_not_taken_for_a_name(tmp_path):
+    rows = np.column_stack([IMAGES.reshape(60, 20)[:, :2], LABELS])
+    rows[0, 0] = 3  # as the number of the column of labels
+    np.savetxt(tmp_path / "data.csv", rows, "%d", delimiter=",")
+    assert_is(load(tmp_path / "data.csv", "--label", "3"), rows[:, :2] / 255, LABELS)
+
+
+@pytest.mark.parametrize("label", ["label", "species", "4"])
+def test_columns_that_pandas_has_numbered_have_names(tmp_path, label):
+    frame = pd.DataFrame(IRIS.data)
+    frame[label if label != "4" else 4] = SPECIES
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    for given in {label, "5"} - ({"5"} if label == "label" else set()):
+        data = load(tmp_path / "data.csv", "--label", given)
+        assert_is(data, IRIS.data, SPECIES, np.float64)
+    assert data.feature_names == ["0", "1", "2", "3"]
+    if label == "label":
+        assert_is(load(tmp_path / "data.csv"), IRIS.data, SPECIES, np.float64)
+
+
+def test_advice_on_categories_works(tmp_path):
+    path, frame = tmp_path / "data.csv", pd.DataFrame(IRIS.data, columns=NAMES)
+    frame = frame.assign(colour=np.resize(["red", "blue"], 150), flag=[True] * 75 + [False] * 75)
+    frame = frame.assign(label=SPECIES)
+    for _ in range(2):
+        frame.to_csv(path, index=False)
+        with pytest.raises(ValueError, match="get_dummies with columns=") as caught:
+            load(path)
+        advice = re.search(r"get_dummies with (.*)\)", str(caught.value)).group(1)
+        frame = eval(f"pd.get_dummies(frame, {advice})", {"pd": pd, "frame": frame})
+    frame.to_csv(path, index=False)
+    assert load(path).feature_names[4:] == ["colour_blue", "colour_red", "flag_False", "flag_True"]
+
+
 def test_table_is_read_whatever_its_name(tmp_path):
     path = tmp_path / "data.txt"
     path.write_text(table())
@@ -317,6 +353,8 @@ def test_table_is_read_whatever_its_name(tmp_path):
         ("a,label\n1.5,0\n1e999,1\n", None, "line 3: column 'a' has 'inf', which is not finite"),
         ("a;label\n1,5;0\n2,5;1\n", None, "line 2: column 'a' has '1,5': write decimal points"),
         ("a,b,label\n1,2,0\n1,Bonn,1\n", None, "line 3: column 'b' has 'Bonn', which is not a nu"),
+        ("?,7,a\n3,4,b\n", "3", r"line 1: no value in column 1 \('\?'\): fill"),
+        ("a,a,b\n1,2,3\n", "a", "line 1: 2 columns are called 'a': give the labels a name"),
         ("a,label\n1,0\n1,2,3\n", None, "line 3: 3 values, the first line has 2"),
         ("", None, "line 1: nothing is there"),
         ("\n\n", None, "line 1: nothing is there"),
@@ -330,6 +368,15 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path, text, label, message):
         read_table(tmp_path / "data.csv", label)
     assert str(caught.value).startswith(str(tmp_path / "data.csv"))
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("line", [1, 2, 40])
+def test_table_that_is_not_in_utf_8_is_refused_and_not_learned(tmp_path, line):
+    lines = ["a,b,label", *(f"{i},{i / 2},Muehle" for i in range(50))]
+    lines[line - 1] = lines[line - 1].replace("Muehle", "M\xfchle").replace("b,", "\xdf,")
+    (tmp_path / "data.csv").write_text("\n".join(lines), encoding="latin-1")
+    with pytest.raises(ValueError, match=f"data.csv, line {line}: not text; save .* as UTF-8"):
+        read_table(tmp_path / "data.csv")
 
 
 def test_many_labels_are_read(tmp_path):  # more than the numbers of the fast way

@@ -16,10 +16,13 @@ from skdbn.datasets import MAX_BYTES
 
 MAX_LINE = 2**20  # characters of a line, which a list of its values takes many times
 TOO_LONG = f"more than {MAX_LINE} characters; pass such data as an .npz file"
+NOT_TEXT = "not text; save the table as UTF-8 text"
+NOT_UTF8 = "\0", "\N{REPLACEMENT CHARACTER}"  # signs of it: the second stands for wrong bytes
 SEPARATORS = (";", "\t", ",", None)  # None stands for spaces; a number may have a comma
 N_LOOKED_AT = 20  # lines that tell the separator
 MISSING = {"", "nan", "na", "n/a", "null", "none", "?"}  # what stands for no value
 LABEL = "label"  # the column of labels, where none is named
+FEWEST_NUMBERED = 4  # columns that are named 0, 1, 2 and so on; fewer may be a row
 
 
 class Table(NamedTuple):
@@ -87,7 +90,7 @@ def read_table(path, label=None, has_labels=True):
             f"{path} takes {size} bytes, at most {MAX_BYTES} are read; pass larger data to the "
             "estimators as an array or a memory map."
         )
-    # A byte that is no text becomes a sign that is no number, and is reported with its line.
+    # Bytes that are no text are replaced, and reported with their line.
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         try:
             form = _form(_first_lines(file), label, has_labels)
@@ -103,10 +106,8 @@ def _first_lines(file):
     """Return the first lines of a file, and go back to its start."""
     lines = []
     while len(lines) < N_LOOKED_AT and (line := file.readline(MAX_LINE + 1)):
-        if len(line) > MAX_LINE:
-            raise ValueError(f"line {len(lines) + 1}: {TOO_LONG}")
-        if "\0" in line:
-            raise ValueError(f"line {len(lines) + 1}: not text; save the table as UTF-8 text")
+        if fault := _fault_of(line):
+            raise ValueError(f"line {len(lines) + 1}: {fault}")
         lines.append(line)
     while lines and not lines[-1].strip():
         lines.pop()
@@ -114,6 +115,13 @@ def _first_lines(file):
         raise ValueError("line 1: nothing is there")
     file.seek(0)
     return lines
+
+
+def _fault_of(line):
+    """Return why a line cannot be read, or None."""
+    if len(line) > MAX_LINE:
+        return TOO_LONG
+    return NOT_TEXT if any(sign in line for sign in NOT_UTF8) else None
 
 
 def _form(lines, label, has_labels):
@@ -124,7 +132,7 @@ def _form(lines, label, has_labels):
         raise ValueError(
             "line 1: a single column; columns are separated by commas, semicolons, tabs or spaces"
         )
-    has_names = label in first or _are_names(first, others[0] if others else [])
+    has_names = _are_names(first, others[0] if others else [], label)
     if has_names and "" in first:
         raise ValueError(
             f"line 1: column {first.index('') + 1} has no name; name it, or remove it if it only "
@@ -157,10 +165,22 @@ def _fields(line, separator):
     return [cell.strip() for cell in cells]
 
 
-def _are_names(first, second):
-    """Tell whether the first line has names: text where numbers are below, or text alone."""
-    return not any(map(_is_number, first)) or any(
-        name and not _is_number(name) and _is_number(value)
+def _are_names(first, second, label):
+    """Tell whether the first line has names.
+
+    These are the name of the labels, text where numbers are below, text alone, or 0, 1, 2 and so
+    on, as pandas numbers columns.
+    """
+    wanted = LABEL if label is None else label
+    if wanted in first and not wanted.isdecimal():  # a number is a value as well
+        return True
+    numbers = [name for name in first if _is_number(name)]
+    if len(numbers) >= FEWEST_NUMBERED and all(
+        name == str(i) for i, name in enumerate(first) if name in numbers
+    ):
+        return True
+    return not numbers or any(
+        name.lower() not in MISSING and not _is_number(name) and _is_number(value)
         for name, value in zip_longest(first, second, fillvalue="")
     )
 
@@ -178,6 +198,11 @@ def _column_of_labels(names, n_columns, label):
     """Return the index of the column of labels, which is named or numbered from 1."""
     wanted = LABEL if label is None else label
     if names is not None and wanted in names:
+        if names.count(wanted) > 1:
+            raise ValueError(
+                f"line 1: {names.count(wanted)} columns are called {reprlib.repr(wanted)}: give "
+                "the labels a name of their own"
+            )
         return names.index(wanted)
     if wanted.isdecimal() and 1 <= int(wanted) <= n_columns:
         return int(wanted) - 1
@@ -235,8 +260,8 @@ def _read_rows(file, form, dtype, n_lines, codes):
         following = iter(lambda: file.readline(MAX_LINE + 1), "")
         for line in following:
             n_lines, parsed = n_lines + 1, None
-            if len(line) > MAX_LINE:
-                raise ValueError(TOO_LONG)
+            if fault := _fault_of(line):
+                raise ValueError(fault)
             is_plain = form.separator is not None and '"' not in line
             n_values = line.count(form.separator) + 1 if is_plain else len(form.fields(line))
             if n_values != form.n_columns:
@@ -287,7 +312,9 @@ def _fault(form, i, cell):
         return f"{column} has {shown}, which is not finite: replace it, or remove the row"
     if _is_number(cell.replace(",", ".", 1)):
         return f"{column} has {shown}: write decimal points instead of commas"
+    name = reprlib.repr(form.names[i] if form.names else i)
     return (
-        f"{column} has {shown}, which is not a number: remove the column, or turn it into columns "
-        "of 0 and 1 (pandas: get_dummies)"
+        f"{column} has {shown}, which is not a number: write plain numbers such as 1234.5, remove "
+        "the column, or turn categories into columns of 0 and 1 (pandas: get_dummies with "
+        f"columns=[{name}], dtype=int)"
     )
