@@ -110,7 +110,7 @@ def fit_briefly(machine, classifier, kind, X, y, **options):
 
 def work_in_passes(stream):
     """Return the seconds of each pass in which the busiest worker made steps."""
-    made = [task for task in stream if task["key"].startswith("go_over")]
+    made = [task for task in stream if str(task["key"]).startswith("go_over")]
     made = sorted(made, key=lambda task: task["startstops"][-1]["stop"])
     per_pass = len(made) // N_PASSES
     work = []

@@ -165,7 +165,6 @@ def test_result_depends_on_the_partitions_and_the_seed_alone(client):
 
 
 def test_parameters_are_the_mean_of_what_the_groups_learned_by_their_rows(client):
-    # Two groups of the same rows learn nearly the same; a group of one row counts little.
     values = [{"a": np.array([1.0, 4.0]), "n": 3}, {"a": np.array([5.0, 0.0]), "n": 8}]
     mean = averaged(values, [0.75, 0.25])
     assert_array_equal(mean["a"], [2.0, 3.0])
@@ -425,16 +424,18 @@ def slowly(X):
     return X
 
 
-def kill_once_busy(client, stop, n_kills):
+def kill_once_busy(client, stop, n_kills, killed):
     """Kill a worker that is in the midst of a pass, but not of the first ones, so many times."""
     seen = set()
-    while n_kills and not stop.is_set():
+    while len(killed) < n_kills and not stop.is_set():
         busy = {w: keys for w, keys in client.processing().items() if "go_over" in str(keys)}
         seen.update(map(str, busy.values()))
         if busy and len(seen) > 4:
             with contextlib.suppress(OSError):  # where one is being started
-                os.kill(client.run(os.getpid)[next(iter(busy))], signal.SIGKILL)
-                n_kills, seen = n_kills - 1, set()
+                pid = client.run(os.getpid)[next(iter(busy))]
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+                seen = set()
 
 
 @pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
@@ -443,14 +444,15 @@ def test_a_killed_worker_changes_no_bit(client):
     expected = DaskRBMTransformer(10, n_iter=6 * N_KILLS + 5, random_state=0, client=client).fit(
         data
     )
-    stop = threading.Event()
-    killer = threading.Thread(target=kill_once_busy, args=(client, stop, N_KILLS))
+    stop, killed = threading.Event(), []
+    killer = threading.Thread(target=kill_once_busy, args=(client, stop, N_KILLS, killed))
     killer.start()
     try:
         machine = clone(expected).fit(data)
     finally:
         stop.set()
         killer.join()
+    assert len(set(killed)) == N_KILLS
     assert same(expected, machine, *MACHINE)
 
 
@@ -459,7 +461,7 @@ def test_rows_that_are_lost_for_good_leave_what_the_last_pass_learned(client):
     data = da.concatenate([da.from_delayed(part, (200, 64), X.dtype) for part in held])
     machine = DaskRBMTransformer(10, n_iter=500, random_state=0, client=client)
     stop = threading.Event()
-    killer = threading.Thread(target=kill_once_busy, args=(client, stop, 1))
+    killer = threading.Thread(target=kill_once_busy, args=(client, stop, 1, []))
     killer.start()
     try:
         with pytest.raises(LostRowsError, match="scattered"):
