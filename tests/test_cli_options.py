@@ -28,7 +28,7 @@ from skdbn._cli import main as cli
 from skdbn._cli.data import Data, load
 from skdbn._cli.main import main
 from skdbn._cli.options import INTEGERS, PARAMETERS, parse
-from skdbn._cli.training import new_net
+from skdbn._cli.training import bytes_exceed, new_net
 from skdbn.datasets import load_digits
 
 pytestmark = pytest.mark.filterwarnings(  # trainings are short on purpose
@@ -263,6 +263,39 @@ def test_pipeline_with_a_scaler_gets_the_rows_as_they_are(tmp_path, capsys):
     model = load_model("pipeline.npz")
     assert row["name"] == "DBNClassifier"
     assert row["test_error"] == np.mean(model.predict(data.X_test) != data.y_test)
+
+
+@pytest.mark.parametrize(
+    ("units", "highest", "divisor"),
+    [("binary", 100, 255), ("gaussian", 100, 255), ("auto", 200, 1)],
+)
+@pytest.mark.parametrize("is_pipeline", [False, True])
+def test_what_a_model_was_trained_on_decides_whether_values_are_bytes(
+    units, highest, divisor, is_pipeline
+):
+    raw = np.round(X * highest)
+    rbm = RBMTransformer(5, n_iter=1, visible_units=units)
+    model = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=1, finetune_iter=1)
+    if is_pipeline:
+        model = make_pipeline("passthrough", make_pipeline(rbm, model))
+    else:
+        model.set_params(rbm__visible_units=units)
+    model.fit(raw / divisor, Y)
+    np.savez("data.npz", X=raw, y=Y)
+    data = load(parse(["--data", "data.npz"]), bytes_exceed=bytes_exceed(model))
+    assert data.X_train.max() == pytest.approx(highest / divisor)
+
+
+def test_pipeline_within_a_pipeline_has_a_page(tmp_path, capsys):
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=1, finetune_iter=1)
+    rbm = RBMTransformer(6, n_iter=1)
+    model = make_pipeline(MinMaxScaler(), make_pipeline(rbm, net))
+    save_model(model.fit(X, Y), "pipeline.npz")
+    np.savez("data.npz", X=X, y=Y)
+    assert main(["--data", "data.npz", "--load", "pipeline.npz", "--no-knn", "--out", "out"]) == 0
+    (row,) = read_report(tmp_path / "out")["results"]
+    assert row["name"] == "DBNClassifier"
+    assert "finetune" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_columns_of_another_order_are_refused(capsys):

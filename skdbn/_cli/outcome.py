@@ -84,8 +84,17 @@ def shape_of_images(data):
 
 
 def net_of(model):
-    """Return the last step of a Pipeline, or the model itself."""
-    return model.steps[-1][1] if hasattr(model, "steps") else model
+    """Return the last step of a Pipeline, also of one within it, or the model itself."""
+    while hasattr(model, "steps"):
+        model = model.steps[-1][1]
+    return model
+
+
+def first_of(model):
+    """Return the first step of a Pipeline, also of one within it, or the model itself."""
+    while hasattr(model, "steps"):
+        model = next(step for _, step in model.steps if step not in (None, "passthrough"))
+    return model
 
 
 def top_losses(net):

@@ -23,8 +23,8 @@ from skdbn import (
     load_model,
     resume,
 )
-from skdbn._cli.data import LARGE_BYTE
 from skdbn._cli.options import PARAMETERS
+from skdbn._cli.outcome import first_of, net_of
 from skdbn._cli.progress import Progress
 from skdbn._cli.scores import evaluate
 
@@ -113,12 +113,15 @@ def load_net(path):
 def bytes_exceed(net):
     """Return what whole numbers must exceed for a model to take them for bytes.
 
-    A model has seen pixels as probabilities, which decides in the place of the new values. What
-    begins with a scaler takes the values as they are.
+    What the model was trained on decides, not the new values: bytes where that was probabilities,
+    none where it was measurements. What begins with a scaler takes the values as they are.
     """
-    if isinstance(net, Pipeline):
+    first = first_of(net)
+    if not hasattr(first, "offset_"):
         return np.inf
-    return 1 if (net.visible_units_ == "binary").all() else LARGE_BYTE
+    offset, scale = first.offset_, first.scale_  # 0 and 1 of columns with binary units
+    saw_probabilities = ((offset >= 0.0) & (offset <= 1.0) & (scale <= 1.0)).all()
+    return 1 if saw_probabilities else np.inf
 
 
 def check_that_it_fits(net, options, data):
@@ -281,7 +284,7 @@ def is_fitted(net):
 
 def reached(net, finished, rows):
     """Return the name of the last row, by the phase that training reached; None if it is there."""
-    name = type(net[-1] if isinstance(net, Pipeline) else net).__name__
+    name = type(net_of(net)).__name__
     if finished or getattr(net, "loss_curve_", []):
         return name
     top_row = f"{name}, {net._top} phase"
