@@ -192,6 +192,12 @@ def test_parts_on_different_scales_are_refused(tmp_path, divisor, other):
         load(path)
 
 
+def test_black_and_white_is_not_taken_for_nearly_black(tmp_path):
+    flat = IMAGES.reshape(60, 20)
+    with pytest.raises(ValueError, match="from 0 to 1, the others .* scale both in the same way"):
+        load(save_split(tmp_path / "data.npz", flat[:50] // 128, flat[50:]))
+
+
 def test_image_shape_is_checked(tmp_path):
     np.savez(tmp_path / "data.npz", X=IMAGES.reshape(60, 20), y=LABELS)
     assert load(tmp_path / "data.npz").image_shape is None
@@ -384,6 +390,23 @@ def test_many_labels_are_read(tmp_path):  # more than the numbers of the fast wa
     np.savetxt(tmp_path / "data.csv", np.column_stack([values, values]), delimiter=",")
     labels = read_table(tmp_path / "data.csv", "1").labels.astype(float)
     np.testing.assert_array_equal(labels, values)
+
+
+@pytest.mark.parametrize("labels", [(2**53, 2**53 + 1), ("1e300", "2e300")])
+def test_labels_that_floats_do_not_tell_apart_are_refused(tmp_path, labels):
+    path = tmp_path / "data.csv"
+    path.write_text("a,label\n" + "".join(f"{i},{labels[i % 2]}\n" for i in range(60)))
+    with pytest.raises(ValueError, match="too many digits to be told apart.*pass --regress"):
+        load(path)
+    assert load(path, "--regress").is_regression
+
+
+def test_one_long_label_does_not_take_its_length_for_every_row(tmp_path):
+    path = tmp_path / "data.csv"
+    lines = "".join(f"1,{i}\n" for i in range(2000))
+    path.write_text(f"a,label\n1,{'x' * 10**6}\n{lines}")  # 1 MB, as an array of text 8 GB
+    with pytest.raises(ValueError, match="'label' has labels of up to 1000000 characters"):
+        load(path)
 
 
 def test_label_of_arrays_is_refused(tmp_path):

@@ -273,7 +273,7 @@ def _divisor(parts, where, bytes_exceed):
     low, high, are_whole = zip(first, *others, strict=True)
     of_all = Range(min(low), max(high), all(are_whole)).divisor(bytes_exceed)
     of_training = first.divisor(bytes_exceed)
-    if all(are_whole) and of_all is not None:
+    if all(are_whole) and of_training in (None, of_all):
         return of_all
     if of_training is None or not others:
         return of_training

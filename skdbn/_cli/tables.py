@@ -237,6 +237,12 @@ def _read(file, form):
         raise ValueError(f"line {n_names + 1}: there are no rows")
     names, labels, columns = form.names, None, np.arange(form.n_columns)
     if form.label is not None:
+        longest = max(map(len, codes))
+        if longest * len(values) * np.dtype("U1").itemsize > MAX_BYTES:
+            raise ValueError(
+                f"{form.column(form.label)} has labels of up to {longest} characters, too many for "
+                f"{len(values)} rows: shorten them"
+            )
         labels = np.array(list(codes))[values[:, form.label].astype(int)]
         columns = np.delete(columns, form.label)
         values = values[:, columns]

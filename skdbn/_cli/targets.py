@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+LARGEST_EXACT = 2**53  # from which on floats, such as the numbers of tables, skip whole numbers
 MISSING = ("", "nan")  # what --unlabeled calls labels that are missing
 
 
@@ -98,6 +99,11 @@ def read_targets(y, where, options):
     if is_regression:
         return _numbers(y, where, is_text, options)
     if not is_text:
+        if known.dtype.kind == "f" and (largest := np.abs(known).max()) >= LARGEST_EXACT:
+            raise ValueError(
+                f"{where}labels such as {largest:.17g} have too many digits to be told apart: "
+                "write shorter numbers or text, or pass --regress to predict them as numbers."
+            )
         known = known.astype(int)
     if not lacks.any():
         return Targets(known, False, None)
