@@ -1,6 +1,7 @@
 """What the command line may replace in a folder, and what it may not."""
 
 import json
+import os
 import re
 
 import pytest
@@ -52,6 +53,7 @@ def test_files_of_an_earlier_run_are_replaced_or_removed_and_others_stay(tmp_pat
         ("report.json", "{}"),
         ("report.json", '{"versions": 1}'),
         ("report.json", '{"versions": {"other": 1}}'),
+        ("report.json", "[" * 100_000),
     ],
 )
 def test_folder_of_somebody_else_is_refused(tmp_path, name, text):
@@ -60,6 +62,27 @@ def test_folder_of_somebody_else_is_refused(tmp_path, name, text):
         Folder(tmp_path)
     assert names(tmp_path) == [name]
     assert (tmp_path / name).read_text() == text
+
+
+def test_report_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "report.json")
+    with pytest.raises(ValueError, match="files that skdbn did not write"):
+        Folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.npz", "index.html", "submission.csv"])
+def test_files_that_the_report_does_not_list_are_not_replaced(tmp_path, name):
+    Folder(tmp_path)  # a run that was killed before it had results
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=f"has a file {name} that its report.json does not list"):
+        Folder(tmp_path)
+
+
+def test_model_beside_a_report_that_lists_no_files_is_of_that_run(tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(OURS))
+    (tmp_path / "model.npz").write_text("old")
+    Folder(tmp_path).write_report(OURS)
+    assert names(tmp_path) == ["report.json"]
 
 
 def test_report_names_no_file_elsewhere(tmp_path):

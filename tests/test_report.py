@@ -423,5 +423,5 @@ def test_page_of_somebody_else_is_not_replaced(tmp_path, capsys):
     (tmp_path / "report.json").write_text('{"versions": {"skdbn": "0.1.0"}}')
     (tmp_path / "index.html").write_text("mine")
     assert main(["--splits", "1", "--out", str(tmp_path)]) == 2
-    assert "has an index.html that skdbn did not write: move it" in capsys.readouterr().err
+    assert "has a file index.html that its report.json does not list" in capsys.readouterr().err
     assert (tmp_path / "index.html").read_text() == "mine"

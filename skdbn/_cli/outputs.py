@@ -10,7 +10,8 @@ import json
 import os
 from pathlib import Path
 
-PAGE, REPORT, SUBMISSION = "index.html", "report.json", "submission.csv"
+MODEL, PAGE, REPORT, SUBMISSION = "model.npz", "index.html", "report.json", "submission.csv"
+OF_OLD_REPORTS = [REPORT, MODEL, SUBMISSION]  # which listed no files
 PRODUCER = "skdbn"  # the key of `versions` that shows who wrote a report
 
 
@@ -37,16 +38,17 @@ class Folder:
             raise ValueError(f"--out {path} exists and is not a folder: name another one.")
         path.mkdir(parents=True, exist_ok=True)
         self._earlier = _files_of_earlier_run(path)
-        if (path / PAGE).exists() and PAGE not in self._earlier:
-            raise ValueError(
-                f"--out {path} has an {PAGE} that skdbn did not write: move it, or name another "
-                "folder."
-            )
-        for name in {*self._earlier, "model.npz", PAGE, REPORT, SUBMISSION}:
+        for name in {*self._earlier, MODEL, PAGE, REPORT, SUBMISSION}:
             if (path / name).is_dir():
                 raise ValueError(
                     f"--out {path}: {path / name} is a folder where a file is to be written. "
                     "Remove it, or name another folder."
+                )
+        for name in (MODEL, PAGE, SUBMISSION):
+            if (path / name).exists() and name not in self._earlier:
+                raise ValueError(
+                    f"--out {path} has a file {name} that its {REPORT} does not list: move it, or "
+                    "name another folder."
                 )
         if self._earlier:
             replace(path / ".test", lambda path: path.touch())
@@ -112,9 +114,11 @@ def _files_of_earlier_run(folder):
     if not any(folder.iterdir()):
         return []
     try:
+        if not (folder / REPORT).is_file():  # reading a pipe would wait for a writer
+            raise TypeError("not a file")
         report = json.loads((folder / REPORT).read_text())
-        is_ours, files = PRODUCER in report["versions"], list(report.get("files", [REPORT]))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        is_ours, files = PRODUCER in report["versions"], list(report.get("files", OF_OLD_REPORTS))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         is_ours, files = False, []
     if not is_ours:
         raise ValueError(

@@ -14,7 +14,7 @@ from skdbn import __version__, save_model
 from skdbn._cli.figures import figures_of
 from skdbn._cli.options import command
 from skdbn._cli.outcome import top_losses
-from skdbn._cli.outputs import PAGE, SUBMISSION, replace
+from skdbn._cli.outputs import MODEL, PAGE, SUBMISSION, replace
 from skdbn._cli.page import Result, page
 from skdbn._cli.training import parameters_of
 
@@ -27,7 +27,7 @@ def write(out, data, net, finished):
     Net and data are those of the first split, here and below.
     """
     if out is not None:  # first what took longest
-        out.write("model.npz", functools.partial(save_model, net))
+        out.write(MODEL, functools.partial(save_model, net))
     # Without a folder only a whole training is worth a submission.
     if data.X_submission is not None and (finished or out is not None):
         _write_submission(out, net.predict(data.X_submission))
