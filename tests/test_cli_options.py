@@ -142,6 +142,9 @@ def test_regressor_has_the_passes_of_its_top_layer_and_defaults_of_its_own():
         ["--image-shape", "0", "8"],
         ["--n-labels", "0"],
         ["--n-labels", "10", "--unlabeled", "x"],
+        ["--data", "digits", "--regress"],
+        ["--data", "digits", "--label", "digit"],
+        ["--unlabeled", ""],
     ],
 )
 def test_wrong_options_are_refused(arguments, capsys):
@@ -286,6 +289,14 @@ def test_what_a_model_was_trained_on_decides_whether_values_are_bytes(
     assert data.X_train.max() == pytest.approx(highest / divisor)
 
 
+def test_model_of_data_far_from_zero_is_loaded_without_a_warning(capsys):
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=1, finetune_iter=1)
+    save_model(net.fit(1000 + X, Y), "far.npz")
+    np.savez("data.npz", X=1000 + X, y=Y)
+    assert main(["--data", "data.npz", "--load", "far.npz", "--no-knn"]) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_pipeline_within_a_pipeline_has_a_page(tmp_path, capsys):
     net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=1, finetune_iter=1)
     rbm = RBMTransformer(6, n_iter=1)
@@ -330,6 +341,15 @@ def test_divergence_with_a_checkpoint_says_to_remove_it(capsys):
     job = [*QUICK, "--no-knn", "--learning-rate-init", "1e300", "--checkpoint", "state"]
     assert main(job) == 2
     assert "Remove state, which holds the training that diverged. Try: skdbn" in last_words(capsys)
+
+
+@needs_callbacks
+def test_divergence_in_the_first_pass_left_no_checkpoint_to_remove(capsys):
+    job = [*QUICK, "--no-knn", "--pretrain-learning-rate", "1e300", "--checkpoint", "state"]
+    assert main(job) == 2
+    line = last_words(capsys)
+    assert "Remove" not in line
+    assert main(shlex.split(line.partition("Try: skdbn ")[2])) == 0
 
 
 @needs_callbacks

@@ -82,7 +82,7 @@ def _advice(options, message):
     rate = getattr(options, name.replace("-", "_"))
     lower = LOW_RATE if rate in (None, "auto") else min(rate / 10, 2 * LOW_RATE)
     again = f"Try: {command(options, f'--{name}', f'{lower:g}')}"
-    if options.checkpoint is None:
+    if options.checkpoint is None or not options.checkpoint.exists():  # in the first pass
         return again
     return f"Remove {options.checkpoint}, which holds the training that diverged. {again}"
 

@@ -145,6 +145,10 @@ def parse(arguments=None):
     has_file = options.load is not None or options.checkpoint is not None
     if has_file and options.splits is not None and options.splits > 1:
         parser.error("the file of --load or --checkpoint holds one net: --splits must be 1")
+    of_files = {"label": None, "regress": False, "unlabeled": None}
+    for name, default in of_files.items():
+        if options.data in RECIPES and getattr(options, name) != default:
+            parser.error(f"all rows of {options.data} have their classes: omit --{name}")
     if options.splits is None:
         options.splits = N_SPLITS if options.data == "digits" and not has_file else 1
     for name, value in RECIPES.get(options.data, {}).items():

@@ -105,7 +105,10 @@ def load_net(path):
             f"{path} holds a {type(net).__name__}, which predicts nothing: --load takes a "
             "DBNClassifier, a DBNRegressor, or a Pipeline that ends in one."
         )
-    if net.predict(np.zeros((1, net.n_features_in_))).ndim > 1:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zeros may be far from the training data
+        predicted = net.predict(np.zeros((1, net.n_features_in_)))
+    if predicted.ndim > 1:
         raise ValueError(f"{path} predicts several things of each row, but data have one.")
     return net
 
