@@ -275,7 +275,7 @@ def test_other_data_are_refused(tmp_path):
     path = tmp_path / "checkpoint"
     net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), softmax_iter=0, finetune_iter=1)
     net.set_callbacks(Checkpoint(path)).fit(X, Y)
-    for data, labels in ((X[::-1], Y), (X, Y[::-1]), (X[:-1], Y[:-1])):
+    for data, labels in ((X[::-1], Y), (X, Y[::-1]), (X[:-1], Y[:-1]), (X[:, :-1], Y)):
         with pytest.raises(
             ValueError,
             match="belongs to a training on other data .* same X, y, weights and held-out",

@@ -202,8 +202,9 @@ def test_image_shape_is_checked(tmp_path):
     np.savez(tmp_path / "data.npz", X=IMAGES.reshape(60, 20), y=LABELS)
     assert load(tmp_path / "data.npz").image_shape is None
     assert load(tmp_path / "data.npz", "--image-shape", "5", "4").image_shape == (5, 4)
-    with pytest.raises(ValueError, match="--image-shape 5 5: there must be 20 values"):
-        load(tmp_path / "data.npz", "--image-shape", "5", "5")
+    for wrong in ("5 5", "20", "4 5 2", "2 5 2", "4 5 1 1"):
+        with pytest.raises(ValueError, match=f"--image-shape {wrong}: pass height .* features, 20"):
+            load(tmp_path / "data.npz", "--image-shape", *wrong.split())
 
 
 def test_rows_of_other_widths_are_refused(tmp_path):
@@ -427,6 +428,14 @@ def test_kaggle_folder_may_have_labels_of_another_name(tmp_path):
 # -- rows without labels
 
 
+@pytest.mark.parametrize("unlabeled", ["", "nan", "7"])
+@pytest.mark.parametrize("y", [LABELS, SPECIES[:60]])
+def test_label_that_no_row_has_is_told(tmp_path, y, unlabeled):
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=y)
+    with pytest.warns(UserWarning, match=f"no row has the label '{unlabeled}' that --unlabeled"):
+        assert load(tmp_path / "data.npz", "--unlabeled", unlabeled).is_labelled.all()
+
+
 @pytest.mark.parametrize(
     ("y", "unlabeled"),
     [
@@ -435,6 +444,7 @@ def test_kaggle_folder_may_have_labels_of_another_name(tmp_path):
         (np.where(LABELS == 2, np.nan, LABELS), "nan"),
         (np.where(LABELS == 2, "", LABELS.astype(str)), ""),
         (np.where(LABELS == 2, "none", LABELS.astype(str)), "none"),
+        (np.where(LABELS == 2, "nan", LABELS.astype(str)), "nan"),
     ],
 )
 def test_rows_without_labels_are_for_training_alone(tmp_path, y, unlabeled):

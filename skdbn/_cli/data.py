@@ -237,14 +237,14 @@ def _flat(parts, where):
 
 def _image_shape(shape, n_features):
     """Return the shape of images that the user gives."""
-    height, width, *channels = shape
-    if math.prod(shape) != n_features or channels not in ([], [1], [3]):
+    height, *rest = shape
+    if len(shape) < 2 or math.prod(shape) != n_features or rest[1:] not in ([], [1], [3]):
         given = " ".join(map(str, shape))
         raise ValueError(
-            f"--image-shape {given}: there must be {n_features} values in all, one for each "
-            "feature, and 3 channels where there are colours."
+            f"--image-shape {given}: pass height and width, and 3 where there are colours; their "
+            f"product must be the number of features, {n_features}."
         )
-    return (height, width, 3) if channels == [3] else (height, width)
+    return (height, *rest) if rest[1:] == [3] else (height, rest[0])
 
 
 class Range(NamedTuple):

@@ -3,6 +3,7 @@
 The rule: labels are whole numbers or text. Numbers with fractions are predicted as numbers.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -150,7 +151,7 @@ def _lacks_label(y, where, unlabeled):
     is_text = y.dtype.kind == "U"
     is_missing = y == "" if is_text else np.isnan(y)
     if unlabeled in MISSING:
-        return is_missing
+        return _found(is_missing | (is_text & (y == unlabeled)), where, unlabeled)
     if is_missing.any():
         row = np.flatnonzero(is_missing)[0]
         raise ValueError(
@@ -160,11 +161,23 @@ def _lacks_label(y, where, unlabeled):
     if unlabeled is None:
         return is_missing
     try:
-        return y == (unlabeled if is_text else float(unlabeled))
+        marker = unlabeled if is_text else float(unlabeled)
     except ValueError:
         raise ValueError(
             f"{where}--unlabeled {unlabeled!r} is not a number, but the labels are numbers."
         ) from None
+    return _found(y == marker, where, unlabeled)
+
+
+def _found(lacks_label, where, unlabeled):
+    """Return which rows have no label; warn when there are none."""
+    if not lacks_label.any():
+        warnings.warn(
+            f"{where}no row has the label {unlabeled!r} that --unlabeled names: all are taken as "
+            "labelled.",
+            stacklevel=2,
+        )
+    return lacks_label
 
 
 def hide_labels(y, n_labels, seed):

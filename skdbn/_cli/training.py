@@ -179,11 +179,11 @@ def load_partial(options, net):
         other = [name for name in expected if name != "rbm" and expected[name] != given.get(name)]
         if not other:
             return partial
-        options_differ = f"made with other options ({', '.join(map(_option, other))})"
+        options_differ = f"was made with other options ({', '.join(map(_option, other))})"
     else:
-        options_differ = f"of a {type(partial).__name__}"
+        options_differ = f"is of a {type(partial).__name__}"
     raise ValueError(
-        f"--checkpoint {options.checkpoint} exists and is {options_differ}: remove it to start "
+        f"--checkpoint {options.checkpoint} exists and {options_differ}: remove it to start "
         "anew, or give another name."
     )
 

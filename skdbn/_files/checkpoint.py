@@ -23,6 +23,7 @@ from skdbn._training.fitting import Run, damages_told
 from skdbn._training.rows import blocks
 
 VALUES_AT_ONCE = 2**20  # in a block for the checksum
+REMEDY = "Pass the same X, y, weights and held-out rows, or remove the file to start anew."
 
 
 class Checkpoint:
@@ -124,8 +125,7 @@ class Checkpoint:
         if self.expected_data not in (None, self._data):
             raise ValueError(
                 f"{self.path} belongs to a training on other data ({self.expected_data}; now "
-                f"{self._data}). Pass the same X, y, weights and held-out rows, or remove the "
-                "file to start anew."
+                f"{self._data}). {REMEDY}"
             )
 
     def on_fit_task_end(self, estimator, context):
@@ -210,6 +210,7 @@ def resume(
     Checkpoint : Write the file, with an example.
     """
     estimator, content = _load(path)
+    _check_width(path, estimator, X)
     checkpoint = Checkpoint(path, content["every"])
     checkpoint.expected_data = content["data"]
     estimator.set_callbacks(checkpoint, *callbacks)
@@ -217,6 +218,16 @@ def resume(
         estimator._fit(run, X, y, sample_weight, X_val, y_val, sample_weight_val)
     checkpoint.expected_data = None  # a later fit may have other data
     return estimator
+
+
+def _check_width(path, estimator, X):
+    """Raise if rows have another number of features than those of a checkpoint."""
+    shape, n_features = np.shape(X), estimator.n_features_in_
+    if len(shape) == 2 and shape[1] != n_features:
+        raise ValueError(
+            f"{path} belongs to a training on other data ({n_features} features; now {shape[1]}). "
+            f"{REMEDY}"
+        )
 
 
 def load_checkpoint(path):
