@@ -366,6 +366,15 @@ def test_measurements_are_no_images_unless_their_shape_is_known():
     assert shape_of_images(square._replace(are_measurements=False)) is None
 
 
+@pytest.mark.parametrize(("are_measurements", "looked_for"), [(True, "within 1 of it"),
+                                                              (False, "a pale mean")])  # fmt: skip
+def test_bias_probes_of_measurements_are_compared_with_0(are_measurements, looked_for):
+    data = diabetes()._replace(are_measurements=are_measurements)
+    probes = [*figures_of(fitted(data), data)][1]
+    assert looked_for in probes.sentence
+    plt.close("all")
+
+
 def test_predictions_are_drawn_against_what_is_true():
     data = diabetes()
     net = fitted(data, pretrain=False)
@@ -380,7 +389,12 @@ def test_predictions_are_drawn_against_what_is_true():
 
 @pytest.mark.parametrize(
     ("overlap", "gap", "mixed"),
-    [(0.0, 0.0, True), (2 * FORGOTTEN, 0.0, False), (0.0, 5.0, False)],
+    [
+        (0.0, 0.0, True),
+        (2 * FORGOTTEN, 0.0, False),
+        (0.0, 5.0, False),
+        (0.0, np.repeat([0.0, 80.0], [18, 2]), False),  # two chains are stuck
+    ],
 )
 def test_fantasies_are_labelled_by_whether_their_chains_were_seen_to_mix(overlap, gap, mixed):
     rng = np.random.default_rng(0)

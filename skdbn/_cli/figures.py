@@ -23,6 +23,14 @@ N_CHAINS = 20  # that are followed from each start
 FORGOTTEN = 0.1  # mean overlap with the start that chance leaves, or less
 ALIKE = 3.0  # standard errors by which mean free energies may differ
 MOST_DOTS = 1000  # of predictions
+OF_PIXELS = (  # what a bias probe should look like
+    "It should resemble a pale mean. Noise, or patches at both ends of the scale, say that the "
+    "learning rate was too high."
+)
+OF_MEASUREMENTS = (
+    "Measurements are in standard deviations, so that their mean is 0, and should stay within 1 of "
+    "it. The colours reach as far as the values do, even where these are tiny."
+)
 
 
 class Figure(NamedTuple):
@@ -82,8 +90,7 @@ def _of_machines(net, data, n_layers):
         "bias_probes",
         "Bias probes",
         "What each layer draws when all its hidden units are off, beside the mean of the training "
-        "rows. It should resemble a pale mean. Noise, or patches at both ends of the scale, say "
-        "that the learning rate was too high.",
+        f"rows. {OF_MEASUREMENTS if of_data['image_shape'] is False else OF_PIXELS}",
         BiasProbeDisplay.from_estimator(net, data.X_train, **of_machine).figure_,
     )
     for layer in range(1, n_layers + 1):
@@ -140,7 +147,9 @@ def _verdict(statistics, trained_by):
     has_mixed = max(map(abs, overlaps)) <= FORGOTTEN
     if len(energies) == 2:
         gap = abs(energies[0].mean() - energies[1].mean())
-        error = np.sqrt(sum(part.var(ddof=1) / len(part) for part in energies))
+        # Chains that are stuck raise the variance of their kind, which would hide the gap.
+        variance = min(part.var(ddof=1) for part in energies)
+        error = np.sqrt(variance * sum(1 / len(part) for part in energies))
         text += f", and the mean free energies differ by {gap:.1f} nats"
         has_mixed = has_mixed and gap <= ALIKE * error
     if has_mixed:

@@ -138,8 +138,8 @@ def _describe_inner(name, step):
         return _describe(step), container
     raise TypeError(
         f"The step {name!r} is a {type(step).__name__}, which a model file cannot contain. "
-        f"Allowed are {', '.join(CLASSES)} and {', '.join(STEPS)}. Save the steps after it as a "
-        "slice of the Pipeline, or save all of it with skops."
+        f"Allowed are {', '.join(CLASSES)} and {', '.join(STEPS)}. Save the steps before or "
+        "after it as a slice of the Pipeline, or save all of it with skops."
     )
 
 
