@@ -2,6 +2,7 @@
 
     python benchmarks/dask_scaling.py same       # error on MNIST of one machine, 2 and 4 workers
     python benchmarks/dask_scaling.py passes     # seconds of a pass on 1, 2 and 4 workers
+    python benchmarks/dask_scaling.py work       # CPU time of a row, by the rows of a minibatch
     python benchmarks/dask_scaling.py report     # tables, and the model of cost
 
 Each run is a line of ``results/dask_scaling.jsonl``; a run that has its line is not made again, so
@@ -28,7 +29,7 @@ from skdbn._training.loop import Training
 from skdbn.dask import DaskDBNClassifier, DaskRBMTransformer
 
 RUNS = Path(__file__).parent / "results" / "dask_scaling.jsonl"
-SIZES, N_ROWS = (500, 500), 60_000
+SIZES, N_ROWS, N_ROWS_OF_WORK = (500, 500), 60_000, 12_000
 WORKERS, SEEDS, N_PASSES = (0, 2, 4), range(3), 4  # no worker stands for the plain estimator
 
 
@@ -80,14 +81,14 @@ def same():
 
 
 @contextmanager
-def stopwatch():
+def stopwatch(clock=time.perf_counter):
     """Yield lists of the seconds of passes, and of the bytes of the state of a training."""
     seconds, n_bytes, make_pass = [], [], Training.make_pass
 
     def noted(training, *args):
-        start = time.perf_counter()
+        start = clock()
         make_pass(training, *args)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock() - start)
         learner = training.learner
         state = learner.parameters, learner.carried(), training.optimizer.get_state()
         n_bytes.append(len(pickle.dumps(state)))
@@ -104,8 +105,25 @@ def fit_briefly(machine, classifier, kind, X, y, **options):
     if kind == "pretraining":
         machine(SIZES[0], n_iter=N_PASSES, random_state=0, **options).fit(X)
     else:
-        steps = {"pretrain": False, "softmax_iter": 0, "finetune_iter": N_PASSES}
+        steps = {"pretrain": False, "softmax_iter": 0, "finetune_iter": N_PASSES, "noise": 0.0}
         classifier(SIZES, **steps, random_state=0, **options).fit(X, y)
+
+
+def work():
+    """Measure the CPU time of a row, in minibatches as large as those of 1, 2, 4 and 8 workers."""
+    X_train, _, y_train, _ = mnist()
+    X, y = X_train[:N_ROWS_OF_WORK], y_train[:N_ROWS_OF_WORK]
+    for job in missing(
+        [
+            {"what": "work", "kind": kind, "batch_size": 100 // n}
+            for kind in ("pretraining", "fine-tuning")
+            for n in (1, 2, 4, 8)
+        ]
+    ):
+        with stopwatch(time.process_time) as (seconds, _):
+            kinds = RBMTransformer, DBNClassifier, job["kind"]
+            fit_briefly(*kinds, X, y, batch_size=job["batch_size"])
+        keep(job, microseconds_of_row=1e6 * min(seconds) / len(X))
 
 
 def work_in_passes(stream):
@@ -179,13 +197,18 @@ def report():
             f"{work:6.2f} {other:6.3f} {other / pass_:6.1%} {2 * run['n_bytes'] / 1e6:4.1f}"
         )
 
+    print("\nCPU time of a row, microseconds, by the rows of a worker's minibatch\n")
+    for run in (run for run in runs() if run["what"] == "work"):
+        print(f"{run['kind']:12} {run['batch_size']:4} {run['microseconds_of_row']:8.1f}")
+
 
 def main():
     """Make runs that are missing, or report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["same", "passes", "report"])
+    parser.add_argument("what", choices=["same", "passes", "work", "report"])
     warnings.simplefilter("ignore", NotConvergedWarning)  # these passes are few
-    {"same": same, "passes": passes, "report": report}[parser.parse_args().what]()
+    parts = {"same": same, "passes": passes, "work": work, "report": report}
+    parts[parser.parse_args().what]()
 
 
 if __name__ == "__main__":  # workers import this file
