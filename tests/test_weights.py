@@ -64,7 +64,7 @@ WRONG = {
     "infinite": (np.where(np.arange(N) == 4, np.inf, 1.0), "not finite in row 4"),
     "short": (np.ones(N - 1), r"shape \(39,\), must have one weight for each row .*\(40,\)"),
     "column": (np.ones((N, 1)), r"shape \(40, 1\), must have one weight for each row"),
-    "zero": (np.zeros(N), "0 in every row"),
+    "zero": (np.zeros(N), "zero in every row"),
 }
 
 

@@ -170,7 +170,7 @@ def check_weight(weight, n_samples, name="sample_weight"):
                 "finite and not negative; 0 leaves a row out."
             )
     if not weight.any():
-        raise ValueError(f"{name} is 0 in every row. Give at least one row a positive weight.")
+        raise ValueError(f"{name} is zero in every row. Give at least one row a positive weight.")
     return weight
 
 
