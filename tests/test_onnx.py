@@ -10,12 +10,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -96,7 +97,17 @@ def test_every_net_predicts_the_same(make, y, dtype):
     ids=["int", "uint8", "float", "bool", "string", "object"],
 )
 def test_labels_of_every_kind_are_the_same(labels):
-    assert_same(make_net().fit(X, labels), X_TEST)
+    net = make_net().fit(X, labels)
+    assert_same(net, X_TEST)
+    kind = net.predict(X_TEST).dtype.kind
+    assert run(net, X_TEST)["labels"].dtype.kind == {"u": "i", "U": "O"}.get(kind, kind)
+
+
+def test_a_label_of_probability_one_half_is_not_predicted():
+    net = make_net().fit(X, np.column_stack([Y > 4, Y % 2]))
+    net.coefs_[-1][:], net.intercepts_[-1][:] = 0.0, 0.0
+    assert not net.predict(X_TEST).any()
+    assert_same(net, X_TEST)
 
 
 SPREAD = np.random.default_rng(0).normal(size=64)
@@ -222,6 +233,17 @@ def test_step_that_has_no_converter_is_named(step, message):
     with pytest.raises(TypeError, match=message):
         to_onnx(model)
     assert_same(model[1:], step.transform(X)[:9])
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_last_step_that_has_no_converter_gets_advice_of_its_own():
+    net = FixedThresholdClassifier(make_net()).fit(X, Y > 4)
+    with pytest.raises(TypeError, match="FixedThresholdClassifier .*, such as model.estimator_"):
+        to_onnx(net)
+    assert_same(net.estimator_, X_TEST)
+    voting = VotingClassifier([("net", make_net())], voting="soft").fit(X, Y)
+    with pytest.raises(TypeError, match="skl2onnx cannot convert VotingClassifier: "):
+        to_onnx(voting)
 
 
 def test_step_that_takes_no_matrix_is_named():

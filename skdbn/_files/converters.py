@@ -261,6 +261,8 @@ def convert(steps, outputs, opsets):
             options={id(last): {"zipmap": False}} if has_dicts else None,
         )
     except (NotImplementedError, RuntimeError) as error:
+        if not first:
+            raise TypeError(f"skl2onnx cannot convert {type(last).__name__}: {error}") from error
         raise TypeError(
             "skl2onnx cannot convert the steps. Convert the steps after the one that it names, "
             "for example to_onnx(model[1:]), and transform the rows by the others beforehand. Its "

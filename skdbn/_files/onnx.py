@@ -80,6 +80,11 @@ def to_onnx(model):
                 f"{type(step).__name__} is a search. Convert its result: "
                 "to_onnx(search.best_estimator_)."
             )
+        if not has_converter(step) and step is steps[-1]:
+            raise TypeError(
+                f"{type(step).__name__} cannot be converted to ONNX. Pass the fitted model that it "
+                "contains, such as model.estimator_, or the steps before it, model[:-1]."
+            )
         if not has_converter(step):
             raise TypeError(
                 f"{type(step).__name__} cannot be converted to ONNX. Convert the steps after it, "
