@@ -45,6 +45,14 @@ def assert_is(data, X, y, dtype=np.float32):
     np.testing.assert_array_equal(labels, y[order])
 
 
+def test_each_class_has_its_share_of_the_rows_that_are_held_out(tmp_path):
+    y = np.repeat([0, 1], [48, 12])
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=y)
+    for seed in range(5):
+        data = load(tmp_path / "data.npz", "--seed", str(seed))
+        assert np.bincount(data.y_test).tolist() == [8, 2]
+
+
 # -- arrays
 
 

@@ -453,3 +453,12 @@ def test_rows_of_a_scale_that_binary_units_were_trained_on_are_not_mentioned_aga
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rbm.transform(MEASURED)
+
+
+@pytest.mark.parametrize("row", [0, 2500, 2999])
+def test_value_out_of_range_is_found_in_every_block_of_rows(row):
+    X = np.full((3000, 2), 0.5)
+    X[row, 1] = -2.0
+    rbm = RBMTransformer(2, n_iter=0, visible_units="binary")
+    with pytest.warns(DataRangeWarning, match="X has values from -2 to 0.5"):
+        rbm.fit(X)

@@ -246,6 +246,15 @@ def test_edited_pipeline_is_refused_when_it_is_loaded(place, value, tmp_path):
         load_model(path)
 
 
+def test_scale_of_zero_is_refused(tmp_path):
+    path = tmp_path / "model"
+    save_model(fitted(MinMaxScaler()), path)
+    place = ("steps", 0, 1, "attributes", "scale_")
+    edited(read(path, "model"), path, *place, value=np.zeros(64))
+    with pytest.raises(ValueError, match="is damaged.*scale_ has a type, shape or value"):
+        load_model(path)
+
+
 def test_file_can_not_name_a_folder_of_pickles(tmp_path):
     path = tmp_path / "model"
     save_model(fitted(StandardScaler()), path)

@@ -87,7 +87,13 @@ def test_npz_packed_by_numpy_is_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("start", "filling", "line"),
-    [(b"", b",", 1), (b"", b"ab,", 1), (b"a,b\n1,2\n", b"1", 3), (b"a,b\n", b"1,", 2)],
+    [
+        (b"", b",", 1),
+        (b"", b"ab,", 1),
+        (b"a,b\n1,2\n", b"1", 3),
+        (b"a,b\n", b"1,", 2),
+        (b"a,b\n" + 40 * b"1,2\n", b"1,", 42),
+    ],
 )
 def test_csv_with_a_long_line_is_refused(tmp_path, start, filling, line):
     path = tmp_path / "train.csv"

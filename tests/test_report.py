@@ -21,8 +21,8 @@ from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 from skdbn._cli.data import Data
 from skdbn._cli.figures import FORGOTTEN, _verdict, figures_of
 from skdbn._cli.main import main
-from skdbn._cli.outcome import confusion, misses, phases, shape_of_images
-from skdbn._cli.page import MOST_COLUMNS, MOST_IMAGES, MOST_LINES, Result, page
+from skdbn._cli.outcome import Confusion, confusion, misses, phases, shape_of_images
+from skdbn._cli.page import MOST_COLUMNS, MOST_IMAGES, MOST_LINES, Result, _matrix, page
 from skdbn._cli.scores import evaluate
 from skdbn.datasets import load_digits
 from skdbn.inspection import ChainStatistics
@@ -209,6 +209,29 @@ def test_page_has_the_confusion_matrix_and_the_pictures_of_the_misclassified_row
         if i != k
     )
     assert int(read.table("", "true")[1][2]) == most
+    for true, taken_for, n_rows in read.table("", "true")[1:]:
+        assert ((data.y_test == int(true)) & (predicted == int(taken_for))).sum() == int(n_rows)
+
+
+def test_right_cells_of_a_confusion_matrix_are_green_and_wrong_ones_red():
+    text = _matrix(Confusion(np.array(["a", "b"]), np.array([[3, 1], [2, 4]])))
+    assert re.findall(r"rgba\((\d+), .{0,14}?\)\">(\d)", text) == [
+        ("46", "3"), ("198", "1"), ("198", "2"), ("46", "4"),
+    ]  # fmt: skip
+
+
+def test_images_of_labels_with_quotes_are_described_and_keep_their_grey():
+    data = digits()
+    names = np.array([f'{k}" onload="x' for k in range(10)])
+    y, y_test = names[data.y_train], names[data.y_test]
+    data = data._replace(y_train=y, y_test=y_test, X_test=data.X_test * 0.5)
+    net = fitted(data)
+    images = Reader(written(data, net)).images
+    assert images
+    for description, image in images:
+        assert '" onload="x, predicted' in description
+        row = int(description.rpartition(" ")[2])
+        np.testing.assert_allclose(image[..., 0].ravel(), data.X_test[row], atol=1 / 128)
 
 
 def test_rows_of_a_table_are_shown_with_their_columns_and_everything_is_escaped():

@@ -172,6 +172,16 @@ def test_compressed_archive_is_refused_before_it_takes_memory(path):
         read(path, "model")
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_archive_is_refused_whatever_it_claims(path, compression):
+    noise = np.random.default_rng(0).integers(0, 256, 10_000).astype(np.uint8)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("header.npy", noise.tobytes())
+        archive.writestr("comment", b"", zipfile.ZIP_STORED)
+    with pytest.raises(ValueError, match="it is compressed"):
+        read(path, "model")
+
+
 def test_array_that_claims_to_be_huge_is_refused(path):
     huge = b"\x93NUMPY\x01\x00\x76\x00" + (
         b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }".ljust(117) + b"\n"
