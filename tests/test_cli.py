@@ -514,6 +514,7 @@ class Unpickled:
             "its 60 rows: drop these rows, or fill the values with sklearn.impute.SimpleImputer",
         ),
         ({"X": np.where(X.max() == X, np.inf, X)}, "an infinite value in row"),
+        ({"X": np.where(X.max() == X, -1e300, X)}, "values as large as 1e+300, at most 1e+150"),
         ({"y": Y[:-1]}, "y has shape (59,)"),
         ({"y": Y + 1j}, "type complex128"),
         ({"y": np.where(Y == 2, np.nan, Y)}, "row 3 has no label, the first of 20: fill the"),

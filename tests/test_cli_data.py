@@ -418,6 +418,20 @@ def test_one_long_label_does_not_take_its_length_for_every_row(tmp_path):
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["", "1.5", "x"], "label of row 3 is text, 'x', and not a number"),
+        (["1", "2", "n/a"], "label of row 3 is text, 'n/a'"),
+        (["1", "2", "3"], "label of row 1 is text, '1'"),
+    ],
+)
+def test_text_that_is_no_number_to_predict_is_named(tmp_path, labels, message):
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=np.resize(labels, 60))
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "data.npz", "--regress", *["--unlabeled", ""] * ("" in labels))
+
+
 def test_label_of_arrays_is_refused(tmp_path):
     np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS)
     with pytest.raises(ValueError, match="is not a table of text: omit --label"):

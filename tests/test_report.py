@@ -389,7 +389,7 @@ def test_measurements_are_no_images_unless_their_shape_is_known():
     assert shape_of_images(square._replace(are_measurements=False)) is None
 
 
-@pytest.mark.parametrize(("are_measurements", "looked_for"), [(True, "within 1 of it"),
+@pytest.mark.parametrize(("are_measurements", "looked_for"), [(True, "within 1 of 0"),
                                                               (False, "a pale mean")])  # fmt: skip
 def test_bias_probes_of_measurements_are_compared_with_0(are_measurements, looked_for):
     data = diabetes()._replace(are_measurements=are_measurements)

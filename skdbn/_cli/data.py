@@ -19,6 +19,7 @@ from skdbn.datasets import find_files, load_digits, load_mnist, read_idx_files
 HELD_OUT = 1 / 6  # share of the rows for the printed score, where the data come unsplit
 FEWEST_ROWS = 12  # of numbers to predict: two are held out
 LARGEST_BYTE, LARGE_BYTE = 255, 127  # bytes reach up to the first, and beyond the second
+LARGEST = 1e150  # has a square
 TOLERANCE = 1e-6  # by which scaling misses [0, 1]
 BLOCK = 2**20  # values that are looked at together
 
@@ -296,6 +297,11 @@ def _range(X, where):
             raise ValueError(f"{where}{_not_finite(X, start)}")
         low, high = min(low, float(block.min())), max(high, float(block.max()))
         are_whole = are_whole and bool(X.dtype.kind != "f" or (block == np.floor(block)).all())
+    if max(-low, high) > LARGEST:
+        raise ValueError(
+            f"{where}X has values as large as {max(-low, high):g}, at most {LARGEST:g} can be "
+            "standardized: divide such columns by a constant."
+        )
     return Range(low, high, are_whole)
 
 

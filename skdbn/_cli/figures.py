@@ -28,8 +28,8 @@ OF_PIXELS = (  # what a bias probe should look like
     "learning rate was too high."
 )
 OF_MEASUREMENTS = (
-    "Measurements are in standard deviations, so that their mean is 0, and should stay within 1 of "
-    "it. The colours reach as far as the values do, even where these are tiny."
+    "Measurements are in standard deviations from their mean in training, and a layer should stay "
+    "within 1 of 0. The colours reach as far as the values do, even where these are tiny."
 )
 
 

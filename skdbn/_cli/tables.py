@@ -174,19 +174,30 @@ def _are_names(first, second, label):
     wanted = LABEL if label is None else label
     if wanted in first and not wanted.isdecimal():  # a number is a value as well
         return True
-    numbers = [name for name in first if _is_number(name)]
+    numbers = [name for name in first if is_number(name)]
     if len(numbers) >= FEWEST_NUMBERED and all(
         name == str(i) for i, name in enumerate(first) if name in numbers
     ):
         return True
     return not numbers or any(
-        name.lower() not in MISSING and not _is_number(name) and _is_number(value)
+        name.lower() not in MISSING and not is_number(name) and is_number(value)
         for name, value in zip_longest(first, second, fillvalue="")
     )
 
 
-def _is_number(text):
-    """Tell whether a cell is a number."""
+def is_number(text):
+    """Tell whether a text is a number.
+
+    Parameters
+    ----------
+    text : str
+        Text.
+
+    Returns
+    -------
+    bool
+        Whether it is one.
+    """
     try:
         float(text)
     except ValueError:
@@ -301,7 +312,7 @@ def _read_rows(file, form, dtype, n_lines, codes):
 def _fault_in(line, form):
     """Return what is wrong with the cells of a line, or None."""
     for i, cell in enumerate(form.fields(line)):
-        if i != form.label and not _is_number(cell):
+        if i != form.label and not is_number(cell):
             return _fault(form, i, cell)
     return None
 
@@ -314,9 +325,9 @@ def _fault(form, i, cell):
             f"no value in {column} ({shown}): fill such cells (pandas: fillna, or "
             "sklearn.impute.SimpleImputer), or remove the rows (dropna)"
         )
-    if _is_number(cell):
+    if is_number(cell):
         return f"{column} has {shown}, which is not finite: replace it, or remove the row"
-    if _is_number(cell.replace(",", ".", 1)):
+    if is_number(cell.replace(",", ".", 1)):
         return f"{column} has {shown}: write decimal points instead of commas"
     name = reprlib.repr(form.names[i] if form.names else i)
     return (

@@ -3,10 +3,13 @@
 The rule: labels are whole numbers or text. Numbers with fractions are predicted as numbers.
 """
 
+import reprlib
 import warnings
 from typing import NamedTuple
 
 import numpy as np
+
+from skdbn._cli.tables import is_number
 
 LARGEST_EXACT = 2**53  # from which on floats, such as the numbers of tables, skip whole numbers
 MISSING = ("", "nan")  # what --unlabeled calls labels that are missing
@@ -137,7 +140,11 @@ def as_numbers(texts):
 def _numbers(y, where, is_text, options):
     """Return numbers to predict."""
     if is_text:
-        raise ValueError(f"{where}the labels are text, such as {str(y[0])!r}, and not numbers.")
+        row = next((i for i, label in enumerate(y.tolist()) if label and not is_number(label)), 0)
+        raise ValueError(
+            f"{where}the label of row {row + 1} is text, {reprlib.repr(str(y[row]))}, and not a "
+            "number."
+        )
     if options.unlabeled is not None or options.n_labels is not None:
         raise ValueError(
             f"{where}numbers are predicted, and --unlabeled and --n-labels are for classes alone: "
