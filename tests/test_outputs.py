@@ -120,6 +120,22 @@ def test_what_a_killed_process_left_is_written_over(tmp_path):
     assert names(tmp_path) == ["samples.png"]
 
 
+def test_link_in_the_place_of_the_unfinished_file_is_not_followed(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / ".samples.png.part").symlink_to(tmp_path / "mine")
+    replace(tmp_path / "samples.png", lambda path: path.write_text("whole"))
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert names(tmp_path) == ["mine", "samples.png"]
+    assert not (tmp_path / "samples.png").is_symlink()
+
+
+def test_testing_the_folder_leaves_hidden_files(tmp_path):
+    Folder(tmp_path)
+    (tmp_path / ".test").write_text("mine")
+    Folder(tmp_path)
+    assert (tmp_path / ".test").read_text() == "mine"
+
+
 def test_file_that_fails_on_the_way_leaves_the_old_one(tmp_path):
     def fail(path):
         path.write_text("half")

@@ -8,6 +8,7 @@ else is there stays. A file is written whole or not at all.
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 MODEL, PAGE, REPORT, SUBMISSION = "model.npz", "index.html", "report.json", "submission.csv"
@@ -51,8 +52,7 @@ class Folder:
                     "name another folder."
                 )
         if self._earlier:
-            replace(path / ".test", lambda path: path.touch())
-            (path / ".test").unlink()
+            tempfile.TemporaryFile(dir=path).close()  # it can be written to
         else:
             self.write_report({"finished": False, "versions": {PRODUCER: None}})
 
@@ -102,6 +102,7 @@ def replace(path, write):
     """
     # One name for each file, so that what a killed process left is written over by the next one.
     temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)  # a link would be written through
     try:
         write(temporary)
         os.replace(temporary, path)
