@@ -235,7 +235,6 @@ def test_step_that_has_no_converter_is_named(step, message):
     assert_same(model[1:], step.transform(X)[:9])
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_last_step_that_has_no_converter_gets_advice_of_its_own():
     net = FixedThresholdClassifier(make_net()).fit(X, Y > 4)
     with pytest.raises(TypeError, match="FixedThresholdClassifier .*, such as model.estimator_"):
