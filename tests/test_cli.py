@@ -232,7 +232,10 @@ def test_each_split_has_a_seed_of_its_own(tmp_path, capsys):
 def test_data_that_come_unsplit_are_split_as_often_as_asked_for(tmp_path, capsys):
     path = write_npz(tmp_path / "data.npz")
     assert main(["--data", str(path), *SHORT, "--splits", "3"]) == 0
-    assert "mean of 3 splits" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "mean of 3 splits" in captured.out
+    splits = [line for line in captured.err.splitlines() if line.startswith("split")]
+    assert splits == ["split 1 of 3", "split 2 of 3", "split 3 of 3"]
     options = parse(["--data", str(path)])
     one, other = (cli_data.load(options, split) for split in (0, 1))
     assert not np.array_equal(one.X_test, other.X_test)

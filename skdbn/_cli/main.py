@@ -123,6 +123,8 @@ def _run(options):
             file=sys.stderr,
         )
     print(_title(options, data), flush=True)
+    if options.splits > 1:
+        print(f"split 1 of {options.splits}", file=sys.stderr)  # the time left is that of a split
     net, rows, finished = _compare(options, net, partial, data)
     splits = [rows]
     if finished and options.splits > 1:
