@@ -221,7 +221,8 @@ def _column_of_labels(names, n_columns, label):
         problem = "there is no line of names"
         remedy = f"--label N, the number of the column of labels, from 1 to {n_columns}"
     else:
-        problem = f"there is no column {reprlib.repr(wanted)} among {', '.join(names[:20])}"
+        shown = ", ".join(name[:50] for name in names[:20])
+        problem = f"there is no column {reprlib.repr(wanted)} among {shown}"
         problem += " and others" if len(names) > 20 else ""
         remedy = "--label NAME, the name of the column of labels"
     raise ValueError(f"line 1: {problem}: pass {remedy}")
