@@ -324,7 +324,7 @@ def test_held_out_rows_have_labels_of_each_class_its_share():
         assert np.bincount(kept.y + 1).tolist() == [30, 32, 16]
         assert sorted([*kept.X[:][:, 0], *held.X[:][:, 0]]) == list(range(90))
         for part in (kept, held):
-            np.testing.assert_array_equal(part.y, y[part.X[:, 0].astype(int)])
+            np.testing.assert_array_equal(part.y, y[part.X[:][:, 0].astype(int)])
 
 
 @pytest.mark.parametrize("early_stopping", [True, "loss"])
