@@ -456,6 +456,19 @@ def test_a_killed_worker_changes_no_bit(client):
     assert same(expected, machine, *MACHINE)
 
 
+def test_a_fit_goes_on_when_all_workers_were_gone_for_a_while(client):
+    data = da.map_blocks(slowly, in_parts(X, 4), meta=X[:0])
+    machine = DaskRBMTransformer(10, n_iter=40, random_state=0, client=client)
+    expected = clone(machine).fit(data)
+    thread = threading.Thread(target=machine.fit, args=(data,))
+    thread.start()
+    time.sleep(1.0)
+    for pid in client.run(os.getpid).values():
+        os.kill(pid, signal.SIGKILL)
+    thread.join()
+    assert same(expected, machine, *MACHINE)
+
+
 def test_rows_that_are_lost_for_good_leave_what_the_last_pass_learned(client):
     held = client.scatter([X[:200], X[200:]])
     data = da.concatenate([da.from_delayed(part, (200, 64), X.dtype) for part in held])
