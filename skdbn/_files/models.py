@@ -145,7 +145,8 @@ def _describe_inner(name, step):
 
 def _rebuild(description, most_features, where):
     """Return the described model."""
-    if description["class"] != PIPELINE:
+    kind = description["class"]  # perhaps an array, in a damaged file
+    if not isinstance(kind, str) or kind != PIPELINE:
         return rebuild(description)
     warn_of_other_version(description["version"], where, "scikit-learn", sklearn.__version__)
     steps = [
