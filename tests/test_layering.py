@@ -41,7 +41,10 @@ ALLOWED = {  # rooms of the package, from below; each may import itself, too
 }
 NARROWER = {  # modules that may use part of a room, and who else in their room may not
     "_training": {"inspection": {"_training.checks", "_training.diagnosis"}},
-    "_files": {"_cli.readers": {"_files.storage"}, "_cli": set()},
+    "_files": {
+        **dict.fromkeys(("_cli.readers", "_cli.outputs", "_cli.report"), {"_files.storage"}),
+        "_cli": set(),
+    },
     "_dbn": {"_cli.progress": {"_dbn.passes_of_finetuning"}, "_cli": set()},
 }
 WITHIN_MATHS = {  # the other rooms of `_maths` do not know each other

@@ -4,16 +4,18 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 
-from skdbn._cli.outputs import Folder, replace
+from skdbn import RBMTransformer
+from skdbn._cli.outputs import Folder
 
 OURS = {"versions": {"skdbn": "0.1"}}
 
 
 def write(folder, **texts):
     for name, text in texts.items():
-        folder.write(f"{name}.png", lambda path, text=text: path.write_text(text))
+        folder.write(f"{name}.png", text.encode())
 
 
 def names(folder):
@@ -115,18 +117,35 @@ def test_file_that_is_not_a_folder_is_refused(tmp_path):
 
 
 def test_what_a_killed_process_left_is_written_over(tmp_path):
-    (tmp_path / ".samples.png.part").write_text("half of a fig")
-    replace(tmp_path / "samples.png", lambda path: path.write_text("whole"))
-    assert names(tmp_path) == ["samples.png"]
+    out = Folder(tmp_path)
+    (tmp_path / ".samples.png.tmp").write_text("half of a fig")
+    write(out, samples="whole")
+    assert names(tmp_path) == ["report.json", "samples.png"]
+    assert (tmp_path / "samples.png").read_text() == "whole"
+
+
+@pytest.mark.filterwarnings("ignore::skdbn.HiddenUnitsWarning")
+@pytest.mark.parametrize("name", ["model.npz", "samples.png", "report.json"])
+def test_link_is_replaced_and_not_what_it_leads_to(tmp_path, name):
+    mine, path = tmp_path / "mine", tmp_path / "out"
+    mine.write_text("mine")
+    out = Folder(path)
+    (path / name).unlink(missing_ok=True)
+    (path / name).symlink_to(mine)
+    write(out, samples="whole")
+    out.write_model(RBMTransformer(2, n_iter=1, random_state=0).fit(np.eye(4)))
+    out.write_report(OURS)
+    assert mine.read_text() == "mine"
+    assert not any(file.is_symlink() for file in path.iterdir())
 
 
 def test_link_in_the_place_of_the_unfinished_file_is_not_followed(tmp_path):
     (tmp_path / "mine").write_text("mine")
-    (tmp_path / ".samples.png.part").symlink_to(tmp_path / "mine")
-    replace(tmp_path / "samples.png", lambda path: path.write_text("whole"))
+    out = Folder(tmp_path / "out")
+    (out.path / ".samples.png.tmp").symlink_to(tmp_path / "mine")
+    with pytest.raises(OSError, match="symbolic links"):
+        write(out, samples="whole")
     assert (tmp_path / "mine").read_text() == "mine"
-    assert names(tmp_path) == ["mine", "samples.png"]
-    assert not (tmp_path / "samples.png").is_symlink()
 
 
 def test_testing_the_folder_leaves_hidden_files(tmp_path):
@@ -134,15 +153,3 @@ def test_testing_the_folder_leaves_hidden_files(tmp_path):
     (tmp_path / ".test").write_text("mine")
     Folder(tmp_path)
     assert (tmp_path / ".test").read_text() == "mine"
-
-
-def test_file_that_fails_on_the_way_leaves_the_old_one(tmp_path):
-    def fail(path):
-        path.write_text("half")
-        raise OSError("disk full")
-
-    (tmp_path / "samples.png").write_text("old")
-    with pytest.raises(OSError, match="disk full"):
-        replace(tmp_path / "samples.png", fail)
-    assert names(tmp_path) == ["samples.png"]
-    assert (tmp_path / "samples.png").read_text() == "old"

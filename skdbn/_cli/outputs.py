@@ -7,9 +7,11 @@ else is there stays. A file is written whole or not at all.
 """
 
 import json
-import os
 import tempfile
 from pathlib import Path
+
+from skdbn import save_model
+from skdbn._files.storage import replaced
 
 MODEL, PAGE, REPORT, SUBMISSION = "model.npz", "index.html", "report.json", "submission.csv"
 OF_OLD_REPORTS = [REPORT, MODEL, SUBMISSION]  # which listed no files
@@ -61,18 +63,37 @@ class Folder:
         """Names of the files of this run, with the report, which comes last."""
         return sorted({*self._written, REPORT})
 
-    def write(self, name, write):
-        """Write a file by a function of its path, whole or not at all.
+    def write_model(self, model):
+        """Write the fitted model.
+
+        Parameters
+        ----------
+        model : estimator
+            What `save_model` takes.
+        """
+        save_model(model, self._path_of(MODEL))
+        self._written.append(MODEL)
+
+    def write(self, name, content):
+        """Write another file, whole or not at all.
 
         Parameters
         ----------
         name : str
             Its name.
-        write : callable
-            Writes it to a path that it is given.
+        content : bytes
+            Its content.
         """
-        replace(self.path / name, write)
+        with replaced(self._path_of(name)) as file:
+            file.write(content)
         self._written.append(name)
+
+    def _path_of(self, name):
+        """Return the path of a file to write, without the link that may be there."""
+        path = self.path / name
+        if path.is_symlink():  # what it leads to is not ours
+            path.unlink()
+        return path
 
     def write_report(self, report):
         """Write the report, which lists all files, and remove those of an earlier run.
@@ -84,30 +105,11 @@ class Folder:
         """
         files = self.files
         text = json.dumps({**report, "files": files}, indent=2)
-        replace(self.path / REPORT, lambda path: path.write_text(text + "\n"))
+        with replaced(self._path_of(REPORT)) as file:
+            file.write(f"{text}\n".encode())
         for name in set(self._earlier) - set(files):
             (self.path / name).unlink(missing_ok=True)
         self._earlier = files
-
-
-def replace(path, write):
-    """Write a file whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    write : callable
-        Writes it to a path that it is given.
-    """
-    # One name for each file, so that what a killed process left is written over by the next one.
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.unlink(missing_ok=True)  # a link would be written through
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _files_of_earlier_run(folder):

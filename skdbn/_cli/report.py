@@ -1,7 +1,6 @@
 """What the command line leaves behind: the model, figures, the page, the report, a submission."""
 
 import csv
-import functools
 import io
 import platform
 import sys
@@ -10,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import sklearn
 
-from skdbn import __version__, save_model
+from skdbn import __version__
 from skdbn._cli.figures import figures_of
 from skdbn._cli.options import command
 from skdbn._cli.outcome import top_losses
-from skdbn._cli.outputs import MODEL, PAGE, SUBMISSION, replace
+from skdbn._cli.outputs import PAGE, SUBMISSION
 from skdbn._cli.page import Result, page
 from skdbn._cli.training import parameters_of
+from skdbn._files.storage import replaced
 
 DOTS_PER_INCH = 120  # of figures
 
@@ -27,7 +27,7 @@ def write(out, data, net, finished):
     Net and data are those of the first split, here and below.
     """
     if out is not None:  # first what took longest
-        out.write(MODEL, functools.partial(save_model, net))
+        out.write_model(net)
     # Without a folder only a whole training is worth a submission.
     if data.X_submission is not None and (finished or out is not None):
         _write_submission(out, net.predict(data.X_submission))
@@ -35,16 +35,15 @@ def write(out, data, net, finished):
 
 def _write_submission(out, labels):
     """Write what is predicted of the rows of test.csv."""
-
-    def write(path):
-        with path.open("w", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerows([("ImageId", "Label"), *enumerate(labels.tolist(), 1)])
-
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerows([("ImageId", "Label"), *enumerate(labels.tolist(), 1)])
+    content = text.getvalue().encode()
     if out is None:
-        replace(Path(SUBMISSION), write)
+        with replaced(Path(SUBMISSION)) as file:
+            file.write(content)
     else:
-        out.write(SUBMISSION, write)
+        out.write(SUBMISSION, content)
     print(f"wrote {len(labels)} labels to {(out.path if out else Path()) / SUBMISSION}")
 
 
@@ -61,7 +60,7 @@ def draw(options, out, data, net):
         buffer = io.BytesIO()
         figure.figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
         figures[i] = figure._replace(png=buffer.getvalue())
-        out.write(f"{figure.name}.png", lambda path, png=figures[i].png: path.write_bytes(png))
+        out.write(f"{figure.name}.png", figures[i].png)
     if out is not None:
         print(f"wrote {len(figures)} figures to {out.path}; {PAGE} there shows everything")
     if options.show and mpl.get_backend().lower() == "agg":
@@ -88,7 +87,7 @@ def write_page(out, options, data, net, splits, figures, report):
     )
     # A path that is no text has no place in UTF-8.
     content = page(result, figures).encode("utf-8", "backslashreplace")
-    out.write(PAGE, lambda path: path.write_bytes(content))
+    out.write(PAGE, content)
 
 
 def report(options, data, net, splits, finished, resumed):

@@ -53,11 +53,6 @@ def write(path, kind, tree):
         If the path exists and is not a regular file.
     OSError
         If the file cannot be written.
-
-    Notes
-    -----
-    The new file is written under a temporary name, which is always the same for a path: leftovers
-    of a killed process are overwritten, and another writer is waited for.
     """
     arrays = {}
     header = {
@@ -67,7 +62,7 @@ def write(path, kind, tree):
         "tree": _encode(tree, arrays),
     }
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    with _replaced(path) as file:
+    with replaced(path) as file:
         np.savez(file, checksum=_checksum(arrays), **arrays)
 
 
@@ -99,8 +94,31 @@ def check_can_write(path, tree):
 
 
 @contextlib.contextmanager
-def _replaced(path):
-    """Yield a file to write, which replaces the one at a path when it is complete."""
+def replaced(path):
+    """Open a file that replaces the one at a path in one step, once it is complete.
+
+    Parameters
+    ----------
+    path : path-like
+        The path.
+
+    Yields
+    ------
+    binary file
+        The file to write.
+
+    Raises
+    ------
+    ValueError
+        If the path exists and is not a regular file.
+    OSError
+        If the file cannot be written.
+
+    Notes
+    -----
+    The file is written under a temporary name, which is always the same for a path: leftovers of a
+    killed process are overwritten, and another writer is waited for.
+    """
     path = _target(path)
     temporary = _temporary(path)
     with _errors_of(path), _locked(temporary):
