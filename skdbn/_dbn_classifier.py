@@ -392,14 +392,19 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             numbers[~np.ma.getmaskarray(rows.y).ravel()] = np.searchsorted(given, y)
             return rows._replace(y=numbers)
 
-        if isinstance(self.class_weight, dict):
-            unknown = [label for label in self.class_weight if label not in given.tolist()]
-            if unknown and len(unknown) == len(self.class_weight):
-                raise ValueError(
-                    f"class_weight has a weight for {unknown[0]!r}, which is not among the "
-                    f"classes in y: {given}. Use these classes as its keys."
-                )
+        self._check_keys_of_class_weight(given)
         return {"classes_": given, "_head": "softmax"}, len(given), encode
+
+    def _check_keys_of_class_weight(self, classes):
+        """Raise if class_weight names none of the classes."""
+        if not isinstance(self.class_weight, dict):
+            return
+        unknown = [label for label in self.class_weight if label not in classes.tolist()]
+        if unknown and len(unknown) == len(self.class_weight):
+            raise ValueError(
+                f"class_weight has a weight for {unknown[0]!r}, which is not among the classes in "
+                f"y: {classes}. Use these classes as its keys."
+            )
 
     def _read_indicator(self, rows, goes_on, is_part, classes):
         """Return the same as `_read_targets` for an indicator matrix of several labels."""

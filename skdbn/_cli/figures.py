@@ -102,6 +102,18 @@ def _of_machines(net, data, n_layers):
             "nothing, and many that are equal learned the same.",
             UnitProbeDisplay.from_estimator(net, layer, **of_machine).figure_,
         )
+    yield from _of_chains(net, data, of_machine)
+    yield Figure(
+        "activations",
+        "Activations",
+        "How often the hidden units take each value, over the test rows. Nearly all at one end "
+        "means units that are always off or always on.",
+        ActivationDisplay.from_estimator(net, data.X_test).figure_,
+    )
+
+
+def _of_chains(net, data, of_machine):
+    """Yield what the top machine draws, and whether its chains mix."""
     mixing = MixingDisplay.from_estimator(
         net, data.X_test if len(data.X_test) > 1 else None, n_chains=N_CHAINS, random_state=0
     )
@@ -123,13 +135,6 @@ def _of_machines(net, data, n_layers):
         "believed, overlaps with the start fall to 0 and both kinds of chains come to the same "
         "free energies.",
         mixing.figure_,
-    )
-    yield Figure(
-        "activations",
-        "Activations",
-        "How often the hidden units take each value, over the test rows. Nearly all at one end "
-        "means units that are always off or always on.",
-        ActivationDisplay.from_estimator(net, data.X_test).figure_,
     )
 
 

@@ -98,15 +98,14 @@ def first_of(model):
 
 
 def top_losses(net):
-    """Return the losses of the phase of the top layer, by its name in a net."""
-    name = "output" if hasattr(net, "output_loss_curve_") else "softmax"
-    return name, getattr(net, f"{name}_loss_curve_", [])
+    """Return the losses of the phase of the top layer, as far as it came."""
+    return getattr(net, f"{net._top}_loss_curve_", [])
 
 
 def predicts(model):
     """Tell whether a pass of training was about what is to be predicted."""
     net = net_of(model)
-    return bool(top_losses(net)[1] or getattr(net, "loss_curve_", []))
+    return bool(top_losses(net) or getattr(net, "loss_curve_", []))
 
 
 def phases(model):
@@ -117,8 +116,7 @@ def phases(model):
     for i in range(np.size(net.hidden_layer_sizes) if net.pretrain else 0):
         losses, n_planned = (rbms[i].loss_curve_, rbms[i].n_iter) if i < len(rbms) else ([], "")
         found.append((f"pretrain layer {i + 1}", losses, n_planned))
-    name, losses = top_losses(net)
-    found.append((name, losses, getattr(net, f"{name}_iter")))
+    found.append((net._top, top_losses(net), getattr(net, f"{net._top}_iter")))
     found.append(("finetune", getattr(net, "loss_curve_", []), net.finetune_iter))
     return [
         Phase(name, len(losses), n_planned, losses[-1] if losses else None)

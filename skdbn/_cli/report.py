@@ -12,7 +12,7 @@ import sklearn
 from skdbn import __version__
 from skdbn._cli.figures import figures_of
 from skdbn._cli.options import command
-from skdbn._cli.outcome import top_losses
+from skdbn._cli.outcome import net_of, top_losses
 from skdbn._cli.outputs import PAGE, SUBMISSION
 from skdbn._cli.page import Result, page
 from skdbn._cli.training import parameters_of
@@ -94,6 +94,7 @@ def report(options, data, net, splits, finished, resumed):
     """Return what report.json holds; after resuming, seconds of a fit are those of this run."""
     results = [[row.as_dict() for row in rows] for rows in splits]
     training = parameters_of(net) if options.load is None else {"load": str(options.load)}
+    net = net_of(net)
     return {
         "data": options.data,
         "n_train": len(data.X_train),
@@ -105,7 +106,7 @@ def report(options, data, net, splits, finished, resumed):
         "results": results[0],
         "results_of_further_splits": results[1:],
         "reconstruction_error": [rbm.loss_curve_ for rbm in getattr(net, "rbms_", [])],
-        "softmax_loss": top_losses(net)[1],
+        "softmax_loss": top_losses(net),
         "finetune_loss": getattr(net, "loss_curve_", []),
         "versions": {
             "skdbn": __version__,

@@ -24,7 +24,7 @@ from skdbn import (
     resume,
 )
 from skdbn._cli.options import PARAMETERS
-from skdbn._cli.outcome import first_of, net_of
+from skdbn._cli.outcome import first_of, net_of, top_losses
 from skdbn._cli.progress import Progress
 from skdbn._cli.scores import evaluate
 
@@ -265,7 +265,7 @@ def _fit_twice(net, data, watched, top_row):
     n_passes = f"{net._top}_iter"
     try:
         net.set_params(verbose=1, finetune_iter=0).fit(*rows, **watched)
-        if len(_top_curve(net)) == asked_for[n_passes]:
+        if len(top_losses(net)) == asked_for[n_passes]:
             top_row.add(net)
             finetune_iter = asked_for["finetune_iter"]
             net.set_params(**{n_passes: 0, "finetune_iter": finetune_iter, "warm_start": True})
@@ -273,11 +273,6 @@ def _fit_twice(net, data, watched, top_row):
     finally:
         net.set_params(**asked_for)
     return net
-
-
-def _top_curve(net):
-    """Return the losses of the phase of the top layer, as far as it came."""
-    return getattr(net, f"{net._top}_loss_curve_", [])
 
 
 def is_fitted(net):
@@ -293,4 +288,4 @@ def reached(net, finished, rows):
     top_row = f"{name}, {net._top} phase"
     if any(row.name == top_row for row in rows):
         return None
-    return top_row if _top_curve(net) else f"{name}, pretraining"
+    return top_row if top_losses(net) else f"{name}, pretraining"
