@@ -262,8 +262,10 @@ def test_pipeline_with_a_scaler_gets_the_rows_as_they_are(tmp_path, capsys):
     np.savez("data.npz", X=raw, y=Y)
     data = load(parse(["--data", "data.npz"]), bytes_exceed=np.inf)
     assert main(["--data", "data.npz", "--load", "pipeline.npz", "--no-knn", "--out", "out"]) == 0
-    (row,) = read_report(tmp_path / "out")["results"]
-    model = load_model("pipeline.npz")
+    report, model = read_report(tmp_path / "out"), load_model("pipeline.npz")
+    (row,) = report["results"]
+    assert report["softmax_loss"] == model[-1].softmax_loss_curve_
+    assert report["finetune_loss"] == model[-1].loss_curve_
     assert row["name"] == "DBNClassifier"
     assert row["test_error"] == np.mean(model.predict(data.X_test) != data.y_test)
 
