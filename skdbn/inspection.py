@@ -1,14 +1,14 @@
 """What a model has learned, in numbers.
 
-Every function takes a fitted `RBMTransformer`, a list of them from the data upwards, a Pipeline
-of them, or a `DBNClassifier` or `DBNRegressor`. Layers count from 1, the machine next to the data.
+Every function takes a fitted `RBMTransformer`, a list of them from the bottom up, a Pipeline of
+them, or a `DBNClassifier` or `DBNRegressor`. Layers are counted from 1, next to the data.
 
-Of a net its machines `rbms_` are used, as pretraining left them. `finetuned` returns them with the
-weights that fine-tuning left: pass its result to see what the network itself computes.
+For a net, they use its RBMs, `rbms_`, as pretraining left them. To see what the network itself
+computes, pass the result of `finetuned`, the RBMs with fine-tuned weights.
 
-In a Pipeline the steps in front of the first machine prepare the data: X is what goes into the
-Pipeline, and a reconstruction comes back out through their `inverse_transform`. Probes are in
-the scale that the first machine sees.
+In a Pipeline, the steps before the first RBM prepare the data: X is the input of the Pipeline, and
+their `inverse_transform` maps reconstructions back to it. Probes are on the scale that the first
+RBM sees.
 
 The rule: numbers in, numbers out, in the type of the data or of the model. `skdbn.plotting`
 draws them.
@@ -32,17 +32,16 @@ class LayerStatistics(NamedTuple):
     Attributes
     ----------
     layer : int
-        Which layer, from 1.
+        Layer, counted from 1.
     n_units : int
         Number of hidden units.
     mean_activation : float
-        Mean over rows and units.
+        Mean activation over rows and units.
     fraction_saturated : float
-        Share of activations below 0.05 or above 0.95; nan for units that are no
-        probabilities.
+        Share of activations below 0.05 or above 0.95; NaN unless the units are binary.
     n_dead : int
-        Units whose activation stays within a range of 0.05 over all rows: they tell rows
-        apart no more than an intercept does.
+        Number of units whose activation varies by less than 0.05 over all rows: they tell rows
+        apart no better than an intercept does.
     """
 
     layer: int
@@ -53,18 +52,18 @@ class LayerStatistics(NamedTuple):
 
 
 class ChainStatistics(NamedTuple):
-    """How Gibbs chains move away from where they started.
+    """How Gibbs chains move away from their start.
 
     Attributes
     ----------
     start : str
-        Where they started, "data" or "noise".
+        Where the chains started, "data" or "noise".
     free_energy : ndarray of shape (1 + n_gibbs_steps, n_chains)
         Free energy of each chain in nats, at the start and after each step.
     overlap : ndarray of shape (1 + n_gibbs_steps,)
-        Correlation of the states with those at the start, over chains and units, around the mean
-        of each unit over the chains: 1 at the start, about 0 where chains have forgotten it; nan
-        where all chains are alike.
+        Correlation of the states with those at the start, over chains and units, around the mean of
+        each unit over the chains: 1 at the start, about 0 once the chains have forgotten it; NaN if
+        all chains are in the same state.
     """
 
     start: str
@@ -73,17 +72,17 @@ class ChainStatistics(NamedTuple):
 
 
 class VisibleColumns(NamedTuple):
-    """What the columns of data are to the first machine of a model.
+    """How the first RBM of a model sees the columns of the data.
 
     Attributes
     ----------
     names : ndarray of str of shape (n_features,) or None
-        Their names, where the model was fitted on a DataFrame and the steps in front of the
-        machine pass names on.
+        Names of the columns, if the model was fitted on a DataFrame and the steps before the RBM
+        pass names on.
     visible_units : ndarray of str of shape (n_features,)
-        Kind of the unit of each, "binary" or "gaussian".
+        Kind of unit of each column, "binary" or "gaussian".
     offset, scale : ndarray of shape (n_features,)
-        Mean and standard deviation of those with gaussian units, 0 and 1 for the others.
+        Mean and standard deviation of each column with a gaussian unit; 0 and 1 for the others.
     """
 
     names: object
@@ -96,7 +95,7 @@ class VisibleColumns(NamedTuple):
 
 
 def machines(model):
-    """Return the restricted Boltzmann machines of a model.
+    """Return the restricted Boltzmann machines (RBMs) of a model.
 
     Parameters
     ----------
@@ -106,14 +105,14 @@ def machines(model):
     Returns
     -------
     list of RBMTransformer
-        The machine next to the data first.
+        The RBMs, the one next to the data first.
 
     Raises
     ------
     TypeError
-        When there is no machine in the model, or something else between two of them.
+        If the model has no RBM, or another step between two RBMs.
     ValueError
-        When two machines do not fit on top of each other.
+        If an RBM does not fit on top of the one below.
 
     Examples
     --------
@@ -129,12 +128,12 @@ def machines(model):
 
 
 def finetuned(model):
-    """Return the machines of a net with the weights that fine-tuning left.
+    """Return the RBMs of a net with fine-tuned weights.
 
-    Every function here, and every Display of `skdbn.plotting`, takes the result as its model. The
-    way up is that of the network: the activations of the top layer are what `transform` of the net
-    returns. The way down uses the same weights, with the reverse intercepts as pretraining left
-    them, since the network has none.
+    Every function of this module and every Display of `skdbn.plotting` takes the result as its
+    model. On the way up it computes what the network does: the activations of the top layer are
+    what `transform` of the net returns. The way down uses the same weights, with the visible
+    intercepts from pretraining, since the network has none.
 
     Parameters
     ----------
@@ -144,15 +143,15 @@ def finetuned(model):
     Returns
     -------
     list of RBMTransformer or Pipeline
-        Copies of the machines, the one next to the data first; of a Pipeline, a Pipeline of its
-        other steps, with the machines in the place of the net.
+        Copies of the RBMs, the one next to the data first; for a Pipeline, a Pipeline in which they
+        replace the net.
 
     Raises
     ------
     TypeError
-        When there is no net in the model.
+        If the model has no net.
     ValueError
-        When a hidden layer of the net was not pretrained.
+        If a hidden layer of the net was not pretrained.
 
     Examples
     --------
@@ -176,14 +175,14 @@ def finetuned(model):
             steps.append((name, step))
     if not has_net:
         raise TypeError(
-            f"model == {model!r} has no net that was fine-tuned: pass a fitted DBNClassifier or "
-            "DBNRegressor, or a Pipeline with one."
+            f"model == {model!r} has no net with fine-tuned weights. Pass a fitted DBNClassifier "
+            "or DBNRegressor, or a Pipeline with one."
         )
     return Pipeline(steps)
 
 
 def visible_columns(model):
-    """Return what the columns of data are to the first machine of a model.
+    """Return how the first RBM of a model sees the columns of the data.
 
     Parameters
     ----------
@@ -193,12 +192,12 @@ def visible_columns(model):
     Returns
     -------
     VisibleColumns
-        Names, kinds and scales.
+        Names, kinds of units, and scales.
 
     Raises
     ------
     TypeError, ValueError
-        When the model is not what is allowed.
+        If the model is invalid.
 
     Examples
     --------
@@ -221,9 +220,9 @@ def visible_columns(model):
 
 
 def predictor(model):
-    """Return the part of a model that predicts from rows as its first machine sees them.
+    """Return the part of a model that predicts from rows as its first RBM sees them.
 
-    Such rows are those that ``sample`` of a machine or of a net draws.
+    These are rows such as ``sample`` of an RBM or a net draws.
 
     Parameters
     ----------
@@ -233,13 +232,13 @@ def predictor(model):
     Returns
     -------
     estimator or None
-        A net, or a Pipeline of machines and what lies above them. None where nothing does, and
-        where a net has no pass behind it that trained its top layer.
+        A net, or a Pipeline of RBMs and the steps above them. None if no step predicts, or if no
+        pass has trained the top layer of the net.
 
     Raises
     ------
     TypeError, ValueError
-        When the model is not what is allowed.
+        If the model is invalid.
 
     Examples
     --------
@@ -263,14 +262,14 @@ def predictor(model):
 
 
 def _steps(model):
-    """Return what a model consists of, in the order of the data."""
+    """Return the steps of a model, from the bottom up."""
     if hasattr(model, "steps"):
         return [step for _, step in model.steps if step not in (None, "passthrough")]
     return list(model) if isinstance(model, list | tuple) else [model]
 
 
 def _refuse_search(model):
-    """Raise where a model is a search, or ends in one."""
+    """Raise if a model is a search, or ends in one."""
     for step in _steps(model)[-1:]:
         if hasattr(step, "refit") and hasattr(step, "estimator"):
             is_part = hasattr(model, "steps")
@@ -278,43 +277,43 @@ def _refuse_search(model):
             fit = "" if hasattr(step, "best_estimator_") else "fit it with refit=True, then "
             raise TypeError(
                 f"model {'ends in' if is_part else 'is'} a {type(step).__name__}, which has no "
-                f"machines of its own: {fit}pass {best or 'its best_estimator_'}."
+                f"RBMs of its own: {fit}pass {best or 'its best_estimator_'}."
             )
 
 
 def _split(model):
-    """Return the steps in front of the machines, and the machines."""
+    """Return the steps before the RBMs, and the RBMs."""
     _refuse_search(model)
     steps = _steps(model)
     first = next((i for i, step in enumerate(steps) if _is_model(step)), None)
     if first is None:
         raise TypeError(
-            f"model == {model!r} has no restricted Boltzmann machine: pass a fitted "
-            "RBMTransformer, a list or a Pipeline of them, or a DBNClassifier or DBNRegressor with "
-            "pretrain=True."
+            f"model == {model!r} has no restricted Boltzmann machine. Pass a fitted "
+            "RBMTransformer, a list or a Pipeline of them, or a DBNClassifier or DBNRegressor "
+            "with pretrain=True."
         )
     found = []
     for step in steps[first:]:
         if not _is_model(step):
-            break  # a classifier on top of the machines, say
+            break  # for example at a classifier on top
         check_is_fitted(step)
         found += step.rbms_ if hasattr(step, "rbms_") else [step]
     if not found:
         raise TypeError(
-            "The network was trained with pretrain=False, so it has no machines to look at."
+            "The network was trained with pretrain=False, so it has no RBMs to inspect."
         )
     for below, above in zip(found, found[1:], strict=False):
         if above.n_features_in_ != below.components_.shape[0]:
             raise ValueError(
-                f"A machine of {below.components_.shape[0]} hidden units lies below one that "
-                f"was trained on {above.n_features_in_} features: pass the machines of one "
-                "stack, the one next to the data first."
+                f"An RBM with {below.components_.shape[0]} hidden units lies below one that was "
+                f"trained on {above.n_features_in_} features. Pass the RBMs of one stack, the one "
+                "next to the data first."
             )
     return steps[:first], found
 
 
 def _is_model(step):
-    """Tell whether an estimator is a machine or a stack of them."""
+    """Tell whether an estimator is an RBM or a stack of them."""
     return (
         hasattr(step, "hidden_layer_sizes")
         and hasattr(step, "rbm")
@@ -323,19 +322,19 @@ def _is_model(step):
 
 
 def _check_layer(layer, name, n_layers):
-    """Return a number of layers; None stands for all of them."""
+    """Return a valid number of layers; None stands for all of them."""
     if layer is None:
         return n_layers
     return check_scalar(layer, name, (int, np.integer), min_val=1, max_val=n_layers)
 
 
 def _prepare(steps, rbms, X):
-    """Return data as the first machine sees them."""
+    """Return data as the first RBM sees them."""
     for step in steps:
         X = step.transform(X)
     rules = {"accept_sparse": "csr", "order": "C", "ensure_all_finite": False}
     X = check_array(X, dtype=floats_for(X), **rules)
-    check_values(X, filler=IMPUTER if steps else "impute of the first machine")
+    check_values(X, filler=IMPUTER if steps else "impute of the first RBM")
     if X.shape[1] != rbms[0].n_features_in_:
         raise ValueError(
             f"X has {X.shape[1]} features, but the model was trained on {rbms[0].n_features_in_}."
@@ -344,14 +343,14 @@ def _prepare(steps, rbms, X):
 
 
 def _up(rbms, X):
-    """Return the activations of the top machine."""
+    """Return the activations of the top RBM."""
     for rbm in rbms:
-        X = rbm._hidden_mean(X)  # not `transform`, which may make a DataFrame of it
+        X = rbm._hidden_mean(X)  # not `transform`, which may return a DataFrame
     return X
 
 
 def _down(rbms, H):
-    """Return what the activations of the top machine draw on the visible units."""
+    """Return the visible pattern that activations of the top RBM generate."""
     for rbm in reversed(rbms):
         H = rbm.inverse_transform(H)
     return H
@@ -361,24 +360,24 @@ def _down(rbms, H):
 
 
 def machine_input(model, X):
-    """Return data as the first machine sees them.
+    """Return data as the first RBM sees them.
 
     Parameters
     ----------
     model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Data; in a Pipeline what goes into it.
+        Data; for a Pipeline, its input.
 
     Returns
     -------
     ndarray or CSR matrix of shape (n_samples, n_visible)
-        Rows in the units of the data, behind the steps in front of the machine.
+        Output of the steps before the RBM, or X if there are none, in the units of the data.
 
     Raises
     ------
     TypeError, ValueError
-        When the model or X is not what is allowed.
+        If the model or X is invalid.
 
     Examples
     --------
@@ -396,7 +395,7 @@ def machine_input(model, X):
 
 
 def reconstruct(model, X, n_layers=None):
-    """Return what is left of data on their way up through layers and back down.
+    """Return data after their way up through the layers and back down.
 
     Parameters
     ----------
@@ -405,8 +404,8 @@ def reconstruct(model, X, n_layers=None):
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Data.
     n_layers : int, default=None
-        How many layers to go up, by default all of them. The way down uses the reverse
-        intercepts of the machines.
+        Number of layers to go up, by default all. The way down uses the visible intercepts of the
+        RBMs.
 
     Returns
     -------
@@ -416,7 +415,7 @@ def reconstruct(model, X, n_layers=None):
     Raises
     ------
     TypeError, ValueError
-        When the model, X or n_layers is not what is allowed.
+        If the model, X or n_layers is invalid.
 
     References
     ----------
@@ -439,18 +438,18 @@ def reconstruct(model, X, n_layers=None):
     for step in reversed(steps):
         if not hasattr(step, "inverse_transform"):
             raise TypeError(
-                f"{step!r} in front of the machines has no inverse_transform: pass the "
-                "machines alone and the data as they see them."
+                f"{step!r} before the RBMs has no inverse_transform. Pass only the RBMs, and the "
+                "data as they see them."
             )
         X = step.inverse_transform(X)
     return np.asarray(X)
 
 
 def bias_probe(model):
-    """Return what each layer draws on the visible units when all its hidden units are off.
+    """Return the visible pattern of each layer with all its hidden units off.
 
-    With nothing said by the layer above, the intercepts alone speak: the probe of a model that
-    has learned resembles the mean of the data.
+    Without input from the hidden units, only the intercepts act: the probe of a trained model
+    resembles the mean of the data.
 
     Parameters
     ----------
@@ -460,12 +459,12 @@ def bias_probe(model):
     Returns
     -------
     ndarray of shape (n_layers, n_features)
-        A visible pattern for each layer, the layer next to the data first.
+        A visible pattern for each layer, the one next to the data first.
 
     Raises
     ------
     TypeError, ValueError
-        When the model is not what is allowed.
+        If the model is invalid.
 
     Examples
     --------
@@ -485,17 +484,17 @@ def bias_probe(model):
 
 
 def unit_probe(model, layer=1, subtract_bias=True):
-    """Return what each hidden unit of a layer draws on the visible units when it alone is on.
+    """Return the visible pattern of each hidden unit of a layer with only this unit on.
 
     Parameters
     ----------
     model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
     layer : int, default=1
-        Which layer, from 1 next to the data.
+        Layer, counted from 1 next to the data.
     subtract_bias : bool, default=True
-        Whether to subtract the bias probe of the layer, which leaves what the unit adds (above
-        0) and what it takes away (below 0).
+        Whether to subtract the bias probe of the layer, which leaves what the unit adds (above 0)
+        or removes (below 0).
 
     Returns
     -------
@@ -505,7 +504,7 @@ def unit_probe(model, layer=1, subtract_bias=True):
     Raises
     ------
     TypeError, ValueError
-        When the model or the layer is not what is allowed.
+        If the model or the layer is invalid.
 
     Examples
     --------
@@ -532,18 +531,18 @@ def hidden_activations(model, X, layer=None):
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Data.
     layer : int, default=None
-        Which layer, from 1 next to the data; by default the top one.
+        Layer, counted from 1 next to the data; by default the top one.
 
     Returns
     -------
     ndarray of shape (n_samples, n_units)
-        Means of the hidden units given the layer below. Those of a net are as pretraining left
-        them; of ``finetuned(net)`` they are what the network computes.
+        Means of the hidden units given the layer below; for a net those of its pretrained RBMs, for
+        ``finetuned(net)`` those that the network computes.
 
     Raises
     ------
     TypeError, ValueError
-        When the model, X or the layer is not what is allowed.
+        If the model, X or the layer is invalid.
 
     Examples
     --------
@@ -573,12 +572,12 @@ def unit_statistics(model, X):
     Returns
     -------
     list of LayerStatistics
-        One for each layer; ``pandas.DataFrame`` makes a table of the list.
+        One for each layer; ``pandas.DataFrame`` turns the list into a table.
 
     Raises
     ------
     TypeError, ValueError
-        When the model or X is not what is allowed.
+        If the model or X is invalid.
 
     Examples
     --------
@@ -604,35 +603,35 @@ def unit_statistics(model, X):
 
 
 def chain_statistics(model, X=None, n_chains=20, n_gibbs_steps=1000, random_state=None):
-    """Return how Gibbs chains of the top machine move, from data and from noise.
+    """Return how Gibbs chains of the top RBM move, from data and from noise.
 
-    A machine mixes where the overlaps fall to 0 and both kinds of chains come to the same free
-    energies. Samples that take fewer steps than that depend on where they start.
+    The RBM mixes if the overlaps fall to 0 and chains from both starts reach the same free
+    energies. Samples after fewer steps than that depend on where they start.
 
     Parameters
     ----------
     model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
         A fitted model.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Data; chains start at rows drawn from them, which go up to the top machine as
-        expectations, at least 2. Without data they start at noise alone.
+        Data, at least 2 rows; chains start at rows drawn from them, whose expected activations are
+        passed up to the top RBM. Without data, chains start only at noise.
     n_chains : int, default=20
-        Number of chains of each start, at least 2; of data at most one for each row.
+        Number of chains from each start, at least 2; from data at most one for each row.
     n_gibbs_steps : int, default=1000
-        Steps of each chain.
+        Number of steps of each chain.
     random_state : int, RandomState instance or None, default=None
-        Seed of the rows and of the states that are drawn.
+        Seed of the rows and states that are drawn.
 
     Returns
     -------
     list of ChainStatistics
-        Those of chains that start at data, if there are any, and of those that start at noise:
-        states drawn without input from the hidden units.
+        Statistics of the chains from data, if X is given, and of those from noise: states drawn
+        without input from the hidden units.
 
     Raises
     ------
     TypeError, ValueError
-        When the model, X or a number is not what is allowed.
+        If the model, X or a number is invalid.
 
     Examples
     --------
@@ -654,8 +653,8 @@ def chain_statistics(model, X=None, n_chains=20, n_gibbs_steps=1000, random_stat
         X = _prepare(steps, [*below, top], X)
         if X.shape[0] < 2:
             raise ValueError(
-                "X has 1 row, and overlaps compare chains with their mean: pass at least 2 rows, "
-                "or none to start at noise alone."
+                "X has 1 row, but overlaps compare chains with their mean. Pass at least 2 rows, "
+                "or X=None to start only at noise."
             )
         rows = random_state.permutation(X.shape[0])[:n_chains]
         starts = {"data": _up(below, X[rows]), **starts}
@@ -667,7 +666,7 @@ def chain_statistics(model, X=None, n_chains=20, n_gibbs_steps=1000, random_stat
 
 
 def _statistics_of_chains(name, chains, n_gibbs_steps):
-    """Return what is to be known of chains, which come as states and free energies step by step."""
+    """Return statistics of chains, given as an iterator of states and free energies."""
     first, energy = next(chains)
     overlaps, energies = [_overlap(first, first)], [energy]
     for v, energy in islice(chains, n_gibbs_steps):
@@ -677,7 +676,7 @@ def _statistics_of_chains(name, chains, n_gibbs_steps):
 
 
 def _overlap(first, v):
-    """Return the correlation of states of chains, each less its mean over the chains."""
+    """Return the correlation of states, each unit minus its mean over the chains."""
     first, v = first - first.mean(axis=0), v - v.mean(axis=0)
     with np.errstate(invalid="ignore"):
         return float((first * v).sum() / np.sqrt((first**2).sum() * (v**2).sum()))

@@ -291,9 +291,9 @@ def test_finetuned_pipeline_takes_what_goes_into_the_pipeline():
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        (LOWER, TypeError, "no net that was fine-tuned: pass a fitted DBNClassifier"),
-        ([LOWER, UPPER], TypeError, "no net that was fine-tuned"),
-        (PIPELINE, TypeError, "no net that was fine-tuned"),
+        (LOWER, TypeError, "no net with fine-tuned weights. Pass a fitted DBNClassifier"),
+        ([LOWER, UPPER], TypeError, "no net with fine-tuned weights"),
+        (PIPELINE, TypeError, "no net with fine-tuned weights"),
         (DBNClassifier(), NotFittedError, "not fitted"),
         (
             DBNRegressor((5,), pretrain=False, output_iter=1, finetune_iter=1).fit(X, Y),
@@ -444,7 +444,7 @@ def test_wrong_width_is_refused_with_both_numbers():
 def test_step_without_a_way_back_is_refused():
     pipeline = make_pipeline(NoWayBack(), LOWER)
     hidden_activations(pipeline, X)
-    with pytest.raises(TypeError, match="no inverse_transform: pass the machines alone"):
+    with pytest.raises(TypeError, match="no inverse_transform. Pass only the RBMs"):
         reconstruct(pipeline, X)
 
 

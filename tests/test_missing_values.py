@@ -474,7 +474,7 @@ def test_what_needs_complete_rows_says_how_to_get_them():
     with pytest.raises(ValueError, match="Fill such values with impute, or pass them as given, or"):
         rbm.sample(len(gaps), 1, start=gaps)
     rbm.sample(len(gaps), 1, given=gaps)
-    with pytest.raises(ValueError, match="Fill such values with impute of the first machine, or"):
+    with pytest.raises(ValueError, match="Fill such values with impute of the first RBM, or"):
         chain_statistics([rbm], gaps)
     with pytest.raises(ValueError, match=r"sklearn\.impute\.SimpleImputer as a step of a Pipeline"):
         chain_statistics(make_pipeline(MaxAbsScaler().fit(gaps), rbm), gaps)

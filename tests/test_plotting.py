@@ -182,7 +182,7 @@ def test_wrong_choice_is_refused_with_what_is_allowed(choice, message):
 def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(model):
     display = SampleDisplay.from_estimator(model, n_samples=5, n_gibbs_steps=3, random_state=0)
     height = np.asarray(display.image_.get_array()).shape[0]
-    assert (height == 8) == (model is RBM)  # or there is room for what the net takes them for
+    assert (height == 8) == (model is RBM)  # or there is room for predictions
     np.testing.assert_array_equal(
         display.image_.get_array()[-8:, :8], display.samples[0].reshape(8, 8)
     )
@@ -221,7 +221,7 @@ def test_fantasies_are_labelled_with_what_the_net_takes_them_for(model):
         x, y = text.get_position()
         assert (x, y) == (left + 3.5, top - 0.5)  # in the middle of its upper edge
     title = display.ax_.get_title()
-    assert title.endswith("above each: what the net takes it for, and with what probability")
+    assert title.endswith("above each: prediction of the net, with its probability")
 
 
 def test_long_names_of_classes_take_a_line_of_their_own():
@@ -477,7 +477,7 @@ def test_wrong_kind_is_refused():
         ActivationDisplay.from_estimator(NET, X, kind="pie")
 
 
-# -- images of other shapes, and data that are no images
+# -- images of other shapes, and data that are not images
 
 
 def test_rectangles_and_colours_are_images_when_told():
@@ -674,7 +674,9 @@ def test_displays_draw_where_they_are_told_and_again_elsewhere(name):
     assert display.figure_ is figure
     drawn = display.axes_ if hasattr(display, "axes_") else [display.ax_]
     assert list(drawn) == list(np.atleast_1d(axes))
-    with pytest.raises(ValueError, match=f"ax has {n_axes + 1} axes, this picture needs {n_axes}"):
+    with pytest.raises(
+        ValueError, match=f"ax has {n_axes + 1} axes, but this figure needs {n_axes}"
+    ):
         display.plot(plt.subplots(1, n_axes + 1)[1])
 
 
@@ -767,12 +769,12 @@ def search():
 def test_displays_of_a_search_say_what_to_pass(name, search):
     pipeline = make_pipeline(MinMaxScaler().fit(16 * X), search)
     check = {
-        "model is a GridSearchCV, which has no machines of its own: pass its best_estimator_.": (
+        "model is a GridSearchCV, which has no RBMs of its own: pass its best_estimator_.": (
             search,
             search.best_estimator_,
             X,
         ),
-        "model ends in a GridSearchCV, which has no machines of its own: pass "
+        "model ends in a GridSearchCV, which has no RBMs of its own: pass "
         "make_pipeline(model[:-1], model[-1].best_estimator_).": (
             pipeline,
             make_pipeline(pipeline[:-1], pipeline[-1].best_estimator_),

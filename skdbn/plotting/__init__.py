@@ -1,21 +1,21 @@
-"""Pictures of what a model has learned: Displays in scikit-learn's convention.
+"""Figures of what a model has learned: Displays that follow scikit-learn's convention.
 
 ``Display.from_estimator(model, ...)`` computes and draws; the instance keeps the numbers, and
-`plot` draws them again, elsewhere or in another size. Models are what `skdbn.inspection` takes.
+`plot` draws them again, elsewhere or in another size. Models are those that `skdbn.inspection`
+takes.
 
-Rows of numbers are drawn as images where the features are pixels: a square number of features,
-from 3 x 3 up, is taken for a square image unless their names say otherwise, and `image_shape` gives
-any other shape, for example (28, 20) or (32, 32, 3), or False for rows that are no images. These
-are drawn as a heat map, a line for each row and a column for each feature, with the names that the
-model was fitted with, or `feature_names`. Columns that are measurements are drawn in standard
-deviations from their mean, so that those in thousands do not hide the others; the bar of the
-scale says so.
+Rows whose features are pixels are drawn as images: a square number of features, at least 3 x 3, is
+taken for a square image unless their names say otherwise. `image_shape` gives any other shape, for
+example (28, 20) or (32, 32, 3), or False if rows are not images. Other rows are drawn as a heat
+map, with a line for each row and a column for each feature, labelled by the names seen during fit
+or by `feature_names`. Columns of measurements are drawn in standard deviations from their mean, so
+that those in the thousands do not hide the others; the colour bar says so.
 
-`ax` takes axes: as many as the picture needs, or a single one, whose place is divided where it
-needs several. `cmap` is the colour map of images and heat maps.
+`ax` takes as many axes as the figure needs, or a single one, which is divided if it needs several.
+`cmap` is the colour map of images and heat maps.
 
-The rule: a picture shows numbers that the instance keeps, on a scale that is stated. Matplotlib is
-imported when something is drawn, and not before.
+The rule: a figure shows numbers that the instance keeps, on a scale that is stated. Matplotlib is
+imported only when something is drawn.
 """
 
 from skdbn.plotting._activations import ActivationDisplay

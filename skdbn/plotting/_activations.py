@@ -9,22 +9,22 @@ KINDS = ("histogram", "image")
 
 
 class ActivationDisplay:
-    """Activations of the hidden units: dead and saturated units show at a glance.
+    """Activations of the hidden units, which show dead and saturated units at a glance.
 
     Parameters
     ----------
     activations : list of ndarray of shape (n_samples, n_units)
-        For each layer, its activations.
+        Activations of each layer.
     kind : {"histogram", "image"}, default="histogram"
-        The share of activations at each height, or all of them, a line for each row of data
-        and a column for each unit.
+        What to draw: the share of activations in each range of values, or every activation, with a
+        line for each row of data and a column for each unit.
 
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (n_layers,)
-        Where `plot` drew.
+        Axes drawn on.
     figure_ : Figure
-        Figure of the axes.
+        Figure that contains the axes.
 
     Examples
     --------
@@ -52,9 +52,10 @@ class ActivationDisplay:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
         kind : {"histogram", "image"}, default="histogram"
-            What to draw.
+            A histogram or an image of all activations.
         ax : Axes or sequence of Axes, default=None
-            Where to draw: one axes for each layer, or one that they share; by default a new figure.
+            Axes to draw on: one for each layer, or one to divide among them; by default in a new
+            figure.
         cmap : str or Colormap, default="gray"
             Colour map of an image.
 
@@ -66,19 +67,20 @@ class ActivationDisplay:
         Raises
         ------
         ValueError
-            When `kind` is not what is allowed.
+            If `kind` is invalid.
         """
         layers = range(1, len(machines(model)) + 1)
         activations = [hidden_activations(model, X, layer) for layer in layers]
         return cls(activations, kind=kind).plot(ax, cmap=cmap)
 
     def plot(self, ax=None, *, cmap=GRAY):
-        """Draw.
+        """Draw the activations.
 
         Parameters
         ----------
         ax : Axes or sequence of Axes, default=None
-            Where to draw: one axes for each layer, or one that they share; by default a new figure.
+            Axes to draw on: one for each layer, or one to divide among them; by default in a new
+            figure.
         cmap : str or Colormap, default="gray"
             Colour map of an image.
 
@@ -90,7 +92,7 @@ class ActivationDisplay:
         Raises
         ------
         ValueError
-            When `kind` is not what is allowed.
+            If `kind` is invalid.
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind == {self.kind!r}, must be one of {KINDS}.")

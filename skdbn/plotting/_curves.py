@@ -8,9 +8,9 @@ import numpy as np
 from skdbn.inspection import machines
 from skdbn.plotting._drawing import new_axes
 
-MOST_IN_A_ROW = 3  # axes of loss curves
-MOST_MARKED = 50  # passes of a curve that has a dot for each
-LOSSES = {  # what the loss of each head is
+MOST_IN_A_ROW = 3  # most axes of loss curves side by side
+MOST_MARKED = 50  # passes of a curve that gets a dot for each
+LOSSES = {  # by head
     "softmax": "cross-entropy in nats",
     "logistic": "cross-entropy in nats",
     "linear": "half the squared error",
@@ -21,30 +21,30 @@ SCORES = {"softmax": "accuracy", "output": "R$^2$"}  # by the phase of the top l
 
 
 class LossCurveDisplay:
-    """How each phase of training went, on its rows and on those held out.
+    """Curves of each phase of training, on the training rows and on held-out rows.
 
     Parameters
     ----------
     curves : dict of str to list of sequence of float
-        For each quantity, which names an axes, its curves: a value for each pass. There is a curve
-        for each layer that has the quantity, or none where it is one of held-out rows alone.
+        Curves of each quantity, with a value for each pass; its name is the title of its axes.
+        There is a curve for each layer that has the quantity, or none if only held-out rows have
+        it.
     held_out : dict of str to list of sequence of float, default=None
-        For some of these quantities, their curves on held-out rows, with nan for passes that had
-        no such rows.
+        Curves of some of these quantities on held-out rows, NaN for passes without such rows.
     best : dict of str to list of (int or None), default=None
-        For some of these quantities, and for each of their curves on held-out rows, the pass from
-        1 whose parameters early stopping restored.
+        For some of these quantities and each of their curves on held-out rows, the pass, counted
+        from 1, whose parameters early stopping restored.
 
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (n_quantities,)
-        Where `plot` drew.
+        Axes drawn on.
     figure_ : Figure
-        Figure of the axes.
+        Figure that contains the axes.
     lines_ : list of Line2D
-        The curves, axes by axes. Those of held-out rows are dashed, in the colour of their layer.
+        Curves, axes by axes. Those of held-out rows are dashed, in the colour of their layer.
     marks_ : list of Line2D
-        The rings around the best passes, axes by axes.
+        Rings around the best passes, axes by axes.
 
     Examples
     --------
@@ -63,20 +63,20 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, model, *, ax=None):
-        """Draw the curves that training left.
+        """Draw the curves recorded during training.
 
-        Of machines these are the reconstruction error and, where rows were held out, the free
-        energy gap; of a net the losses of its top layer and of fine-tuning, and the accuracy, or
-        R^2 of a regressor, on the held-out rows. The losses of a regressor are those of targets in
-        units of `target_scale_`. Where early stopping restored the best pass, it has a ring; not
-        with ``warm_start``, where a curve goes over several fits of which each had its own.
+        For RBMs, these are the reconstruction error and, with held-out rows, the free energy gap;
+        for a net, also the losses of its top layer and of fine-tuning, and the accuracy, or R^2 of
+        a regressor, on held-out rows. The losses of a regressor are those of targets in units of
+        `target_scale_`. A ring marks the best pass, restored by early stopping, except with
+        ``warm_start``, whose curves span several fits with a best pass each.
 
         Parameters
         ----------
         model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         ax : Axes or sequence of Axes, default=None
-            Where to draw: one axes for each quantity, or one that they share; by default a new
+            Axes to draw on: one for each quantity, or one to divide among them; by default in a new
             figure.
 
         Returns
@@ -87,7 +87,7 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            When there is no curve.
+            If there is no curve.
         """
         quantities = [
             quantity
@@ -96,7 +96,8 @@ class LossCurveDisplay:
         ]
         if not quantities:
             raise ValueError(
-                f"model == {model!r} has no curves to draw: no phase of its training made a pass."
+                f"model == {model!r} has no curves to draw, because no phase of its training made "
+                "a pass."
             )
         curves = {quantity.title: quantity.training for quantity in quantities}
         held_out = {part.title: part.held_out for part in quantities if any(part.held_out)}
@@ -104,12 +105,12 @@ class LossCurveDisplay:
         return cls(curves, held_out, best).plot(ax)
 
     def plot(self, ax=None):
-        """Draw.
+        """Draw the curves.
 
         Parameters
         ----------
         ax : Axes or sequence of Axes, default=None
-            Where to draw: one axes for each quantity, or one that they share; by default a new
+            Axes to draw on: one for each quantity, or one to divide among them; by default in a new
             figure.
 
         Returns
@@ -144,16 +145,16 @@ class LossCurveDisplay:
 
 
 class Quantity(NamedTuple):
-    """What is drawn on one axes.
+    """Quantity drawn on one axes.
 
     Attributes
     ----------
     title : str
-        Its name.
+        Name of the quantity.
     training, held_out : list of list of float
-        Curves on the rows of training and on those held out, one for each layer that has them.
+        Curves on the training rows and on held-out rows, one for each layer that has them.
     best : list of (int or None)
-        For each of those held out the pass whose parameters early stopping restored.
+        For each curve on held-out rows, the pass whose parameters early stopping restored.
     """
 
     title: str
@@ -163,11 +164,11 @@ class Quantity(NamedTuple):
 
 
 def _quantities(model):
-    """Return what training left of each phase, empty where it left nothing."""
+    """Return the quantities recorded in each phase of training, without curves if none were."""
     net = model.steps[-1][1] if hasattr(model, "steps") else model
     quantities = []
     is_one_fit = not getattr(net, "warm_start", False)
-    if getattr(net, "rbms_", True):  # a machine has none, and is one
+    if getattr(net, "rbms_", True):  # a lone machine has no such attribute
         rbms = machines(model)
         errors = [_of_last_passes(rbm, "validation_loss_curve_") for rbm in rbms]
         gaps = [_of_last_passes(rbm, "free_energy_gap_curve_") for rbm in rbms]
@@ -194,14 +195,14 @@ def _quantities(model):
 
 
 def _best_pass(estimator, curve, best_of):
-    """Return the pass, from 1, that early stopping restored, where it can be known, or None."""
+    """Return the pass that early stopping restored, counted from 1, or None if unknown."""
     if not estimator.early_stopping or estimator.warm_start or not curve or math.isnan(curve[0]):
         return None
     return curve.index(best_of(curve)) + 1
 
 
 def _mark_best(ax, curves, passes):
-    """Draw a ring around the best pass of each curve that has one; return the rings."""
+    """Draw a ring around the best pass, if any, of each curve; return the rings."""
     marks = []
     for layer, (curve, best) in enumerate(zip(curves, passes, strict=False)):
         if best is not None:
@@ -218,7 +219,7 @@ def _mark_best(ax, curves, passes):
 
 
 def _of_last_passes(estimator, name):
-    """Return a curve of held-out rows with nan for earlier passes, which had none."""
+    """Return a curve of held-out rows, NaN for earlier passes, which had no such rows."""
     curve, n_passes = getattr(estimator, name, []), len(estimator.loss_curve_)
     return [math.nan] * (n_passes - len(curve)) + curve if curve else []
 

@@ -1,6 +1,6 @@
-"""Rows as images or heat maps on axes, and the scale that they share.
+"""Drawing rows as images or heat maps that share a scale.
 
-The rule: Matplotlib is imported when something is drawn, and not before.
+The rule: Matplotlib is imported only when something is drawn.
 """
 
 import math
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-GRAY = "gray"  # the colour map where none is given
-SMALLEST_SIDE = 3  # pixels, of an image whose shape is guessed
+GRAY = "gray"  # default colour map
+SMALLEST_SIDE = 3  # pixels, of an image whose shape is inferred
 GAP = 1  # pixels between images
-SHARE_IN_SCALE = 0.995  # of values around 0; the others take the colour of its ends
-SHARE_OF_WIDTH = 0.9  # of a figure that the bar of the scale leaves
+SHARE_IN_SCALE = 0.995  # of values around 0; the others get the colours of its ends
+SHARE_OF_WIDTH = 0.9  # of a figure beside the colour bar
 WIDTH = 9.0  # inches
 INCHES_OF_NAMES = 1.2  # below a heat map
 MOST_NAMES, LONGEST_NAME = 45, 24  # of columns below a heat map
@@ -21,31 +21,31 @@ LINE = 0.14  # inches of a line of text over an image
 LONGEST_LABEL = 11  # characters of a line over an image
 
 
-# -- what rows are drawn as
+# -- images or heat maps
 
 
 def image_shape_of(n_features, image_shape=None, names=None):
-    """Return the shape of the image of a row, or None when rows are no images.
+    """Return the image shape of a row, or None if rows are not images.
 
     Parameters
     ----------
     n_features : int
         Number of features.
     image_shape : tuple of int or False, default=None
-        The shape where it is known, or False when rows are no images. By default a square number
-        of features is taken for a square image, unless the names say that they are no pixels.
+        The shape, or False if rows are not images. By default a square number of features is taken
+        for a square image, unless the names show that they are not pixels.
     names : sequence of str of shape (n_features,), default=None
-        Names of the features. Those of pixels differ in their numbers alone, as in pixel_0_7.
+        Names of the features. Names of pixels differ only in their numbers, as in pixel_0_7.
 
     Returns
     -------
     tuple of int or None
-        Height and width, and 3 where they are colours.
+        Height and width, followed by 3 for colour images.
 
     Raises
     ------
     ValueError
-        When the shape has another number of values.
+        If `image_shape` is invalid.
 
     Examples
     --------
@@ -65,19 +65,18 @@ def image_shape_of(n_features, image_shape=None, names=None):
     if len(shape) not in (2, 3) or math.prod(shape) != n_features or shape[2:] not in ((), (3,)):
         raise ValueError(
             f"image_shape == {image_shape!r}, must be (height, width) or (height, width, 3) with "
-            f"{n_features} values in all, one for each feature, or False for rows that are no "
-            "images."
+            f"{n_features} values in all, one for each feature, or False if rows are not images."
         )
     return shape
 
 
 class Look(NamedTuple):
-    """How rows are drawn: as images of a shape, or as the lines of a heat map.
+    """How rows are drawn: as images or as the lines of a heat map.
 
     Attributes
     ----------
     image_shape : tuple of int or None
-        None for a heat map.
+        Shape of an image, or None for a heat map.
     columns : VisibleColumns or None
         Names and scales of the columns of a heat map.
     cmap : str or Colormap
@@ -90,7 +89,7 @@ class Look(NamedTuple):
 
     @property
     def is_standardized(self):
-        """Whether each column is drawn in its own standard deviations."""
+        """Whether each column is drawn in standard deviations of its own."""
         columns = self.columns
         return (
             self.image_shape is None
@@ -100,7 +99,7 @@ class Look(NamedTuple):
         )
 
     def standardized(self, rows, are_differences=False):
-        """Return rows as they are drawn, which images and probabilities are as they are."""
+        """Return rows as they are drawn: images and probabilities unchanged."""
         if not self.is_standardized:
             return rows
         _, kinds, offset, scale = self.columns
@@ -109,7 +108,7 @@ class Look(NamedTuple):
         return (rows if are_differences else rows - offset) / scale
 
     def scale(self, drawn, are_differences=False):
-        """Return the ends of the scale, which of its ends are open, and what the scale is of."""
+        """Return the ends of the scale, which of its ends are open, and its label."""
         what = "difference of value" if are_differences else "value"
         if self.is_standardized:
             what, of_binary = "standard deviations\nfrom the mean of each column", "0 is -1, 1 is 1"
@@ -124,20 +123,20 @@ class Look(NamedTuple):
 
 
 def look_of(display, n_features, cmap):
-    """Return how a Display is to draw its rows."""
+    """Return how a Display draws its rows."""
     columns = display.columns
     names = None if columns is None else columns.names
     return Look(image_shape_of(n_features, display.image_shape, names), columns, cmap)
 
 
 def named(columns, feature_names):
-    """Return columns with the names that the user gives, where there are any."""
+    """Return columns with the names given by the user, if any."""
     if feature_names is None:
         return columns
     names = np.asarray(feature_names, dtype=object)
     if names.shape != columns.offset.shape:
         raise ValueError(
-            f"feature_names has {len(feature_names)} names, must have {len(columns.offset)}: one "
+            f"feature_names has {len(feature_names)} names, must have {len(columns.offset)}, one "
             "for each column that is drawn."
         )
     return columns._replace(names=names)
@@ -147,7 +146,7 @@ def named(columns, feature_names):
 
 
 def limits_of(values):
-    """Return the ends of a scale that holds all values; [0, 1] when they are probabilities."""
+    """Return the ends of a scale that spans all values; [0, 1] if they lie within it."""
     low, high = float(np.min(values)), float(np.max(values))
     if low >= 0.0 and high <= 1.0:
         return 0.0, 1.0
@@ -155,9 +154,9 @@ def limits_of(values):
 
 
 def _symmetric_limits(values):
-    """Return the ends of a scale around 0 that leaves out the few largest values.
+    """Return the ends of a scale around 0 that excludes the few largest values.
 
-    They would turn all others grey; the bar of the scale has pointed ends to say so.
+    They would turn all others grey; pointed ends of the colour bar show it.
     """
     sizes = np.abs(values)
     high = float(np.quantile(sizes, SHARE_IN_SCALE) or sizes.max()) or 1.0
@@ -165,7 +164,7 @@ def _symmetric_limits(values):
 
 
 def state_scale(figure, image, axes, label, extend="neither"):
-    """Put a bar beside the axes that states their common scale."""
+    """Add a colour bar that states the common scale of the axes."""
     bar = figure.colorbar(image, ax=list(axes), fraction=0.02, pad=0.01, aspect=30, extend=extend)
     bar.set_label(label, fontsize="medium" if "\n" not in label else "small")
     return bar
@@ -175,10 +174,9 @@ def state_scale(figure, image, axes, label, extend="neither"):
 
 
 def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0):
-    """Return a figure and axes in rows of the given heights, and room below them, in inches.
+    """Return a figure and axes in rows of the given heights, with space below, in inches.
 
-    Given axes are taken instead: one for each that is needed, or a single one whose place they
-    share.
+    Given axes are used instead: as many as are needed, or a single one to divide among them.
     """
     import matplotlib.pyplot as plt
 
@@ -198,14 +196,14 @@ def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0):
         axes = _subdivided(axes[0], heights, n_columns)
     if len(axes) != n_axes:
         raise ValueError(
-            f"ax has {len(axes)} axes, this picture needs {n_axes}, or a single one, whose place "
-            "it divides."
+            f"ax has {len(axes)} axes, but this figure needs {n_axes}, or a single one to divide "
+            "among them."
         )
     return axes[0].figure, axes
 
 
 def _subdivided(ax, heights, n_columns):
-    """Return axes in rows of the given heights, in the place of one, which is no longer seen."""
+    """Return axes in rows of the given heights in place of one, which becomes invisible."""
     shape, spec = (len(heights), n_columns), ax.get_subplotspec()
     spaces = {"height_ratios": heights, "hspace": 0.6}
     if spec is not None:
@@ -223,9 +221,9 @@ def _subdivided(ax, heights, n_columns):
 
 
 def _montage(rows, image_shape, n_columns, above=0):
-    """Return images side by side in one array, nan between them.
+    """Return images side by side in one array, with NaN between them.
 
-    There are `above` further pixels above each.
+    Each has `above` more pixels above it.
     """
     height, width, *channels = image_shape
     n_rows = math.ceil(len(rows) / n_columns)
@@ -243,7 +241,7 @@ def draw(ax, rows, look, n_columns, limits, title, above=0):
     canvas = rows
     if look.image_shape is not None:
         canvas = _montage(rows, look.image_shape, n_columns, above)
-    if canvas.ndim == 3:  # colours are drawn as they are
+    if canvas.ndim == 3:  # colours are drawn unchanged
         canvas = np.nan_to_num(np.clip((canvas - low) / (high - low), 0.0, 1.0), nan=1.0)
     image = ax.imshow(
         canvas,
@@ -280,12 +278,12 @@ def name_columns(ax, look):
 
 
 def shortened(text, longest):
-    """Return a text of at most so many characters."""
+    """Return text cut to at most `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def height_of(look, n_rows, n_columns, width=WIDTH, above=0):
-    """Return the inches that n_rows of images need when n_columns fill the width."""
+    """Return the height in inches of n_rows of images if n_columns fill the width."""
     if look.image_shape is None:
         return max(1.5, min(6.0, 0.2 * n_rows))
     height, tile = look.image_shape[0] + GAP + above, look.image_shape[1] + GAP
@@ -293,9 +291,10 @@ def height_of(look, n_rows, n_columns, width=WIDTH, above=0):
 
 
 def draw_grid(ax, rows, look, n_columns, limits, title, labels=()):
-    """Draw rows as a grid of images, or as a heat map; return the figure, the axes and the image.
+    """Draw rows as a grid of images, or as a heat map; return the figure, axes and image.
 
-    Each label, a name and a number, stands above its image, or beside its line of the heat map.
+    Labels, each a name and a number, are written above the images or beside the lines of the heat
+    map.
     """
     if look.image_shape is None:
         figure, (ax,) = new_axes(ax, [height_of(look, len(rows), 1)], below=INCHES_OF_NAMES)
@@ -326,7 +325,7 @@ def draw_grid(ax, rows, look, n_columns, limits, title, labels=()):
 
 
 def _fitting(labels):
-    """Return labels as text that fits over an image, and how many lines it has."""
+    """Return labels as text that fits over an image, and its number of lines."""
     if not labels:
         return [], 0
     if max(len(" ".join(label)) for label in labels) <= LONGEST_LABEL:

@@ -1,4 +1,4 @@
-"""What layers and single hidden units draw on the visible units."""
+"""Visible patterns of layers and single hidden units."""
 
 import numpy as np
 from sklearn.utils import check_random_state, check_scalar
@@ -26,27 +26,27 @@ SELECTIONS = ("first", "selective", "random")
 
 
 class BiasProbeDisplay:
-    """What each layer draws when all its hidden units are off, beside the mean of the data.
+    """Pattern of each layer with all its hidden units off, beside the mean of the data.
 
     Parameters
     ----------
     probes : ndarray of shape (n_layers, n_features)
-        A pattern for each layer.
+        Pattern of each layer.
     mean : ndarray of shape (n_features,), default=None
         Mean of the data.
     image_shape : tuple of int or False, default=None
-        Shape of the image of a row, guessed for square images; False for a heat map.
+        Image shape of a row, inferred for square images; False for a heat map.
     columns : VisibleColumns, default=None
         Names and scales of the columns of a heat map.
 
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (n_patterns,)
-        Where `plot` drew: the mean if there is one, then the layers.
+        Axes drawn on: the mean, if given, then the layers.
     figure_ : Figure
-        Figure of the axes.
+        Figure that contains the axes.
     images_ : list of AxesImage
-        One for each axes.
+        Image on each axes.
 
     Examples
     --------
@@ -70,20 +70,20 @@ class BiasProbeDisplay:
     def from_estimator(
         cls, model, X=None, *, image_shape=None, feature_names=None, ax=None, cmap=GRAY
     ):
-        """Probe a model and draw the probes.
+        """Compute the bias probes and draw them.
 
         Parameters
         ----------
         model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            Data, as the first machine sees them, whose mean is drawn first.
+            Data whose mean, on the scale that the first RBM sees, is drawn first.
         image_shape : tuple of int or False, default=None
-            Shape of the image of a row, guessed for square images; False for a heat map.
+            Image shape of a row, inferred for square images; False for a heat map.
         feature_names : array-like of str of shape (n_features,), default=None
-            Names of the columns of a heat map, by default those that the model was fitted with.
+            Column names of a heat map, by default those seen during fit.
         ax : Axes or sequence of Axes, default=None
-            Where to draw: one axes for each pattern, or one that they share; by default a new
+            Axes to draw on: one for each pattern, or one to divide among them; by default in a new
             figure.
         cmap : str or Colormap, default="gray"
             Colour map.
@@ -101,12 +101,12 @@ class BiasProbeDisplay:
         return display.plot(ax, cmap=cmap)
 
     def plot(self, ax=None, *, cmap=GRAY):
-        """Draw.
+        """Draw the probes.
 
         Parameters
         ----------
         ax : Axes or sequence of Axes, default=None
-            Where to draw: one axes for each pattern, or one that they share; by default a new
+            Axes to draw on: one for each pattern, or one to divide among them; by default in a new
             figure.
         cmap : str or Colormap, default="gray"
             Colour map.
@@ -141,33 +141,33 @@ class BiasProbeDisplay:
 
 
 class UnitProbeDisplay:
-    """What single hidden units of a layer draw: a grid of images.
+    """Patterns of single hidden units of a layer, as a grid of images.
 
     Parameters
     ----------
     probes : ndarray of shape (n_drawn, n_features)
-        The pattern of each unit that is drawn.
+        Pattern of each unit that is drawn.
     units : ndarray of int of shape (n_drawn,)
-        Which units of the layer they are.
+        Indices of these units in the layer.
     layer : int
-        Which layer, from 1.
+        Layer, counted from 1.
     n_columns : int, default=12
-        Images in a row.
+        Number of images per row of the grid.
     bias_subtracted : bool, default=True
         Whether the patterns are differences from the bias probe.
     image_shape : tuple of int or False, default=None
-        Shape of the image of a row, guessed for square images; False for a heat map.
+        Image shape of a row, inferred for square images; False for a heat map.
     columns : VisibleColumns, default=None
         Names and scales of the columns of a heat map.
 
     Attributes
     ----------
     ax_ : Axes
-        Where `plot` drew.
+        Axes drawn on.
     figure_ : Figure
-        Figure of the axes.
+        Figure that contains the axes.
     image_ : AxesImage
-        The grid.
+        Image of the grid.
 
     Examples
     --------
@@ -216,31 +216,31 @@ class UnitProbeDisplay:
         ax=None,
         cmap=GRAY,
     ):
-        """Probe single units of a layer and draw them.
+        """Compute the probes of single units of a layer and draw them.
 
         Parameters
         ----------
         model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         layer : int, default=1
-            Which layer, from 1 next to the data.
+            Layer, counted from 1 next to the data.
         n_rows, n_columns : int, default=6, 12
-            Size of the grid. A layer of fewer units fills a part of it.
+            Size of the grid. A layer with fewer units fills only part of it.
         units : {"first", "selective", "random"} or array-like of int, default="first"
-            Which units: the first ones; those whose activation varies most over X, the most
-            variable first; units drawn at random; or these.
+            Units to draw: the first ones; those whose activation varies most over X, the most
+            variable first; random ones; or the given indices.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            Data, for "selective".
+            Data for "selective".
         subtract_bias : bool, default=True
             Whether to subtract the bias probe.
         image_shape : tuple of int or False, default=None
-            Shape of the image of a row, guessed for square images; False for a heat map.
+            Image shape of a row, inferred for square images; False for a heat map.
         feature_names : array-like of str of shape (n_features,), default=None
-            Names of the columns of a heat map, by default those that the model was fitted with.
+            Column names of a heat map, by default those seen during fit.
         random_state : int, RandomState instance or None, default=None
             Seed for "random".
         ax : Axes, default=None
-            Where to draw; by default a new figure.
+            Axes to draw on; by default in a new figure.
         cmap : str or Colormap, default="gray"
             Colour map.
 
@@ -252,7 +252,7 @@ class UnitProbeDisplay:
         Raises
         ------
         ValueError
-            When `units` is not what is allowed, or X is missing.
+            If `units` is invalid, or X is missing.
         """
         for name, value in (("n_rows", n_rows), ("n_columns", n_columns)):
             check_scalar(value, name, (int, np.integer), min_val=1)
@@ -271,12 +271,12 @@ class UnitProbeDisplay:
         return display.plot(ax, cmap=cmap)
 
     def plot(self, ax=None, *, cmap=GRAY):
-        """Draw.
+        """Draw the probes.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; by default a new figure.
+            Axes to draw on; by default in a new figure.
         cmap : str or Colormap, default="gray"
             Colour map.
 
@@ -312,6 +312,6 @@ def _choose_units(model, layer, units, n_units, X, random_state):
         return check_random_state(random_state).permutation(n_units)
     if units == "selective":
         if X is None:
-            raise ValueError("units == 'selective' needs X, the data to be selective about.")
+            raise ValueError("units == 'selective' needs X, the data to compare the units on.")
         return np.argsort(-hidden_activations(model, X, layer).std(axis=0), kind="stable")
     return np.arange(n_units)

@@ -1,4 +1,4 @@
-"""Data beside what comes back from the layers."""
+"""Data and their reconstructions from each number of layers."""
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -19,27 +19,27 @@ from skdbn.plotting._drawing import (
 
 
 class ReconstructionDisplay:
-    """Data over their reconstructions from one layer, two layers and so on.
+    """Data above their reconstructions from one layer, two layers and so on.
 
     Parameters
     ----------
     originals : ndarray of shape (n_samples, n_features)
         Data.
     reconstructions : list of ndarray of shape (n_samples, n_features)
-        For each number of layers, from 1, what came back.
+        Reconstructions from each number of layers, starting with 1.
     image_shape : tuple of int or False, default=None
-        Shape of the image of a row, guessed for square images; False for a heat map.
+        Image shape of a row, inferred for square images; False for a heat map.
     columns : VisibleColumns, default=None
         Names and scales of the columns of a heat map.
 
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (1 + n_layers,)
-        Where `plot` drew.
+        Axes drawn on.
     figure_ : Figure
-        Figure of the axes.
+        Figure that contains the axes.
     images_ : list of AxesImage
-        One for each axes.
+        Image on each axes.
 
     Examples
     --------
@@ -78,17 +78,17 @@ class ReconstructionDisplay:
         model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data. Unless its columns are probabilities, a heat map shows each in standard
-            deviations from its mean over all of X.
+            Data. Unless all columns are probabilities, a heat map shows each in standard deviations
+            from its mean over all of X.
         n_images : int, default=12
-            How many rows at most.
+            Number of rows to draw, at most.
         image_shape : tuple of int or False, default=None
-            Shape of the image of a row, guessed for square images; False for a heat map.
+            Image shape of a row, inferred for square images; False for a heat map.
         feature_names : array-like of str of shape (n_features,), default=None
-            Names of the columns of a heat map, by default those that the model was fitted with.
+            Column names of a heat map, by default those seen during fit.
         ax : Axes or sequence of Axes, default=None
-            Where to draw: one axes for the data and one for each layer, or one that they share; by
-            default a new figure.
+            Axes to draw on: one for the data and one for each layer, or one to divide among them;
+            by default in a new figure.
         cmap : str or Colormap, default="gray"
             Colour map.
 
@@ -108,13 +108,13 @@ class ReconstructionDisplay:
         return display.plot(ax, cmap=cmap)
 
     def plot(self, ax=None, *, cmap=GRAY):
-        """Draw.
+        """Draw the data and their reconstructions.
 
         Parameters
         ----------
         ax : Axes or sequence of Axes, default=None
-            Where to draw: one axes for the data and one for each layer, or one that they share; by
-            default a new figure.
+            Axes to draw on: one for the data and one for each layer, or one to divide among them;
+            by default in a new figure.
         cmap : str or Colormap, default="gray"
             Colour map.
 
@@ -145,11 +145,11 @@ class ReconstructionDisplay:
 
 
 def _columns_of_data(model, X):
-    """Return names and scales of the columns of X; in a Pipeline X is what goes into it."""
+    """Return names and scales of the columns of X, the input of the model."""
     columns = visible_columns(model)
     if not hasattr(model, "steps") and (columns.visible_units == "binary").all():
         return columns
     names = getattr(model, "feature_names_in_", columns.names)
-    scaler = StandardScaler(with_mean=False).fit(X)  # takes sparse rows, too
+    scaler = StandardScaler(with_mean=False).fit(X)  # accepts sparse rows, too
     kinds = np.full(len(scaler.mean_), "gaussian")
     return VisibleColumns(names, kinds, scaler.mean_, scaler.scale_)

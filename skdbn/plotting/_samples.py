@@ -1,4 +1,4 @@
-"""What a model draws by itself, and whether its chains can be believed."""
+"""Samples from a model, and whether its chains can be trusted."""
 
 import warnings
 
@@ -10,35 +10,35 @@ from skdbn.plotting._drawing import GRAY, draw_grid, look_of, named, new_axes, s
 
 
 class SampleDisplay:
-    """Fantasies: what a model draws by itself.
+    """Fantasies, which are samples from a model.
 
     Parameters
     ----------
     samples : ndarray of shape (n_samples, n_features)
-        Expected visible units at the ends of the chains, given the hidden states above them.
+        Expected visible units at the end of each chain, given the hidden states.
     n_gibbs_steps : int
-        Steps of each chain.
+        Number of steps of each chain.
     n_columns : int, default=12
-        Images in a row.
+        Number of images per row of the grid.
     image_shape : tuple of int or False, default=None
-        Shape of the image of a row, guessed for square images; False for a heat map.
+        Image shape of a row, inferred for square images; False for a heat map.
     columns : VisibleColumns, default=None
         Names and scales of the columns of a heat map.
     predicted : sequence of str of shape (n_samples,), default=None
-        What a net takes each for.
+        Prediction for each sample.
     probability : array-like of shape (n_samples,), default=None
-        Probability that it gives to this class.
+        Probability of the predicted class.
     trained_by : str, default=None
-        How the machine of the chains was trained, for the title.
+        Training method of the machine that the chains run in, for the title.
 
     Attributes
     ----------
     ax_ : Axes
-        Where `plot` drew.
+        Axes drawn on.
     figure_ : Figure
-        Figure of the axes.
+        Figure that contains the axes.
     image_ : AxesImage
-        The grid.
+        Image of the grid.
 
     Examples
     --------
@@ -86,13 +86,13 @@ class SampleDisplay:
         ax=None,
         cmap=GRAY,
     ):
-        """Run Gibbs chains in the top machine and draw what they come to.
+        """Run Gibbs chains in the top RBM and draw the samples.
 
-        States go down through the layers as in ``sample`` of a net, but those of the data are not
-        drawn: the picture shows what is expected of them, which spares it their noise. Where the
-        model predicts, each fantasy is labelled with what the model takes it for: the class of the
-        highest probability and this probability, or the value that a regressor predicts. So a
-        label is the opinion of the net, and no part of the fantasy.
+        States are passed down through the layers as in ``sample`` of a net, except that the figure
+        shows the expected visible units instead of noisy states drawn from them. If the model
+        predicts, each fantasy is labelled with its prediction: the most probable class and its
+        probability, or the value that a regressor predicts. The label is the opinion of the net,
+        not part of the fantasy.
 
         Parameters
         ----------
@@ -101,17 +101,17 @@ class SampleDisplay:
         n_samples : int, default=36
             Number of chains.
         n_gibbs_steps : int, default=1000
-            Steps of each chain.
+            Number of steps of each chain.
         n_columns : int, default=12
-            Images in a row.
+            Number of images per row of the grid.
         image_shape : tuple of int or False, default=None
-            Shape of the image of a row, guessed for square images; False for a heat map.
+            Image shape of a row, inferred for square images; False for a heat map.
         feature_names : array-like of str of shape (n_features,), default=None
-            Names of the columns of a heat map, by default those that the model was fitted with.
+            Column names of a heat map, by default those seen during fit.
         random_state : int, RandomState instance or None, default=None
             Seed of the chains.
         ax : Axes, default=None
-            Where to draw; by default a new figure.
+            Axes to draw on; by default in a new figure.
         cmap : str or Colormap, default="gray"
             Colour map.
 
@@ -139,12 +139,12 @@ class SampleDisplay:
         return display.plot(ax, cmap=cmap)
 
     def plot(self, ax=None, *, cmap=GRAY):
-        """Draw.
+        """Draw the samples.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; by default a new figure.
+            Axes to draw on; by default in a new figure.
         cmap : str or Colormap, default="gray"
             Colour map.
 
@@ -160,10 +160,10 @@ class SampleDisplay:
         look = look_of(self, self.samples.shape[1], cmap)
         if self.predicted is not None:
             where = "beside" if look.image_shape is None else "above"
-            title += f"\n{where} each: what the net takes it for"
+            title += f"\n{where} each: prediction of the net"
             shares = [""] * len(self.samples)
             if self.probability is not None:
-                title += ", and with what probability"
+                title += ", with its probability"
                 shares = [f"{share:.0%}" for share in self.probability]
             labels = [*zip(self.predicted, shares, strict=True)]
         drawn = look.standardized(self.samples)
@@ -176,37 +176,37 @@ class SampleDisplay:
 
 
 def _opinion(model, samples):
-    """Return what a model takes samples for, as text, and its probabilities; None without them."""
+    """Return predictions for samples as text, and their probabilities; None if there are none."""
     judge = predictor(model)
     if judge is None:
         return None, None
-    with warnings.catch_warnings():  # they have no names, and a machine may dream of odd values
+    with warnings.catch_warnings():  # samples have no names and may have odd values
         warnings.simplefilter("ignore", UserWarning)
         predicted = judge.predict(samples)
         if not hasattr(judge, "predict_proba"):
-            values = predicted.reshape(len(samples), -1)  # of one target, or several
+            values = predicted.reshape(len(samples), -1)  # of one target or several
             return [" ".join(f"{value:.4g}" for value in row) for row in values], None
-        if predicted.ndim > 1:  # several labels, of which a row has those with a 1
+        if predicted.ndim > 1:  # several labels, marked by 1
             return [",".join(map(str, np.flatnonzero(row))) or "none" for row in predicted], None
         return [str(label) for label in predicted], judge.predict_proba(samples).max(axis=1)
 
 
 class MixingDisplay:
-    """Whether Gibbs chains forget where they started: free energies and overlaps along them.
+    """Free energies and overlaps along Gibbs chains, which show whether they forget their start.
 
     Parameters
     ----------
     statistics : list of ChainStatistics
-        For each start, what `skdbn.inspection.chain_statistics` returns.
+        Statistics for each start, as `skdbn.inspection.chain_statistics` returns them.
 
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (2,)
-        Where `plot` drew: free energies, and overlaps.
+        Axes drawn on: free energies, then overlaps.
     figure_ : Figure
-        Figure of the axes.
+        Figure that contains the axes.
     lines_ : list of Line2D
-        The curves, axes by axes: one for each chain, then one for each start.
+        Curves, axes by axes: one for each chain, then one for each start.
 
     Examples
     --------
@@ -227,22 +227,23 @@ class MixingDisplay:
     def from_estimator(
         cls, model, X=None, *, n_chains=20, n_gibbs_steps=1000, random_state=None, ax=None
     ):
-        """Run chains in the top machine and draw what they go through.
+        """Run Gibbs chains in the top RBM and draw their statistics.
 
         Parameters
         ----------
         model : RBMTransformer, DBNClassifier, DBNRegressor, Pipeline, or sequence of RBMTransformer
             A fitted model.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            Data; chains start at rows drawn from them, beside those that start at noise.
+            Data; some chains start at rows drawn from them, others at noise. Without data, all
+            start at noise.
         n_chains : int, default=20
-            Number of chains of each start.
+            Number of chains from each start.
         n_gibbs_steps : int, default=1000
-            Steps of each chain.
+            Number of steps of each chain.
         random_state : int, RandomState instance or None, default=None
-            Seed of the rows and of the chains.
+            Seed of the rows and chains.
         ax : Axes or sequence of Axes, default=None
-            Where to draw: two axes, or one that they share; by default a new figure.
+            Axes to draw on: two, or one to divide; by default in a new figure.
 
         Returns
         -------
@@ -252,12 +253,12 @@ class MixingDisplay:
         return cls(chain_statistics(model, X, n_chains, n_gibbs_steps, random_state)).plot(ax)
 
     def plot(self, ax=None):
-        """Draw.
+        """Draw the free energies and overlaps.
 
         Parameters
         ----------
         ax : Axes or sequence of Axes, default=None
-            Where to draw: two axes, or one that they share; by default a new figure.
+            Axes to draw on: two, or one to divide; by default in a new figure.
 
         Returns
         -------
