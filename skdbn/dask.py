@@ -1,10 +1,10 @@
-"""Estimators whose rows lie on the workers of a cluster of dask.distributed.
+"""Estimators for data on the workers of a dask.distributed cluster.
 
-They train with the code of the plain estimators, pass by pass on the client, while the rows stay
-where they lie: see `skdbn._cluster`. They predict lazily.
+They train with the code of the plain estimators: the client drives the passes while the rows stay
+on the workers (see `skdbn._cluster`). They predict lazily.
 
-The rule: an estimator of this module has the parameters, the methods and the fitted attributes of
-its plain one, which `to_local` returns.
+The rule: an estimator of this module has the parameters, methods and fitted attributes of its plain
+counterpart, which `to_local` returns.
 """
 
 import copy
@@ -42,14 +42,14 @@ __all__ = [
 
 
 def _signature(plain):
-    """Return the signature of a plain constructor and a client, which scikit-learn reads."""
+    """Return the signature of a plain constructor with a client, for scikit-learn to read."""
     signature = inspect.signature(plain.__init__)
     client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None)
     return signature.replace(parameters=[*signature.parameters.values(), client])
 
 
 class _Distributed:
-    """What the estimators of this module have in common."""
+    """Mixin of all estimators of this module."""
 
     def to_local(self):
         """Return the plain estimator, fitted if this one is.
@@ -57,7 +57,7 @@ class _Distributed:
         Returns
         -------
         RBMTransformer, DBNClassifier or DBNRegressor
-            It has the same parameters and shares the fitted attributes.
+            Estimator with the same parameters that shares the fitted attributes.
         """
         parameters = self.get_params(deep=False)
         del parameters["client"]
@@ -66,12 +66,12 @@ class _Distributed:
         return local
 
     def _learned(self, estimator):
-        """Return what a fit leaves in an estimator."""
+        """Return the attributes of an estimator that a fit has set."""
         own = {*self.get_params(deep=False), "_skl_callbacks"}
         return {name: value for name, value in vars(estimator).items() if name not in own}
 
     def _fit_on_cluster(self, X, **given):
-        """Fit the plain estimator to rows on the workers, and take over what it learned."""
+        """Fit the plain estimator to rows on the workers and take over its fitted attributes."""
         cluster, local = Cluster(self.client or get_client()), self.to_local()
         if callbacks_of(self):
             local.set_callbacks(*callbacks_of(self))
@@ -83,13 +83,13 @@ class _Distributed:
         return self
 
     def _lazily(self, method, X):
-        """Return what a method of the plain estimator makes of rows; lazily of a collection."""
+        """Return the result of a method of the plain estimator, lazily for a collection."""
         if not dask.is_dask_collection(X):
             return getattr(super(), method)(X)
         return _of_collection(self.to_local(), method, X)
 
     def __sklearn_clone__(self):
-        bare = copy.copy(self)  # whose client is None: a client cannot be copied
+        bare = copy.copy(self)  # with client=None: a client cannot be copied
         clone = super(_Distributed, bare).__sklearn_clone__()
         clone.client = self.client
         return clone
@@ -98,7 +98,7 @@ class _Distributed:
         return {**super().__getstate__(), "client": None}
 
     def transform(self, X):
-        """Return the hidden units, as the plain estimator does.
+        """Return the expected hidden units, as the plain estimator does.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class _Distributed:
 
 
 class _DistributedNet(_Distributed):
-    """What the nets of this module have in common."""
+    """Mixin of the nets of this module."""
 
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Pretrain the layers, train the top layer, fine-tune the network.
@@ -122,17 +122,17 @@ class _DistributedNet(_Distributed):
         Parameters
         ----------
         X : dask array or DataFrame of shape (n_samples, n_features)
-            Training data, which stay on the workers.
+            Training data. They stay on the workers.
         y : dask or plain array, Series or DataFrame of length n_samples
-            What is to be predicted, which comes to the client.
+            Targets. They are moved to the client.
         sample_weight : dask or plain array of shape (n_samples,), default=None
-            How much each row counts.
+            Weight of each row.
         X_val : dask or plain array or DataFrame, default=None
-            Held-out data that are watched, which come to the client.
+            Held-out data to monitor. They are moved to the client.
         y_val : dask or plain array, default=None
-            What is to be predicted of them.
+            Targets of `X_val`.
         sample_weight_val : dask or plain array, default=None
-            How much each of them counts.
+            Weights of the rows of `X_val`.
 
         Returns
         -------
@@ -142,10 +142,10 @@ class _DistributedNet(_Distributed):
         Raises
         ------
         ValueError
-            When X, y, a weight or a parameter is not what is allowed.
+            If X, y, a weight or a parameter is invalid.
         LostRowsError
-            When a worker was lost with rows that dask cannot make again. The estimator then holds
-            what the last finished pass left.
+            If a worker is lost with rows that dask cannot recompute. The estimator then keeps what
+            was learned up to the last finished pass.
         """
         return self._fit_on_cluster(
             X,
@@ -157,7 +157,7 @@ class _DistributedNet(_Distributed):
         )
 
     def predict(self, X):
-        """Return what is predicted, as the plain estimator does.
+        """Return predictions, as the plain estimator does.
 
         Parameters
         ----------
@@ -173,18 +173,18 @@ class _DistributedNet(_Distributed):
 
 
 class DaskRBMTransformer(_Distributed, RBMTransformer):
-    """Restricted Boltzmann machine whose rows lie on several machines.
+    """Restricted Boltzmann machine for data on the workers of a cluster.
 
-    Each worker trains its own copy of the machine on its rows for a pass; then the copies are
-    averaged, weighted by their rows. With one worker and one partition the parameters have the bits
-    of :class:`~skdbn.RBMTransformer`.
+    In each pass every worker trains a copy of the machine on its own rows; then the copies are
+    averaged, weighted by their rows. With one worker and one partition the parameters equal those
+    of :class:`~skdbn.RBMTransformer` bit for bit.
 
     Parameters
     ----------
     *args : object
         `n_components`.
     client : distributed.Client, default=None
-        The cluster; by default that of the current client.
+        Client of the cluster; by default the current client.
     **parameters : object
         The other parameters of :class:`~skdbn.RBMTransformer`.
 
@@ -194,11 +194,11 @@ class DaskRBMTransformer(_Distributed, RBMTransformer):
 
     Notes
     -----
-    Neighbouring partitions make a group, one for each worker that the cluster has when `fit`
-    begins. The result depends on the partitions, the number of groups and `random_state`, not on
-    which worker has which, nor on timing. Partitions are joined up to 128 MiB, and rows are
-    shuffled within what was joined. Rows that fill less than a quarter of the memory of all workers
-    are held there; others are read or computed anew in each pass.
+    Neighbouring partitions form groups, one for each worker of the cluster when `fit` starts. The
+    result depends on the partitions, the number of groups and `random_state`, but not on which
+    worker holds which partition, nor on timing. Neighbouring partitions are joined into parts of up
+    to 128 MiB, and rows are shuffled within each part. The data are held on the workers if they
+    fill at most a quarter of their memory; otherwise each pass reads or computes them again.
 
     Examples
     --------
@@ -229,15 +229,15 @@ class DaskRBMTransformer(_Distributed, RBMTransformer):
         Parameters
         ----------
         X : dask array or DataFrame of shape (n_samples, n_features)
-            Training data, NaN where a value is missing, which stay on the workers.
+            Training data, NaN where a value is missing. They stay on the workers.
         y : None
             Ignored.
         sample_weight : dask or plain array of shape (n_samples,), default=None
-            How much each row counts.
+            Weight of each row.
         X_val : dask or plain array or DataFrame, default=None
-            Held-out data that are watched, which come to the client.
+            Held-out data to monitor. They are moved to the client.
         sample_weight_val : dask or plain array, default=None
-            How much each of them counts.
+            Weights of the rows of `X_val`.
 
         Returns
         -------
@@ -247,10 +247,10 @@ class DaskRBMTransformer(_Distributed, RBMTransformer):
         Raises
         ------
         ValueError
-            When X or a parameter is not what is allowed.
+            If X or a parameter is invalid.
         LostRowsError
-            When a worker was lost with rows that dask cannot make again. The estimator then holds
-            what the last finished pass left.
+            If a worker is lost with rows that dask cannot recompute. The estimator then keeps what
+            was learned up to the last finished pass.
         """
         held_out = {"X_val": X_val, "sample_weight_val": sample_weight_val}
         return self._fit_on_cluster(X, sample_weight=sample_weight, **held_out)
@@ -302,23 +302,22 @@ class DaskRBMTransformer(_Distributed, RBMTransformer):
 
 
 class DaskDBNClassifier(_DistributedNet, DBNClassifier):
-    """Deep belief net for classes whose rows lie on several machines.
+    """Deep belief net for classification with data on the workers of a cluster.
 
-    Each worker trains its own copy of a layer, or of the network, on its rows for a pass; then the
-    copies are averaged, weighted by their rows. The activations of a layer stay on the workers,
-    too. With one worker and one partition the parameters have the bits of
-    :class:`~skdbn.DBNClassifier`.
+    In each pass every worker trains a copy of a layer, or of the network, on its own rows; then the
+    copies are averaged, weighted by their rows. The activations of the layers stay on the workers,
+    too. With one worker and one partition the parameters equal those of
+    :class:`~skdbn.DBNClassifier` bit for bit.
 
     Parameters
     ----------
     *args : object
         `hidden_layer_sizes`.
     client : distributed.Client, default=None
-        The cluster; by default that of the current client.
+        Client of the cluster; by default the current client.
     **parameters : object
-        The other parameters of :class:`~skdbn.DBNClassifier`. Rows that have no label help to
-        pretrain, but fine-tuning leaves them out: `virtual_adversarial` must be 0 where there are
-        any.
+        The other parameters of :class:`~skdbn.DBNClassifier`. Rows without labels are used for
+        pretraining, but not for fine-tuning: `virtual_adversarial` must be 0 if there are any.
 
     See Also
     --------
@@ -349,13 +348,13 @@ class DaskDBNClassifier(_DistributedNet, DBNClassifier):
     __init__.__signature__ = _signature(DBNClassifier)
 
     def _fit_on_cluster(self, X, **given):
-        """Fit, unless rows without a label are to be moved."""
+        """Fit, unless fine-tuning would need rows without labels."""
         step = self.virtual_adversarial
         if step != 0.0 and (self.unlabeled is not None or step != "auto"):
             raise ValueError(
-                f"virtual_adversarial == {step!r}: on a cluster, rows are fine-tuned with their "
-                "labels alone. Set virtual_adversarial=0; rows without a label still help to "
-                "pretrain."
+                f"virtual_adversarial == {step!r}: on a cluster, fine-tuning uses only rows with "
+                "labels. Set virtual_adversarial=0; rows without labels are still used for "
+                "pretraining."
             )
         return super()._fit_on_cluster(X, **given)
 
@@ -391,17 +390,17 @@ class DaskDBNClassifier(_DistributedNet, DBNClassifier):
 
 
 class DaskDBNRegressor(_DistributedNet, DBNRegressor):
-    """Deep belief net for numbers whose rows lie on several machines.
+    """Deep belief net for regression with data on the workers of a cluster.
 
-    It is trained as :class:`DaskDBNClassifier` is. With one worker and one partition the parameters
-    have the bits of :class:`~skdbn.DBNRegressor`.
+    It is trained like :class:`DaskDBNClassifier`. With one worker and one partition the parameters
+    equal those of :class:`~skdbn.DBNRegressor` bit for bit.
 
     Parameters
     ----------
     *args : object
         `hidden_layer_sizes`.
     client : distributed.Client, default=None
-        The cluster; by default that of the current client.
+        Client of the cluster; by default the current client.
     **parameters : object
         The other parameters of :class:`~skdbn.DBNRegressor`.
 
@@ -438,41 +437,41 @@ PLAIN = {cls._plain: cls for cls in (DaskRBMTransformer, DaskDBNClassifier, Dask
 
 
 def resume(path, X, y=None, sample_weight=None, *, client=None, callbacks=(), **held_out):
-    """Go on with a training on a cluster from its checkpoint, to its end.
+    """Resume a training on a cluster from its checkpoint, and complete it.
 
     Parameters
     ----------
     path : str or path-like
-        The file, to which later passes are written as before.
+        The file. Later passes are written to it as before.
     X : dask array or DataFrame
-        The same data, in the same partitions, that the training began with.
+        The same data that the training started with, in the same partitions.
     y, sample_weight : dask or plain array, default=None
-        What belonged to the rows.
+        Targets and weights of the rows, as in `fit`.
     client : distributed.Client, default=None
-        A cluster with as many workers; by default that of the current client.
+        Client of a cluster with as many workers as before; by default the current client.
     callbacks : sequence of callback, default=()
         Further callbacks.
     **held_out : dask or plain array
-        `X_val`, `y_val` and `sample_weight_val`, where there were any.
+        `X_val`, `y_val` and `sample_weight_val`, if they were given to `fit`.
 
     Returns
     -------
     DaskRBMTransformer, DaskDBNClassifier or DaskDBNRegressor
-        The fitted estimator, with the bits of one whose training was not interrupted.
+        The fitted estimator. Its parameters equal those of an uninterrupted training bit for bit.
 
     Raises
     ------
     ImportError
-        When scikit-learn is older than 1.9.
+        If scikit-learn is older than 1.9.
     OSError
-        When the file cannot be read.
+        If the file cannot be read.
     ValueError
-        When the file is damaged, holds something else, or belongs to other data or another number
-        of workers.
+        If the file is damaged, holds something else, or belongs to other data or another number of
+        workers.
 
     See Also
     --------
-    skdbn.Checkpoint : What writes the file.
+    skdbn.Checkpoint : Write the file, with an example.
     skdbn.resume : The same for rows in memory.
     """
     cluster = Cluster(client or get_client())
@@ -485,7 +484,7 @@ def resume(path, X, y=None, sample_weight=None, *, client=None, callbacks=(), **
 
 
 def _here(value, client):
-    """Return a value, or the content of a collection, in the memory of the client."""
+    """Return a value, or the computed content of a collection, in the memory of the client."""
     return client.compute(value).result() if dask.is_dask_collection(value) else value
 
 
@@ -493,9 +492,9 @@ def _here(value, client):
 
 
 def _of_collection(estimator, method, X):
-    """Return the collection of what a method makes of each partition."""
+    """Return the results of a method for each partition as a collection."""
     check_is_fitted(estimator)
-    vars(estimator).pop("rbms_", None)  # which no method needs that comes here
+    vars(estimator).pop("rbms_", None)  # needed by no method that is called here
     row = _typical_row(estimator, method, X)
     like, lazy = _called(row, estimator, method)[:0], dask.delayed(estimator)
     if hasattr(X, "columns"):
@@ -508,7 +507,7 @@ def _of_collection(estimator, method, X):
 
 
 def _typical_row(estimator, method, X):
-    """Return a row that is like those of a collection."""
+    """Return a row like those of a collection."""
     values = estimator.offset_[None]
     if method == "inverse_transform":
         values = np.zeros((1, len(estimator.components_)))
@@ -519,14 +518,14 @@ def _typical_row(estimator, method, X):
         )
     if not hasattr(X, "columns"):
         return values.astype(floats_for(X)[0])
-    import pandas as pd  # which comes with a DataFrame
+    import pandas as pd  # installed wherever there is a DataFrame
 
     return pd.DataFrame(values, columns=X.columns).astype(floats_for(X)[0])
 
 
 def _called(X, estimator, method):
-    """Return what a method makes of a partition; of a DataFrame in a container with its index."""
-    if len(X) == 0:  # which scikit-learn refuses
+    """Return the result of a method for a partition; for a DataFrame with its index."""
+    if len(X) == 0:  # scikit-learn would refuse it
         return _called(_typical_row(estimator, method, X), estimator, method)[:0]
     values = np.asarray(getattr(estimator, method)(X))
     if not hasattr(X, "columns"):

@@ -1,4 +1,4 @@
-"""Handwritten digits to train on: float32 in [0, 1], split into training and test rows."""
+"""Data sets of handwritten digits: float32 in [0, 1], split into training and test rows."""
 
 import gzip
 import os
@@ -13,27 +13,27 @@ import numpy as np
 from sklearn import datasets as sklearn_datasets
 from sklearn.model_selection import train_test_split
 
-MAX_BYTES = 2**31  # unpacked, of an array in a file: more is refused before memory is taken
+MAX_BYTES = 2**31  # unpacked, of an array in a file: more is refused before memory is allocated
 MAGIC = {"images": 2051, "labels": 2049}  # unsigned bytes in three and in one dimension
 N_DIMENSIONS = {"images": 3, "labels": 1}
-GZIP = b"\x1f\x8b"  # what such a file begins with, whatever its name
+GZIP = b"\x1f\x8b"  # first bytes of such a file, whatever its name
 # Names such as train-images-idx3-ubyte.gz, emnist-letters-test-labels-idx1-ubyte,
-# kmnist-train-imgs.npz: what stands in front, the part, and what is in the file.
+# kmnist-train-imgs.npz: prefix, part, and kind of content.
 NAME = re.compile(r"(.*?)(train|t10k|test)[-_.](images|imgs|labels)([-_.].*)?")
 PARTS = {"train": "train", "t10k": "test", "test": "test"}
 KINDS = {"images": "images", "imgs": "images", "labels": "labels"}
-MNIST_ROWS = 70_000, 60_000  # all, and those for training, in OpenML's copy
+MNIST_ROWS = 70_000, 60_000  # in OpenML's copy: all, and those for training
 
 
 def load_digits(random_state=0):
     """Load the 8 x 8 digits that come with scikit-learn.
 
-    A fifth of the 1797 rows, drawn with the same share of each class, is for testing.
+    A fifth of the 1797 rows, a stratified random sample, is for testing.
 
     Parameters
     ----------
     random_state : int, RandomState instance or None, default=0
-        Seed of the draw.
+        Seed of the sample.
 
     Returns
     -------
@@ -59,22 +59,23 @@ def load_digits(random_state=0):
 
 
 def load_mnist(path=None):
-    """Load the 28 x 28 digits of MNIST, or another data set in the same files.
+    """Load the 28 x 28 digits of MNIST, or another data set in the same format.
 
-    Looks for a folder with the four IDX files, unpacked or compressed by gzip: at `path`; else at
-    the environment variable ``SKDBN_MNIST``; else at ``mnist`` in scikit-learn's data home. When
-    there is none, fetches the data from OpenML, which needs the network once.
+    Reads the four IDX files, unpacked or compressed by gzip, from the folder `path`: by default the
+    one that the environment variable ``SKDBN_MNIST`` names or, if it is not set, ``mnist`` in
+    scikit-learn's data home. If the latter does not exist, fetches the data from OpenML, which
+    needs the network once.
 
     Parameters
     ----------
     path : str or path-like, default=None
-        Folder with the IDX files. Where it has several data sets, as that of EMNIST has, the path
-        ends with the beginning of their names, such as ``gzip/emnist-letters``.
+        Folder with the IDX files. If it has several data sets, like that of EMNIST, append the
+        prefix of their names, as in ``gzip/emnist-letters``.
 
     Returns
     -------
     X_train : ndarray of shape (60000, 784)
-        Training images, float32 in [0, 1]; other data sets may have other shapes.
+        Training images, float32 in [0, 1]. Other data sets may have other shapes.
     X_test : ndarray of shape (10000, 784)
         Test images.
     y_train : ndarray of int of shape (60000,)
@@ -85,9 +86,9 @@ def load_mnist(path=None):
     Raises
     ------
     OSError
-        When the data cannot be found.
+        If the data cannot be found.
     ValueError
-        When a file is not what it should be, or would take more than 2 GiB unpacked.
+        If a file is invalid, or would take more than 2 GiB unpacked.
 
     References
     ----------
@@ -104,7 +105,7 @@ def load_mnist(path=None):
     if path is None:
         try:
             home = sklearn_datasets.get_data_home()
-        except OSError as error:  # it cannot be made; fetch_openml will fail on it as well
+        except OSError as error:  # cannot be created; fetch_openml will fail, too
             home = error.filename
         path = Path(home) / "mnist"
         if not path.is_dir():
@@ -114,20 +115,20 @@ def load_mnist(path=None):
 
 
 def _fetch_mnist(folder):
-    """Return MNIST from OpenML; `folder` is where the files were missed."""
+    """Return MNIST from OpenML; `folder` is where no files were found."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of each retry; the error below says it all
+            warnings.simplefilter("ignore")  # of each retry; the error below tells everything
             bunch = sklearn_datasets.fetch_openml(
                 "mnist_784", version=1, as_frame=False, parser="liac-arff", n_retries=1
             )
     except (OSError, HTTPException, ValueError) as error:
         raise OSError(
-            "MNIST was not found. Do one of four: pass load_mnist the folder of the IDX files "
-            "(train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, "
+            "MNIST was not found. Do one of the following: pass load_mnist the folder of the IDX "
+            "files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, "
             "t10k-labels-idx1-ubyte, or each with .gz); set the environment variable SKDBN_MNIST "
-            f"to it; put it at {folder}; or connect to the network, so that fetch_openml can "
-            f"fetch it ({type(error).__name__}: {error})."
+            f"to it; move it to {folder}; or connect to the network, so that fetch_openml can "
+            f"fetch the data ({type(error).__name__}: {error})."
         ) from error
     n_rows, n_train = MNIST_ROWS
     if bunch.data.shape != (n_rows, 784):
@@ -147,24 +148,24 @@ def _scaled(images):
 
 
 def find_files(path):
-    """Find the four files of a data set of images by their names.
+    """Find the four files of an image data set by their names.
 
     Parameters
     ----------
     path : Path
-        Folder of the files, or folder and beginning of their names.
+        Folder of the files, or folder and prefix of their names.
 
     Returns
     -------
     dict
-        A path for each pair of "train" or "test" and "images" or "labels".
+        Path of the file for each pair of "train" or "test" and "images" or "labels".
 
     Raises
     ------
     OSError
-        When a file is missing.
+        If a file is missing.
     ValueError
-        When there are files of several data sets.
+        If there are files of several data sets.
     """
     folder, start = (path, "") if path.is_dir() else (path.parent, path.name)
     found = {}
@@ -178,7 +179,7 @@ def find_files(path):
     whole = {prefix: files for prefix, files in found.items() if len(files) == 4}
     if len(whole) > 1:
         names = sorted(str(folder / prefix.rstrip("-_.")) for prefix in whole)
-        raise ValueError(f"{path} has several data sets: name one of {', '.join(names)}.")
+        raise ValueError(f"{path} has several data sets. Pass one of {', '.join(names)}.")
     prefix, files = next(iter((whole or found or {"": {}}).items()))
     for part, name in (("train", "train"), ("test", "test" if prefix else "t10k")):
         for kind, n_dimensions in N_DIMENSIONS.items():
@@ -189,14 +190,14 @@ def find_files(path):
 
 
 def read_idx_files(path, files):
-    """Read the four IDX files of a data set of images.
+    """Read the four IDX files of an image data set.
 
     Parameters
     ----------
     path : Path
-        Where they are, for error messages.
+        Folder of the files, for error messages.
     files : dict
-        What `find_files` returns.
+        Paths of the files, as `find_files` returns them.
 
     Returns
     -------
@@ -212,7 +213,7 @@ def read_idx_files(path, files):
     Raises
     ------
     ValueError
-        When a file is not what it should be, or would take more than 2 GiB unpacked.
+        If a file is invalid, or would take more than 2 GiB unpacked.
     """
     images, labels = (
         [_read_idx(files[part, kind], kind) for part in ("train", "test")]
@@ -221,8 +222,8 @@ def read_idx_files(path, files):
     n_images, n_labels = list(map(len, images)), list(map(len, labels))
     if n_images != n_labels:
         raise ValueError(
-            f"{path}: {n_images[0]} training images and {n_labels[0]} labels, {n_images[1]} "
-            f"test images and {n_labels[1]} labels; there must be a label for each image."
+            f"{path}: {n_images[0]} training images and {n_labels[0]} labels, {n_images[1]} test "
+            f"images and {n_labels[1]} labels; each image must have a label."
         )
     sizes = [" x ".join(map(str, array.shape[1:])) for array in images]
     if sizes[0] != sizes[1]:
@@ -234,7 +235,7 @@ def read_idx_files(path, files):
 
 
 def _read_idx(path, kind):
-    """Return the bytes of an IDX file in their shape, never more than its header says."""
+    """Return the bytes of an IDX file as an array; read no more than its header says."""
     with path.open("rb") as file:
         is_compressed = file.read(len(GZIP)) == GZIP
     n_dimensions, opener = N_DIMENSIONS[kind], gzip.open if is_compressed else open
@@ -246,17 +247,17 @@ def _read_idx(path, kind):
             given, *dimensions = struct.unpack(f">{1 + n_dimensions}I", header)
             if given != MAGIC[kind]:
                 raise ValueError(
-                    f"{path}: magic number {given}, must be {MAGIC[kind]}, which IDX files of "
-                    f"{kind} begin with."
+                    f"{path}: magic number {given}, must be {MAGIC[kind]}, as in IDX files of "
+                    f"{kind}."
                 )
             size = int(np.prod(dimensions, dtype=object))
             if size > MAX_BYTES:
                 raise ValueError(
-                    f"{path}: the header says {size} bytes, at most {MAX_BYTES} are read; pass "
-                    "larger data to the estimators as an array or a memory map."
+                    f"{path}: the header says {size} bytes, but at most {MAX_BYTES} are read. "
+                    "Pass larger data to the estimators as an array or a memory map."
                 )
             if size == 0:
-                raise ValueError(f"{path}: the header says that there is nothing inside.")
+                raise ValueError(f"{path}: the header says that the file is empty.")
             content = _read_at_most(file, size + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: damaged gzip file ({error}).") from error
@@ -268,7 +269,7 @@ def _read_idx(path, kind):
 
 
 def _read_at_most(file, size, chunk=2**24):
-    """Read up to `size` bytes by chunks, so that a false header takes no memory."""
+    """Read up to `size` bytes in chunks, so that a false header takes no memory."""
     content = bytearray()
     while len(content) < size and (data := file.read(min(size - len(content), chunk))):
         content += data

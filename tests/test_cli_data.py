@@ -257,7 +257,7 @@ def test_names_of_emnist_and_any_labels_are_read_by_content(tmp_path, suffix, co
 def test_one_of_several_data_sets_is_named(tmp_path):
     folder = write_emnist(tmp_path / "a", "emnist-letters-")
     write_emnist(folder, "emnist-digits-", LABELS + 5)
-    with pytest.raises(ValueError, match="several data sets: name one of .*emnist-digits, .*-lett"):
+    with pytest.raises(ValueError, match="several data sets. Pass one of .*emnist-digits, .*-lett"):
         load(folder)
     np.testing.assert_array_equal(load(folder / "emnist-letters").classes, [0, 1, 2])
     np.testing.assert_array_equal(load(folder / "emnist-digits").classes, [5, 6, 7])

@@ -278,8 +278,8 @@ def test_frames_are_read_with_their_names_and_predicted_with_their_index(client)
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (X, "must be a dask array .*from_array"),
-        (da.from_array(X[0], chunks=10), "dask array of two dimensions"),
+        (X, "must be a two-dimensional dask array .*from_array"),
+        (da.from_array(X[0], chunks=10), "must be a two-dimensional dask array"),
         (da.from_array(X[:0], chunks=(1, 64)), "0 sample"),
         (in_parts(GAPS, 2), "Part . .*missing value"),
         (in_parts(np.where(X == 1.0, np.inf, X), 2), "Part . .*infinite"),

@@ -128,14 +128,16 @@ def test_missing_mnist_names_all_four_ways(tmp_path):
 def test_missing_mnist_names_all_four_ways_whatever_failed(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "file" / "home"))  # cannot be made
-    with pytest.raises(OSError, match="Do one of four.*file/home/mnist.*NotADirectoryError"):
+    with pytest.raises(
+        OSError, match="Do one of the following.*file/home/mnist.*NotADirectoryError"
+    ):
         load_mnist()
 
     def fetch_openml(*args, **kwargs):
         raise IncompleteRead(b"")
 
     monkeypatch.setattr(sklearn_datasets, "fetch_openml", fetch_openml)
-    with pytest.raises(OSError, match="Do one of four.*IncompleteRead"):
+    with pytest.raises(OSError, match="Do one of the following.*IncompleteRead"):
         load_mnist()
 
 
@@ -154,9 +156,9 @@ DAMAGES = [
         idx(TRAIN, dimensions=(2**32 - 1, 2**32 - 1, 2**32 - 1)),
         "at most 2147483648 are read",
     ),
-    ("train-images-idx3-ubyte", idx(TRAIN, dimensions=(0, 4, 5)), "nothing inside"),
-    ("train-images-idx3-ubyte", idx(TRAIN, dimensions=(12, 4, 0)), "nothing inside"),
-    ("train-labels-idx1-ubyte", idx(LABELS["train"], dimensions=(0,)), "nothing inside"),
+    ("train-images-idx3-ubyte", idx(TRAIN, dimensions=(0, 4, 5)), "the file is empty"),
+    ("train-images-idx3-ubyte", idx(TRAIN, dimensions=(12, 4, 0)), "the file is empty"),
+    ("train-labels-idx1-ubyte", idx(LABELS["train"], dimensions=(0,)), "the file is empty"),
     ("train-images-idx3-ubyte", idx(TRAIN[:11]), "11 training images and 12 labels"),
     ("t10k-labels-idx1-ubyte", idx(LABELS["t10k"][:5]), "6 test images and 5 labels"),
     ("t10k-images-idx3-ubyte", idx(IMAGES["t10k"][:, :3]), "4 x 5 pixels, test images have 3 x 5"),

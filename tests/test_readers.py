@@ -149,5 +149,5 @@ def test_idx_that_claims_too_much_is_refused(tmp_path):
     with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb") as file:
         for chunk in long(header):
             file.write(chunk)
-    with refused(r"says 4312000000 bytes, at most .* pass larger data"):
+    with refused(r"says 4312000000 bytes, but at most .* Pass larger data"):
         load_mnist(tmp_path)

@@ -1,1 +1,1 @@
-"""Rows on the workers of a cluster of dask.distributed."""
+"""Rows on the workers of a dask.distributed cluster."""

@@ -1,7 +1,7 @@
-"""A cluster as the rest of this folder sees it: tasks, futures, and what happens if they are lost.
+"""A cluster as the rest of this folder sees it: tasks, futures, and recovery from lost workers.
 
-The rule: a task depends only on its arguments, waits for no other task, and leaves nothing behind
-on its worker. So dask may move and repeat tasks, and fits on one cluster cannot block each other.
+The rule: a task depends only on its arguments, waits for no other task, and leaves nothing on its
+worker. So dask may move and repeat tasks, and fits on one cluster cannot block each other.
 """
 
 import dask
@@ -18,26 +18,26 @@ LARGE_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1TiB"}  # pa
 
 
 class OtherWorkers(SchedulerPlugin):
-    """Lets tasks that prefer a worker run on others, also where there was none for a while.
+    """Lets tasks that prefer a worker run on others, even if for a while there was no worker.
 
-    Without it, dask (2026.8) never runs a task again that became ready after the only workers that
-    it may prefer were gone, if at that moment there was no other one.
+    Without it, dask (2026.8) never runs a task that became ready when its preferred workers were
+    gone and no other worker was there.
     """
 
     name, idempotent = "skdbn-other-workers", True
 
     async def start(self, scheduler):
-        """Keep the scheduler."""
+        """Store the scheduler."""
         self.scheduler = scheduler
 
     def transition(self, key, start, finish, *args, **kwargs):
-        """Drop the preference of a task that finds no worker."""
+        """Drop the preferences of a task that finds no worker."""
         if finish == "no-worker" and self.scheduler.tasks[key].loose_restrictions:
             self.scheduler.tasks[key].worker_restrictions = None
 
 
 class Cluster:
-    """A client, and the workers that its cluster has when a fit begins."""
+    """A client, and the workers of its cluster when a fit starts."""
 
     def __init__(self, client):
         self.client = client
@@ -45,52 +45,52 @@ class Cluster:
         limits = client.run_on_scheduler(_memory_limits)
         if not limits:
             raise ValueError(
-                "The cluster has no workers: start some, and call client.wait_for_workers(1)."
+                "The cluster has no workers. Start some, and call client.wait_for_workers(1)."
             )
         self.workers = sorted(limits)
         self.memory = sum(limit or np.inf for limit in limits.values())
 
     def submit(self, function, *args, worker=None):
-        """Return the future of a call, made by a worker or, when it is lost, by another one."""
+        """Return the future of a call by a worker or, if it is lost, by another one."""
         with dask.config.set(LARGE_GRAPHS):
             return self.client.submit(function, *args, pure=False, **_where(worker))
 
     def put(self, value):
-        """Return the future of a value, which dask can make again."""
+        """Return the future of a value that dask can recreate."""
         return self.submit(itself, value)
 
     def load(self, part, worker):
-        """Return the future of a part, which is made now unless it is held."""
+        """Return the future of a part, computed now unless it is held."""
         if isinstance(part, Future):
             return part
         with dask.config.set(LARGE_GRAPHS):
             return self.client.compute(part, **_where(worker))
 
     def hold(self, parts, worker):
-        """Return the futures of parts that a worker is to keep."""
+        """Return the futures of parts, to be held by a worker."""
         with dask.config.set(LARGE_GRAPHS):
             held = self.client.persist([delayed(part) for part in parts], **_where(worker))
         return [futures_of(part)[0] for part in held]
 
     def results(self, futures):
-        """Return what came out of tasks."""
+        """Return the results of tasks."""
         try:
             return self.client.gather(futures)
         except (KilledWorker, CancelledError) as error:
             raise LostRowsError(
-                "A worker was lost, and with it rows that dask cannot make again: "
-                f"{type(error).__name__}: {error} The estimator holds what the last finished pass "
-                "left, and goes on with warm_start=True. Pass a collection whose partitions tasks "
-                "read or compute, not one that was scattered, and look into the logs of the "
-                "workers for what ended them: mostly too little memory."
+                f"A worker was lost with rows that dask cannot recompute: {type(error).__name__}: "
+                f"{error} The estimator keeps what was learned up to the last finished pass; to "
+                "continue from there, set warm_start=True. Pass a collection whose partitions are "
+                "read or computed by tasks, not one that was scattered. The logs of the workers "
+                "show what ended them, most often too little memory."
             ) from error
 
     def walk(self, groups, workers, step):
-        """Return the future of the last step in each group, which goes from part to part.
+        """Return the future of the last step of each group, which walks from part to part.
 
-        `step(part, before, worker)` returns a future, that of a task on the result of the one
-        before, which is None at first. One step of a group runs at a time: so one part of it is in
-        memory that is not held.
+        `step(part, before, worker)` returns the future of a task that takes the future of the step
+        before, None at first. Each group runs one step at a time, so only one of its parts that are
+        not held is in memory.
         """
         left = [iter(group) for group in groups]
         last = [step(next(parts), None, w) for parts, w in zip(left, workers, strict=True)]
@@ -107,15 +107,15 @@ class Cluster:
         return last
 
     def walked(self, groups, workers, step):
-        """Return the results of the last step in each group."""
+        """Return the result of the last step of each group."""
         return self.results(self.walk(groups, workers, step))
 
 
 def _where(worker):
-    """Return options that prefer a worker."""
+    """Return the options of a task that prefers a worker."""
     return {} if worker is None else {"workers": [worker], "allow_other_workers": True}
 
 
 def _memory_limits(dask_scheduler):
-    """Return the memory of each worker in bytes, or 0 where it has no limit."""
+    """Return the memory limit of each worker in bytes, 0 for none."""
     return {state.address: state.memory_limit for state in dask_scheduler.workers.values()}

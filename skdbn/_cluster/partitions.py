@@ -1,11 +1,11 @@
-"""A matrix whose rows lie in parts on the workers of a cluster.
+"""A matrix whose rows are divided into parts on the workers of a cluster.
 
-`Partitions` is X of `Rows`. What the estimators ask of all rows is done in each part where it lies:
-a reduction, a function of the rows, a pass of a training. Neighbouring parts form a group, one for
-each worker. In a pass each group trains a copy of the parameters, part after part; then the copies
-are averaged.
+`Partitions` serve as X of `Rows`. Whatever the estimators do with all rows, a reduction, a function
+of the rows or a pass of a training, is done part by part on the workers. Neighbouring parts form
+groups, one for each worker. In a pass each group trains a copy of the parameters, part after part;
+then the copies are averaged.
 
-The rule: results depend on the parts, their order and the number of groups only.
+The rule: results depend only on the parts, their order and the number of groups.
 """
 
 import copy
@@ -22,28 +22,28 @@ from skdbn._training.checks import check_labels
 from skdbn._training.rows import Rows
 
 HELD = 0.25  # share of the memory of all workers up to which rows are held there
-FEWEST = 10  # rows of a minibatch on one worker, unless the minibatches of all have fewer
+FEWEST = 10  # rows of a minibatch on one worker, unless batch_size is smaller
 
 
 class Partitions:
-    """A matrix whose rows lie in parts on the workers of a cluster.
+    """A matrix whose rows are divided into parts on the workers of a cluster.
 
     Parameters
     ----------
     cluster : Cluster
-        Where they lie.
+        Cluster of the workers.
     parts : list of Future or Delayed
-        Arrays or CSR matrices, held or made when they are needed.
+        Arrays or CSR matrices, held or computed when needed.
     lengths : list of int
-        Rows of each, at least 1.
+        Number of rows of each part, at least 1.
     groups : list of list of int
-        Numbers of neighbouring parts.
+        Indices of neighbouring parts.
     workers : list of str
-        The worker of each group.
+        Worker of each group.
     stub : array or DataFrame
-        Some rows of the same columns and type, or none.
+        Rows, possibly none, with the same columns and type.
     has_missing, has_infinite : bool
-        Whether there may be such values.
+        Whether there may be NaN or infinite values.
     """
 
     ndim = 2
@@ -76,7 +76,7 @@ class Partitions:
                     self.parts[i] = part
 
     def _walked(self, step):
-        """Return the results of the last step in each group, of parts that are loaded."""
+        """Return the result of the last step of each group; steps get loaded parts."""
 
         def loaded(i, before, worker):
             return step(i, self.cluster.load(self.parts[i], worker), before, worker)
@@ -86,7 +86,7 @@ class Partitions:
     # -- as a matrix
 
     def checked(self, estimator, *y, dtype, reset, filler, **rules):
-        """Return the matrix, and y where it is given, as `validate_data` does."""
+        """Return the matrix, and y if given, as `validate_data` does."""
         for labels in y:
             check_labels(labels)
         validate_data(estimator, self.stub, reset=reset, skip_check_array=True)
@@ -101,11 +101,11 @@ class Partitions:
         if not y:
             return X
         check_consistent_length(X, y[0])
-        # A copy, which forgets that X has names, checks y.
+        # Check y on a copy, which then forgets that X has names.
         return X, validate_data(copy.copy(estimator), y=y[0], **rules)
 
     def _as(self, dtype):
-        """Return the same in another type."""
+        """Return the matrix in another type."""
         parts = [delayed(tasks.as_type)(part, dtype) for part in self.parts]
         stub = self.stub.astype(dtype)
         flags = self.has_missing, self.has_infinite
@@ -113,20 +113,20 @@ class Partitions:
         return Partitions(self.cluster, parts, *how)
 
     def in_order(self, indices):
-        """Return numbers of rows in the order of their parts."""
+        """Return row indices in the order of their parts."""
         return indices[np.argsort(self._part_of(indices), kind="stable")]
 
     def _part_of(self, indices):
-        """Return the numbers of the parts of rows."""
+        """Return the part of each row index."""
         return np.searchsorted(self.ends, indices, side="right")
 
     def _within(self, indices):
-        """Return those numbers of each part, counted from its first row."""
+        """Return the row indices in each part, counted from its first row."""
         at = self._part_of(indices)
         return [indices[at == i] - part.start for i, part in enumerate(self.slices)]
 
     def __getitem__(self, indices):
-        """Return some of the rows, given in the order of their parts."""
+        """Return some of the rows; `indices` are in the order of their parts."""
         within = self._within(indices)
         left = {old: new for new, old in enumerate(i for i, at in enumerate(within) if len(at))}
         groups = [[left[i] for i in group if i in left] for group in self.groups]
@@ -143,7 +143,7 @@ class Partitions:
         )
 
     def take(self, indices, axis=0, out=None, mode="clip"):
-        """Return some of the rows, dense and in the memory of this process, as NumPy does."""
+        """Return some of the rows as `numpy.take` does, dense and in the memory of this process."""
         within, at = self._within(indices), self._part_of(indices)
         found = self._walked(
             lambda i, X, before, worker: self.cluster.submit(
@@ -166,7 +166,7 @@ class Partitions:
     # -- what `Rows` asks for
 
     def reduced(self, rows, function, join):
-        """Return a function of rows, joined along each group and then over the groups as a tree."""
+        """Return a function of rows, joined within each group and then over groups as a tree."""
         submit, function = self.cluster.submit, self.cluster.put(function)
         belongings = [(rows.weight_of(part), rows.columns) for part in self.slices]
 
@@ -181,7 +181,7 @@ class Partitions:
         return self.cluster.results(found)[0]
 
     def through(self, rows, function):
-        """Return the parts after a function of them."""
+        """Return the parts with a function applied to them."""
         first = np.zeros((1, self.shape[1]), self.dtype)
         stub = function(Rows(first, columns=rows.columns))
         function = self.cluster.put((function, rows.columns))
@@ -190,7 +190,7 @@ class Partitions:
         return Partitions(self.cluster, parts, *how)
 
     def make_pass(self, training, i, n_passes):
-        """Let each group make a pass of a training, and average what they learned."""
+        """Make a pass of a training in each group, and average the results."""
         learner, (of_part, belongings, shares) = training.learner, self._prepare(training)
         self._begin_others(training)
         shared = self.cluster.put(
@@ -222,7 +222,7 @@ class Partitions:
         training.others = [{key: end[key] for key in ("engine", "carried")} for end in ends[1:]]
 
     def _prepare(self, training):
-        """Return what stays the same in all passes of a training, on the workers where it can."""
+        """Return what all passes of a training share, on the workers if possible."""
         known, prepared = self._prepared
         if known() is not training:
             learner, rows = training.learner, training.learner.rows
@@ -247,7 +247,7 @@ class Partitions:
         return slice(self.slices[group[0]].start, self.slices[group[-1]].stop)
 
     def _begin_others(self, training):
-        """Give each group but the first random numbers of its own."""
+        """Give each group except the first its own random numbers."""
         engine, n_others = training.engine, len(self.groups) - 1
         if not training.others:
             words = engine.get_state()["state"]["state"]
@@ -257,12 +257,13 @@ class Partitions:
             training.others = [{"engine": e.get_state(), "carried": carried} for e in engines]
         if len(training.others) != n_others:
             raise ValueError(
-                f"The training was begun by {len(training.others) + 1} groups of rows, one on each "
-                f"worker, and now there are {n_others + 1}. Go on with as many workers as before."
+                f"The training started with {len(training.others) + 1} groups of rows, one on "
+                f"each worker, but now there are {n_others + 1}. Resume with as many workers as "
+                "before."
             )
 
     def _spans(self, i, n_passes):
-        """Return what each part is of the i-th pass of its group, as `make_steps` takes it."""
+        """Return the share of each part in pass i of its group, as arguments of `make_steps`."""
         spans = {}
         for group in self.groups:
             n = sum(self.lengths[part] for part in group)
@@ -273,7 +274,7 @@ class Partitions:
 
 
 def averaged(values, shares):
-    """Return the mean of arrays, numbers, or dicts of them; one is returned as it is."""
+    """Return the mean of arrays, numbers, or dicts of them; a single one unchanged."""
     if len(values) == 1:
         return values[0]
     if isinstance(values[0], dict):

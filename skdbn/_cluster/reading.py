@@ -1,4 +1,4 @@
-"""dask arrays and DataFrames become `Partitions`."""
+"""Conversion of dask arrays and DataFrames to `Partitions`."""
 
 import dask
 import numpy as np
@@ -10,7 +10,7 @@ from skdbn._cluster import tasks
 from skdbn._cluster.partitions import Partitions
 from skdbn._training.checks import floats_for
 
-PIECE = 128 * 2**20  # bytes up to which neighbouring partitions are joined, and shuffled together
+PIECE = 128 * 2**20  # bytes up to which neighbouring partitions are joined and shuffled together
 
 
 def partitions_of(X, cluster):
@@ -48,7 +48,7 @@ def partitions_of(X, cluster):
 
 
 def _looking(cluster, parts):
-    """Return a step that looks at parts."""
+    """Return a step that describes parts."""
 
     def step(i, before, worker):
         return cluster.submit(
@@ -59,7 +59,7 @@ def _looking(cluster, parts):
 
 
 def _taken_apart(X):
-    """Return the partitions of a collection, a stub of it, its type, and lengths where known."""
+    """Return the partitions of a collection, its stub, its type, and lengths if known."""
     if hasattr(X, "chunks") and dask.is_dask_collection(X) and X.ndim == 2:
         X = X.rechunk({1: -1})
         lengths = None if np.isnan(X.chunks[0]).any() else list(X.chunks[0])
@@ -68,21 +68,21 @@ def _taken_apart(X):
         stub = X.dtypes.to_frame().T[:0]
         return X.to_delayed(), stub, floats_for(X)[0], None
     raise TypeError(
-        f"X is a {type(X).__name__}, must be a dask array of two dimensions or a dask DataFrame: "
-        "dask.array.from_array(X, chunks=(n_rows, -1)) makes one of an array. Data that one "
-        "machine holds need no cluster: use the plain estimator."
+        f"X is a {type(X).__name__}, must be a two-dimensional dask array or a dask DataFrame. "
+        "dask.array.from_array(X, chunks=(n_rows, -1)) converts an array. Data that fit on one "
+        "computer need no cluster: use the plain estimator."
     )
 
 
 def _groups(lengths, n_groups):
-    """Return the numbers of partitions in groups of neighbours with nearly as many rows each."""
+    """Return partition indices in groups of neighbours with nearly equal numbers of rows."""
     middles = np.cumsum(lengths) - np.array(lengths) / 2.0
     group_of = (middles * n_groups / sum(lengths)).astype(int)
     return [np.flatnonzero(group_of == group).tolist() for group in np.unique(group_of)]
 
 
 def _nearest(cluster, groups):
-    """Return a worker for each group, so that most of what is held stays where it is."""
+    """Return a worker for each group, chosen so that most held partitions need not move."""
     at = {worker: i for i, worker in enumerate(cluster.workers)}
     n_held = np.zeros((len(groups), len(at)))
     for count, group in zip(n_held, groups, strict=True):
@@ -94,7 +94,7 @@ def _nearest(cluster, groups):
 
 
 def _pieces(group, lengths, bytes_of_row):
-    """Return the partitions of a group in lists that are joined."""
+    """Return the partitions of a group in lists to be joined."""
     pieces, n_bytes = [], PIECE
     for i in group:
         n_bytes += lengths[i] * bytes_of_row
@@ -106,5 +106,5 @@ def _pieces(group, lengths, bytes_of_row):
 
 
 def _one(parts):
-    """Return parts as one."""
+    """Return parts joined into one."""
     return parts[0] if len(parts) == 1 else delayed(tasks.joined)(parts)

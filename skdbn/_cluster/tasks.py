@@ -1,6 +1,6 @@
-"""What workers do: functions of parts of the rows.
+"""Tasks of the workers: functions of parts of the rows.
 
-The rule: each is a plain function at the top level, which a worker imports.
+The rule: each is a plain function at the top level, for workers to import.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from skdbn._training.threads import threads_for
 
 
 def itself(value):
-    """Return a value."""
+    """Return a value unchanged."""
     return value
 
 
@@ -25,7 +25,7 @@ def as_matrix(part, i, shape, dtype):
     if X.shape != expected:
         raise ValueError(
             f"Partition {i} of X (counted from 0) has shape {X.shape}, but the collection says "
-            f"{expected}: all partitions must have the columns, and the rows, that it says."
+            f"{expected}. All partitions must have the columns and rows that the collection says."
         )
     return X
 
@@ -41,27 +41,27 @@ def some_rows(X, indices):
 
 
 def joined(matrices):
-    """Return matrices, one below the other."""
+    """Return matrices stacked one below the other."""
     if len(matrices) == 1:
         return matrices[0]
     return sp.vstack(matrices, "csr") if sp.issparse(matrices[0]) else np.concatenate(matrices)
 
 
 def described(before, X):
-    """Add what is to be known of a part: its rows, and whether values miss or are infinite."""
+    """Add the description of a part: its number of rows, and whether it has NaN or infinities."""
     values = X.data if sp.issparse(X) else X
     found = X.shape[0], bool(np.isnan(values).any()), bool(np.isinf(values).any())
     return [*(before or []), found]
 
 
 def check_part(i, X, columns, filler, before):
-    """Raise when a value of a part is not what is allowed."""
+    """Raise if a value of a part is invalid."""
     allowed = filler is None
     check_values(X, f"Part {i} (counted from 0) of X", columns, allowed, filler)
 
 
 def with_rows(before, i, X, indices):
-    """Add rows of a part, dense; all of them as they are where `indices` is None."""
+    """Add rows of a part, dense; all of them unchanged if `indices` is None."""
     rows = X if indices is None else X[indices]
     if indices is not None and sp.issparse(rows):
         rows = rows.toarray()
@@ -69,7 +69,7 @@ def with_rows(before, i, X, indices):
 
 
 def reduced(function, join, X, belongings, before):
-    """Return a function of a part, joined with that of those before."""
+    """Return a function of a part, joined with that of the parts before."""
     weight, columns = belongings
     found = function(Rows(X, None, weight, columns))
     return found if before is None else join(before, found)
@@ -82,7 +82,7 @@ def applied(function, X):
 
 
 def go_over(of_part, X, belongings, start, own, span):
-    """Make the steps of a training in one part, and return what the next part goes on from."""
+    """Make the steps of a training in one part; return the state for the next part."""
     new_training, batch_size, n_multiplications = of_part
     training = new_training(Rows(X, *belongings))
     learner, own = training.learner, own or start
