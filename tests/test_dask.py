@@ -234,6 +234,16 @@ def test_workers_share_a_minibatch_so_that_they_make_as_many_steps(client):
     assert distance < 0.5 * np.linalg.norm(one.components_)
 
 
+@pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
+def test_workers_that_are_threads_of_one_process_do_not_disturb_each_other(client):
+    data = in_parts(X_ALL, 4), in_parts(Y_ALL, 4)
+    net = DaskDBNClassifier(**{**NET, "finetune_iter": 10, "client": client}).fit(*data)
+    options = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": ":0"}
+    with Client(**options, processes=False, memory_limit=None) as threads:
+        other = clone(net).set_params(client=threads).fit(*data)
+    assert same(net, other, "coefs_", "intercepts_", "loss_curve_")
+
+
 # -- data that are awkward
 
 

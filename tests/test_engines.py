@@ -1,5 +1,8 @@
 """What every engine must do."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, csr_matrix
@@ -42,6 +45,14 @@ def test_buffer_of_a_name_is_the_same_memory_until_it_must_grow(engine):
     assert not np.shares_memory(small, engine.buffer("other", 3, 4))
     assert engine.buffer("name", 5, 4).shape == (5, 4)
     assert engine.buffer("name", 5, 3).shape == (5, 3)
+
+
+def test_copy_has_its_own_memory_and_goes_on_with_the_same_numbers(engine):
+    buffer = engine.buffer("name", 100, 100)
+    copied = copy.deepcopy(engine)
+    assert not np.shares_memory(buffer, copied.buffer("name", 100, 100))
+    np.testing.assert_array_equal(engine.permutation(9), copied.permutation(9))
+    assert len(pickle.dumps(engine)) < buffer.nbytes  # scratch memory is not sent
 
 
 def test_packed_arrays_are_copies_that_share_one_vector(engine):

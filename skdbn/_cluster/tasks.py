@@ -1,7 +1,11 @@
 """Tasks of the workers: functions of parts of the rows.
 
-The rule: each is a plain function at the top level, for workers to import.
+The rule: each is a plain function at the top level, for workers to import. Threads of a worker
+share the arguments of tasks, so arguments are not changed, and functions that have scratch memory
+are copied.
 """
+
+import copy
 
 import numpy as np
 import scipy.sparse as sp
@@ -71,20 +75,20 @@ def with_rows(before, i, X, indices):
 def reduced(function, join, X, belongings, before):
     """Return a function of a part, joined with that of the parts before."""
     weight, columns = belongings
-    found = function(Rows(X, None, weight, columns))
+    found = copy.deepcopy(function)(Rows(X, None, weight, columns))
     return found if before is None else join(before, found)
 
 
 def applied(function, X):
     """Return a function of the rows of a part."""
     function, columns = function
-    return function(Rows(X, columns=columns))
+    return copy.deepcopy(function)(Rows(X, columns=columns))
 
 
 def go_over(of_part, X, belongings, start, own, span):
     """Make the steps of a training in one part; return the state for the next part."""
     new_training, batch_size, n_multiplications = of_part
-    training = new_training(Rows(X, *belongings))
+    training = copy.deepcopy(new_training)(Rows(X, *belongings))
     learner, own = training.learner, own or start
     learner.batch_size = min(batch_size, learner.n_samples)
     learner.parameters[:] = start["parameters"]

@@ -36,6 +36,10 @@ class NumpyEngine:
         self._buffers = {}
         self._one = np.array(1.0, dtype)  # cheaper to add to a small array than a Python float
 
+    def __getstate__(self):
+        """Return what a copy has: all but scratch memory."""
+        return {**vars(self), "_buffers": {}}
+
     # -- memory
 
     def buffer(self, name, n_rows, n_columns):
