@@ -212,7 +212,7 @@ def test_reductions_are_those_of_all_rows(client):
     found = rows.reduced(lambda rows: [rows.X.shape[0]], lambda one, other: one + other)
     assert sum(found) == len(X)
     order = np.random.default_rng(0).permutation(len(X))
-    assert_array_equal(parts.take(order, out=np.empty_like(X)), GAPS[order])
+    assert_array_equal(parts.read(order, np.empty_like(X)), GAPS[order])
     some = rows.take(order[:99])
     assert_array_equal(some.X.gathered(), GAPS[parts.in_order(order[:99])])
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -37,6 +38,19 @@ def test_rows_are_copied_and_made_dense(engine, container, indices):
     np.testing.assert_array_equal(rows, given[indices])
     rows += 1.0
     np.testing.assert_array_equal(given, X.astype(engine.dtype))
+
+
+def test_a_few_rows_cost_no_copy_of_an_array_that_is_not_aligned(engine):
+    given = np.ndarray((1000, 100), engine.dtype, bytearray(1000 * 100 * 8 + 1), offset=1)
+    given[...] = np.arange(1000)[:, None]
+    assert not given.flags.aligned
+    indices, out = np.array([7, 3]), engine.zeros(2, 100)
+    tracemalloc.start()
+    rows = engine.rows(given, indices, out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(rows, given[indices])
+    assert peak < given.nbytes / 10
 
 
 def test_buffer_of_a_name_is_the_same_memory_until_it_must_grow(engine):

@@ -142,8 +142,8 @@ class Partitions:
             self.has_missing,
         )
 
-    def take(self, indices, axis=0, out=None, mode="clip"):
-        """Return some of the rows as `numpy.take` does, dense and in the memory of this process."""
+    def read(self, indices, out):
+        """Copy some of the rows, dense, into an array in the memory of this process."""
         within, at = self._within(indices), self._part_of(indices)
         found = self._walked(
             lambda i, X, before, worker: self.cluster.submit(

@@ -38,7 +38,7 @@ class Chosen:
         if isinstance(X, Chosen):
             X, numbers = X.X, X.numbers[numbers]
         self.X, self.numbers = X, numbers
-        self.shape, self.dtype = (len(numbers), X.shape[1]), X.dtype
+        self.shape, self.dtype, self.flags = (len(numbers), X.shape[1]), X.dtype, X.flags
 
     def __len__(self):
         return len(self.numbers)
@@ -114,7 +114,8 @@ class Rows(NamedTuple):
 
     def read(self, engine, indices, out):
         """Copy some of the rows, dense and mapped, into `out`."""
-        rows = engine.rows(self.X, indices, out)
+        read = getattr(self.X, "read", None)
+        rows = engine.rows(self.X, indices, out) if read is None else read(indices, out)
         return rows if self.columns is None else self.columns.into_units(rows)
 
     def has_missing(self):

@@ -176,7 +176,8 @@ class NumpyEngine:
         """
         if issparse(X):
             return X[indices].toarray(out=out)
-        if isinstance(indices, slice):
+        # Arrays from other processes may not be aligned; `take` would copy all of such an array.
+        if isinstance(indices, slice) or not X.flags.aligned:
             out[...] = X[indices]
             return out
         # mode="clip" avoids the copy by which the default mode protects `out` from errors.
