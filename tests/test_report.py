@@ -182,7 +182,7 @@ def test_page_has_the_confusion_matrix_and_the_pictures_of_the_misclassified_row
     read = Reader(written(data, net))
     predicted = net.predict(data.X_test)
     head, *lines = read.table("confusion", "true \\ predicted")
-    assert head[1:] == [*map(str, range(10)), "rows", "right"]
+    assert head[1:] == [*map(str, range(10)), "rows", "correct"]
     for k, line in enumerate(lines):
         of_class = predicted[data.y_test == k]
         assert line[0] == str(k)
@@ -287,7 +287,7 @@ def test_net_without_an_error_says_that_there_is_none():
     net = fitted(data)
     data = data._replace(y_test=net.predict(data.X_test))
     read = Reader(written(data, net))
-    assert "None of 20 test rows." in "".join(read.text)
+    assert "None of the 20 test rows is misclassified." in "".join(read.text)
 
 
 def test_parameters_and_circumstances_are_there():
@@ -308,20 +308,20 @@ def test_interrupted_run_says_how_far_it_came():
     unfitted = DBNClassifier((12,), **SHORT)
     read = Reader(written(data, unfitted, finished=False, splits_of=[[]]))
     assert read.notes == [
-        "The run was interrupted before training had made a pass: nothing was learned."
+        "The run was interrupted before the first pass ended, so nothing was learned."
     ]
     assert "Nothing was evaluated." in read.text
     pretrained = fitted(data, softmax_iter=0, finetune_iter=0)
     pretrained.set_params(softmax_iter=4)
     read = Reader(written(data, pretrained, finished=False))
     assert read.notes == [
-        "The run was interrupted. What is shown was learned up to pass 2 of 2 of pretrain layer 1. "
-        "The top layer is untrained yet: what the net predicts means nothing."
+        "The run was interrupted. This page shows what was learned up to pass 2 of 2 in phase "
+        "pretrain layer 1. The top layer has not been trained yet, so predictions are meaningless."
     ]
     assert not any(kind == "confusion" for kind, _ in read.tables)
     half = fitted(data).set_params(finetune_iter=7)
     read = Reader(written(data, half, finished=False))
-    assert read.notes[0].endswith("was learned up to pass 3 of 7 of finetune.")
+    assert read.notes[0].endswith("was learned up to pass 3 of 7 in phase finetune.")
     assert read.table("numbers", "phase")[-1][:3] == ["finetune", "3", "7"]
 
 
@@ -330,10 +330,10 @@ def test_page_says_what_was_loaded_resumed_and_averaged():
     net = fitted(data)
     rows = [evaluate("net", net, data, 1.0)]
     read = Reader(written(data, net, load=Path("<model>.npz"), resumed=True))
-    assert "went on from a checkpoint" in read.notes[0]
+    assert "was resumed from a checkpoint" in read.notes[0]
     assert "loaded from <model>.npz: nothing was trained" in read.notes[1]
     read = Reader(written(data, net, splits=3, splits_of=[rows, rows]))
-    assert "about 2 random splits" in read.notes[0]
+    assert "means over 2 random splits" in read.notes[0]
     assert read.table("numbers", "mean of 2 splits")[1][2] == "0.00%"  # the spread
 
 
@@ -389,8 +389,10 @@ def test_measurements_are_no_images_unless_their_shape_is_known():
     assert shape_of_images(square._replace(are_measurements=False)) is None
 
 
-@pytest.mark.parametrize(("are_measurements", "looked_for"), [(True, "within 1 of 0"),
-                                                              (False, "a pale mean")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("are_measurements", "looked_for"),
+    [(True, "within 1 of 0"), (False, "a pale version of the mean")],
+)
 def test_bias_probes_of_measurements_are_compared_with_0(are_measurements, looked_for):
     data = diabetes()._replace(are_measurements=are_measurements)
     probes = [*figures_of(fitted(data), data)][1]
@@ -426,7 +428,7 @@ def test_fantasies_are_labelled_by_whether_their_chains_were_seen_to_mix(overlap
         for start, shift, share in (("data", gap, overlap), ("noise", 0.0, 0.0))
     ]
     sentence = _verdict(parts, "CD-1")
-    assert f"{overlap:.2f} from data and 0.00 from noise" in sentence
+    assert f"{overlap:.2f} for chains from data and 0.00 for chains from noise" in sentence
     assert ("the chains have mixed" in sentence) == mixed
     assert ("the chains have not mixed" in sentence) == (not mixed)
     assert ("Training by CD-1" in sentence) == (not mixed)

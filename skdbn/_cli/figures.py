@@ -1,6 +1,6 @@
-"""The figures of a run, each with a sentence on what to look for.
+"""The figures of a run, each with a caption on what to look for.
 
-The rule: a sentence says what the figure shows; what it finds in the numbers, it measured.
+The rule: a caption says what the figure shows; any finding in it was measured.
 """
 
 from typing import NamedTuple
@@ -19,17 +19,17 @@ from skdbn.plotting import (
     UnitProbeDisplay,
 )
 
-N_CHAINS = 20  # that are followed from each start
-FORGOTTEN = 0.1  # mean overlap with the start that chance leaves, or less
+N_CHAINS = 20  # from each start, data and noise
+FORGOTTEN = 0.1  # up to this mean overlap, the start counts as forgotten
 ALIKE = 3.0  # standard errors by which mean free energies may differ
-MOST_DOTS = 1000  # of predictions
-OF_PIXELS = (  # what a bias probe should look like
-    "It should resemble a pale mean. Noise, or patches at both ends of the scale, say that the "
-    "learning rate was too high."
+MOST_DOTS = 1000  # in the plot of predictions
+OF_PIXELS = (  # how to read a bias probe
+    "It should resemble a pale version of the mean. Noise, or patches at both ends of the scale, "
+    "show that the learning rate was too high."
 )
 OF_MEASUREMENTS = (
-    "Measurements are in standard deviations from their mean in training, and a layer should stay "
-    "within 1 of 0. The colours reach as far as the values do, even where these are tiny."
+    "Measurements are shown in standard deviations from their training mean, and each layer "
+    "should stay within 1 of 0. The colour scale spans the values, however small they are."
 )
 
 
@@ -39,15 +39,15 @@ class Figure(NamedTuple):
     Attributes
     ----------
     name : str
-        Name of its file, without the ending.
+        File name without extension.
     title : str
-        What it shows.
+        Title of the figure.
     sentence : str
-        What to look for.
+        Caption: what to look for.
     figure : matplotlib.figure.Figure
         The figure.
     png : bytes
-        Its file, once it was written.
+        Content of its PNG file, once saved.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Figure(NamedTuple):
 
 
 def figures_of(net, data):
-    """Yield the figures that a model, fitted or half fitted, allows."""
+    """Yield all figures that are possible for a model, even one trained only in part."""
     n_layers = len(getattr(net_of(net), "rbms_", []))
     if n_layers:
         yield from _of_machines(net, data, n_layers)
@@ -66,8 +66,8 @@ def figures_of(net, data):
         yield Figure(
             "loss_curves",
             "Loss curves",
-            "Losses should fall and level out. A curve of held-out rows that rises while that of "
-            "training falls shows overfitting.",
+            "Losses should fall and level off. If a loss rises on held-out rows while it falls on "
+            "training rows, the model overfits.",
             LossCurveDisplay.from_estimator(net).figure_,
         )
     if data.is_regression and predicts(net):
@@ -75,21 +75,21 @@ def figures_of(net, data):
 
 
 def _of_machines(net, data, n_layers):
-    """Yield the figures of the machines of a model."""
+    """Yield the figures of the RBMs of a model."""
     of_data = {"image_shape": shape_of_images(data), "feature_names": data.feature_names}
     is_prepared = len(visible_columns(net).offset) != data.X_test.shape[1]
     of_machine = {} if is_prepared else of_data
     yield Figure(
         "reconstruction",
         "Reconstructions",
-        "Test rows, and what comes back when they go up through one layer, two layers and so on, "
-        "and down again. It should resemble the rows, and lose little with each layer.",
+        "Test rows, and their reconstructions after going up through one layer, two layers and so "
+        "on, and down again. They should resemble the rows, and lose little with each layer.",
         ReconstructionDisplay.from_estimator(net, data.X_test, **of_data).figure_,
     )
     yield Figure(
         "bias_probes",
         "Bias probes",
-        "What each layer draws when all its hidden units are off, beside the mean of the training "
+        "What each layer generates with all its hidden units off, beside the mean of the training "
         f"rows. {OF_MEASUREMENTS if of_data['image_shape'] is False else OF_PIXELS}",
         BiasProbeDisplay.from_estimator(net, data.X_train, **of_machine).figure_,
     )
@@ -97,77 +97,79 @@ def _of_machines(net, data, n_layers):
         yield Figure(
             f"unit_probes_layer_{layer}",
             f"Hidden units of layer {layer}",
-            "What each unit adds (light) and takes away (dark) when it alone is on. Units that "
-            "learned differ from each other and have a structure; noise is a unit that learned "
-            "nothing, and many that are equal learned the same.",
+            "What each unit adds (light) and removes (dark) when it alone is on. Units that have "
+            "learned features show structure and differ from each other. A unit that shows only "
+            "noise has learned nothing; units that look the same have learned the same feature.",
             UnitProbeDisplay.from_estimator(net, layer, **of_machine).figure_,
         )
     yield from _of_chains(net, data, of_machine)
     yield Figure(
         "activations",
         "Activations",
-        "How often the hidden units take each value, over the test rows. Nearly all at one end "
-        "means units that are always off or always on.",
+        "How often the hidden units take each value over the test rows. If nearly all values are "
+        "at one end, the units are always off or always on.",
         ActivationDisplay.from_estimator(net, data.X_test).figure_,
     )
 
 
 def _of_chains(net, data, of_machine):
-    """Yield what the top machine draws, and whether its chains mix."""
+    """Yield samples of the top RBM, and how well its chains mix."""
     mixing = MixingDisplay.from_estimator(
         net, data.X_test if len(data.X_test) > 1 else None, n_chains=N_CHAINS, random_state=0
     )
     samples = SampleDisplay.from_estimator(net, random_state=0, **of_machine)
     opinion = ""
     if samples.predicted is not None:
-        opinion = " A label is what the net takes a fantasy for, and no part of the fantasy."
+        opinion = " Labels are predicted by the net from the fantasies, not drawn with them."
     yield Figure(
         "samples",
         "Fantasies",
-        f"What the top layers draw by themselves, starting from noise.{opinion} "
+        f"Fantasies are samples of the model, drawn by chains that start at noise.{opinion} "
         f"{_verdict(mixing.statistics, samples.trained_by)}",
         samples.figure_,
     )
     yield Figure(
         "mixing",
         "Mixing of the chains",
-        "Chains of the top machine, from rows of data and from noise. Where fantasies can be "
-        "believed, overlaps with the start fall to 0 and both kinds of chains come to the same "
-        "free energies.",
+        "Chains of the top RBM, started at rows of data and at noise. If they mix, the overlap "
+        "with the start falls to 0 and both kinds of chains reach the same free energies. Only "
+        "then can the fantasies be trusted.",
         mixing.figure_,
     )
 
 
 def _verdict(statistics, trained_by):
-    """Return whether chains that were followed have mixed, in numbers and in words."""
+    """Return whether the chains have mixed, in numbers and in words."""
     n_steps = len(statistics[0].overlap) - 1
     last = max(1, n_steps // 10)
     overlaps = [part.overlap[-last:].mean() for part in statistics]
     energies = [part.free_energy[-last:].mean(axis=0) for part in statistics]  # of each chain
-    text = f"Measured on {N_CHAINS} chains, over the last {last} of {n_steps} steps: the size "
-    text += "of the overlap with the start is " + " and ".join(
-        f"{abs(overlap):.2f} from {part.start}"
+    text = f"Measured on {N_CHAINS} chains of each kind, over the last {last} of {n_steps} steps: "
+    text += "the absolute overlap with the start is " + " and ".join(
+        f"{abs(overlap):.2f} for chains from {part.start}"
         for overlap, part in zip(overlaps, statistics, strict=True)
     )
     has_mixed = max(map(abs, overlaps)) <= FORGOTTEN
     if len(energies) == 2:
         gap = abs(energies[0].mean() - energies[1].mean())
-        # Chains that are stuck raise the variance of their kind, which would hide the gap.
+        # Stuck chains raise the variance of their kind, which would hide the gap.
         variance = min(part.var(ddof=1) for part in energies)
         error = np.sqrt(variance * sum(1 / len(part) for part in energies))
         text += f", and the mean free energies differ by {gap:.1f} nats"
         has_mixed = has_mixed and gap <= ALIKE * error
     if has_mixed:
-        return f"{text}. By these signs the chains have mixed: fantasies show what was learned."
+        return (
+            f"{text}. By these measures the chains have mixed: the fantasies show what was learned."
+        )
     return (
         f"{text}. So the chains have not mixed: the fantasies show where the chains started as "
-        f"much as what was learned, and are no fair samples of the model. Training by {trained_by} "
-        "makes features; for samples see 'Samples' in the user guide."
+        "much as what was learned, and are not fair samples of the model. Training by "
+        f"{trained_by} suits features; to train for samples, see 'Samples' in the user guide."
     )
 
 
 def _predictions(net, data):
-    """Return predictions against what is true."""
+    """Return the figure of predicted against true values."""
     import matplotlib.pyplot as plt
 
     predicted = net.predict(data.X_test)
@@ -179,11 +181,11 @@ def _predictions(net, data):
     ax.set_aspect("equal")
     ax.set_xlabel("true value")
     ax.set_ylabel("predicted value")
-    shown = f", {len(rows)} of them," if len(rows) < len(predicted) else ""
+    shown = f", {len(rows)} of them" if len(rows) < len(predicted) else ""
     return Figure(
         "predictions",
         "Predicted against true values",
-        f"The test rows{shown} as dots. Those on the line are right; a bend away from it is an "
-        "error that the net makes throughout.",
+        f"Dots are test rows{shown}. Those on the line are predicted exactly; a cloud that bends "
+        "away from the line shows a systematic error.",
         figure,
     )

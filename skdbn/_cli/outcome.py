@@ -1,4 +1,4 @@
-"""What a model makes of the test rows, and how far its training came.
+"""How a model predicts the test rows, and how far its training got.
 
 The rule: numbers in, numbers out.
 """
@@ -11,14 +11,14 @@ from sklearn.metrics import confusion_matrix
 
 
 class Confusion(NamedTuple):
-    """How many test rows of each class are taken for which class.
+    """Confusion matrix of the test rows.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        Labels of the model and of the test rows.
+        Labels that the model knows or the test rows have.
     counts : ndarray of int of shape (n_classes, n_classes)
-        A line for each true class, a column for each that is predicted.
+        Number of test rows for each true class (line) and predicted class (column).
     """
 
     classes: object
@@ -26,16 +26,16 @@ class Confusion(NamedTuple):
 
 
 class Misses(NamedTuple):
-    """Test rows that a model gets wrong, the worst first; of a regressor all of them.
+    """Test rows that a model predicts wrongly, the worst first; for a regressor, all of them.
 
     Attributes
     ----------
     rows : ndarray of int
-        Which of the test rows, from 0.
+        Indices of the test rows.
     true, predicted : ndarray
-        What they are and what they are taken for.
+        True and predicted targets.
     probability : ndarray or None
-        Probability of the class that is predicted.
+        Probability of the predicted class.
     """
 
     rows: object
@@ -45,7 +45,7 @@ class Misses(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """A phase of training, and how far it came; `n_planned` may be "auto"."""
+    """A phase of training: passes made and planned, and last loss; `n_planned` may be "auto"."""
 
     name: str
     n_made: int
@@ -54,16 +54,16 @@ class Phase(NamedTuple):
 
 
 def confusion(model, y, predicted):
-    """Return how many rows of each class are taken for which class."""
+    """Return the confusion matrix of rows."""
     classes = np.union1d(model.classes_, y)
     return Confusion(classes, confusion_matrix(y, predicted, labels=classes))
 
 
 def misses(model, X, y, predicted):
-    """Return the rows that a model gets wrong.
+    """Return the rows that a model predicts wrongly.
 
-    Rows of another class than the one that is predicted are ordered by its probability; of a
-    regressor all rows are, by their error.
+    Misclassified rows are ordered by the probability of the predicted class. For a regressor these
+    are all rows, ordered by error.
     """
     if is_regressor(model):
         rows = np.argsort(-np.abs(predicted - y), kind="stable")
@@ -79,37 +79,37 @@ def misses(model, X, y, predicted):
 
 
 def shape_of_images(data):
-    """Return what Displays take as the shape of the images of rows: measurements are none."""
+    """Return `image_shape` for Displays, which is False for measurements of unknown shape."""
     return False if data.image_shape is None and data.are_measurements else data.image_shape
 
 
 def net_of(model):
-    """Return the last step of a Pipeline, also of one within it, or the model itself."""
+    """Return the last step of a Pipeline, even of a nested one, or the model itself."""
     while hasattr(model, "steps"):
         model = model.steps[-1][1]
     return model
 
 
 def first_of(model):
-    """Return the first step of a Pipeline, also of one within it, or the model itself."""
+    """Return the first step of a Pipeline, even of a nested one, or the model itself."""
     while hasattr(model, "steps"):
         model = next(step for _, step in model.steps if step not in (None, "passthrough"))
     return model
 
 
 def top_losses(net):
-    """Return the losses of the phase of the top layer, as far as it came."""
+    """Return the losses of the phase of the top layer, one for each pass so far."""
     return getattr(net, f"{net._top}_loss_curve_", [])
 
 
 def predicts(model):
-    """Tell whether a pass of training was about what is to be predicted."""
+    """Tell whether any pass has trained the top layer, so that predictions mean something."""
     net = net_of(model)
     return bool(top_losses(net) or getattr(net, "loss_curve_", []))
 
 
 def phases(model):
-    """Return the phases of a net, those that are still to come included."""
+    """Return the phases of a net, including those still to come."""
     net = net_of(model)
     rbms = getattr(net, "rbms_", [])
     found = []

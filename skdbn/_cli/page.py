@@ -1,6 +1,6 @@
-"""The page of a run: one file with the table, the figures, the errors and the parameters.
+"""The HTML page of a run: scores, figures, errors and parameters in one file.
 
-The rule: the page fetches nothing and runs nothing, and what is no markup is escaped.
+The rule: the page loads nothing and runs nothing, and all text is escaped.
 """
 
 import base64
@@ -16,14 +16,14 @@ from skdbn._cli.outcome import confusion, misses, net_of, phases, predicts, shap
 from skdbn._cli.scores import columns_of, title_of
 from skdbn.plotting import image_shape_of
 
-MOST_IMAGES, MOST_LINES = 60, 30  # rows that the model gets wrong
-MOST_COLUMNS = 30  # of the table of such rows
-MOST_CLASSES = 100  # of a confusion matrix
+MOST_IMAGES, MOST_LINES = 60, 30  # rows with errors to show
+MOST_COLUMNS = 30  # in the table of these rows
+MOST_CLASSES = 100  # in a confusion matrix
 MOST_CONFUSIONS = 10  # pairs of classes
-OF_THE_NET = "rbm__n_components"  # which has hidden_layer_sizes in its place
-LONGEST_VALUE = 200  # characters of a parameter
+OF_THE_NET = "rbm__n_components"  # has no effect; hidden_layer_sizes decides
+LONGEST_VALUE = 200  # characters of a parameter to show
 RIGHT, WRONG = "46, 125, 50", "198, 40, 40"  # colours of a confusion matrix
-PALEST, DARKEST = 0.12, 0.62  # and how dark they are
+PALEST, DARKEST = 0.12, 0.62  # opacity of these colours
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 0 auto;
   max-width: 70rem; padding: 1rem; overflow-wrap: break-word; }
@@ -58,7 +58,7 @@ figure img { max-width: 100%; height: auto; display: block; }
 
 
 class Result(NamedTuple):
-    """What a run came to, for the page: net and data are those of the first split."""
+    """Results of a run, for the page; net and data are those of the first split."""
 
     command: str
     options: object
@@ -68,18 +68,18 @@ class Result(NamedTuple):
     finished: bool
     resumed: bool
     versions: dict
-    files: list  # that lie beside the page
+    files: list  # in the folder of the page
 
 
 # -- markup
 
 
 class Markup(str):
-    """Text that is not to be escaped."""
+    """Text that is already markup."""
 
 
 def _text(value):
-    """Return a value as markup."""
+    """Return a value as markup, escaped if it is plain text."""
     return value if isinstance(value, Markup) else html.escape(str(value))
 
 
@@ -89,13 +89,13 @@ def _paragraph(text, kind=""):
 
 
 def _section(title, *parts):
-    """Return a section with a heading, or nothing where it has no parts."""
+    """Return a section with a heading, or nothing if it has no content."""
     content = "\n".join(part for part in parts if part)
     return f"<section>\n<h2>{_text(title)}</h2>\n{content}\n</section>" if content else ""
 
 
 def _table(headings, rows, kind="", caption=""):
-    """Return a table; the first cell of each row is its heading, a colour may come with others."""
+    """Return a table; the first cell of each row is its heading, others may come with a style."""
     lines = []
     for name, *cells in rows:
         line = [f'<th scope="row">{_text(name)}</th>']
@@ -115,7 +115,7 @@ def _table(headings, rows, kind="", caption=""):
 
 
 def _image(png, description):
-    """Return an image that is part of the page."""
+    """Return an image embedded in the page."""
     data = base64.b64encode(png).decode()
     return f'<img alt="{html.escape(description)}" src="data:image/png;base64,{data}">'
 
@@ -124,14 +124,14 @@ def _image(png, description):
 
 
 def page(result, figures):
-    """Return the page of a run, finished or interrupted.
+    """Return the page of a run, whether finished or interrupted.
 
     Parameters
     ----------
     result : Result
-        The run.
+        Results of the run.
     figures : list of Figure
-        Its figures.
+        Figures of the run.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def page(result, figures):
         _section("Results on the test rows", _results(result)),
         _section("Figures", *map(_figure, figures)),
         *_predictions(result.data, result.net),
-        _section("Passes of training", _passes(result.net)),
+        _section("Training passes", _passes(result.net)),
         _section("Parameters", _parameters(result.net)),
         _section("This run", _circumstances(result)),
     ]
@@ -158,7 +158,7 @@ def page(result, figures):
 
 
 def _head(result):
-    """Return the heading, what the data are, and what a reader must know of the run."""
+    """Return the heading, the size of the data, and notes on the run."""
     options, data = result.options, result.data
     size = (
         f"{len(data.X_train)} training rows, {len(data.X_test)} test rows, "
@@ -170,28 +170,33 @@ def _head(result):
     if not result.finished:
         notes.append(_interruption(result))
     if result.resumed:
-        notes.append("Training went on from a checkpoint; seconds of fit are those since then.")
+        notes.append(
+            "Training was resumed from a checkpoint; fit seconds count only the time since then."
+        )
     if options.load is not None:
         notes.append(f"The model was loaded from {options.load}: nothing was trained in this run.")
     if options.splits > 1:
         notes.append(
-            f"The table is about {len(result.splits)} random splits into training and test rows, "
-            "all else about the first of them."
+            f"The table shows means over {len(result.splits)} random splits into training and "
+            "test rows; everything else is about the first split."
         )
     notes = [_paragraph(note, "note") for note in notes]
     return "\n".join([f"<h1>{_text(options.data)}</h1>", _paragraph(f"{size}."), *notes])
 
 
 def _interruption(result):
-    """Return how far an interrupted run came."""
+    """Return how far an interrupted run got."""
     begun = [phase for phase in phases(result.net) if phase.n_made > 0]
     if not begun:
-        return "The run was interrupted before training had made a pass: nothing was learned."
+        return "The run was interrupted before the first pass ended, so nothing was learned."
     name, n_made, n_planned, _ = begun[-1]
     of = "" if isinstance(n_planned, str) else f" of {n_planned}"
-    text = f"The run was interrupted. What is shown was learned up to pass {n_made}{of} of {name}."
+    text = (
+        "The run was interrupted. This page shows what was learned up to pass "
+        f"{n_made}{of} in phase {name}."
+    )
     if not predicts(result.net):
-        text += " The top layer is untrained yet: what the net predicts means nothing."
+        text += " The top layer has not been trained yet, so predictions are meaningless."
     return text
 
 
@@ -207,19 +212,19 @@ def _results(result):
 
 
 def _figure(figure):
-    """Return a figure with its title and its sentence."""
+    """Return a figure with its title and caption."""
     image = f'<div class="wide">{_image(figure.png, figure.title)}</div>'
     title, caption = f"<h3>{_text(figure.title)}</h3>", _paragraph(figure.sentence)
     return f"<figure>\n<figcaption>{title}\n{caption}</figcaption>\n{image}\n</figure>"
 
 
-# -- what is predicted
+# -- predictions
 
 
 def _predictions(data, net):
-    """Return the sections on what a model predicts of the test rows."""
+    """Return the sections about the predictions for the test rows."""
     if not predicts(net):
-        text = "No pass of training was about what is to be predicted: there is nothing to show."
+        text = "The top layer has not been trained, so there are no predictions to show."
         return [_section("Predictions", _paragraph(text))]
     predicted = net.predict(data.X_test)
     missed = misses(net, data.X_test, data.y_test, predicted)
@@ -246,14 +251,14 @@ def _matrix(confusion):
         ]
         rows.append([classes[k], *cells, n_rows, f"{line[k] / n_rows:.1%}" if n_rows else ""])
     caption = (
-        "A line for each true class, a column for each class that is predicted. The last column is "
-        "the share of the rows of a class that are right."
+        "Each line is a true class, each column a predicted class. The last column is the share "
+        "of the rows of a class that are predicted correctly."
     )
-    return _table(["true \\ predicted", *classes, "rows", "right"], rows, "confusion", caption)
+    return _table(["true \\ predicted", *classes, "rows", "correct"], rows, "confusion", caption)
 
 
 def _background(share, colour):
-    """Return the colour of a cell, darker the larger its share of the line."""
+    """Return the colour of a cell, darker for a larger share of its line."""
     return f' style="background: rgba({colour}, {PALEST + (DARKEST - PALEST) * share:.2f})"'
 
 
@@ -266,30 +271,30 @@ def _most_confused(confusion):
     rows = [[classes[i], classes[k], wrong[i, k]] for i, k in pairs if wrong[i, k] > 0]
     if not rows:
         return ""
-    return _table(["true", "predicted", "rows"], rows, caption="Confused most often")
+    return _table(["true", "predicted", "rows"], rows, caption="Most frequent confusions")
 
 
 def _rows(data, missed):
-    """Return rows that the model gets wrong, and of how many they are."""
+    """Return the rows with errors, and how many there are."""
     n_missed, n_rows = len(missed.rows), len(data.y_test)
     shape = image_shape_of(data.X_test.shape[1], shape_of_images(data), data.feature_names)
     n_shown = min(n_missed, MOST_LINES if shape is None else MOST_IMAGES)
     shown = [part if part is None else part[:n_shown] for part in missed]
     if data.is_regression:
-        text = f"{n_shown} of {n_rows} test rows, the largest error first."
+        text = f"{n_shown} of {n_rows} test rows, those with the largest errors first."
     elif n_missed == 0:
-        return [_paragraph(f"None of {n_rows} test rows.")]
+        return [_paragraph(f"None of the {n_rows} test rows is misclassified.")]
     else:
         text = f"{n_missed} of {n_rows} test rows are misclassified"
         text += f"; {n_shown} of them are shown" if n_shown < n_missed else ""
-        text += "." if missed.probability is None else ", those that the net is surest of first."
+        text += "." if missed.probability is None else ". The most confident errors come first."
     text += " Rows are counted from 0."
     draw = _lines if shape is None else _images
     return [_paragraph(text), draw(data, Shown(*shown), shape)]
 
 
 class Shown(NamedTuple):
-    """The rows that are shown, as in Misses."""
+    """The rows to show, as in Misses."""
 
     rows: object
     true: object
@@ -297,7 +302,7 @@ class Shown(NamedTuple):
     probability: object
 
     def labels(self):
-        """Yield for each row its number, and what is to be read beside it."""
+        """Yield the number of each row, and the texts beside it."""
         for i, row in enumerate(self.rows):
             true, predicted = self.true[i], self.predicted[i]
             if isinstance(predicted, np.floating) and self.probability is None:
@@ -308,7 +313,7 @@ class Shown(NamedTuple):
 
 
 def _images(data, shown, shape):
-    """Return rows as images, with what they are and what they are taken for."""
+    """Return rows as images, with their true and predicted targets."""
     low, high = float(np.min(data.X_test)), float(np.max(data.X_test))
     limits = (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (low, high)
     items = []
@@ -323,7 +328,7 @@ def _images(data, shown, shape):
 
 
 def _png(image, low, high):
-    """Return an image as a PNG file, black at the low end and white at the high one."""
+    """Return an image as a PNG file, black at the low end and white at the high end."""
     from matplotlib.image import imsave
 
     buffer = io.BytesIO()
@@ -333,7 +338,7 @@ def _png(image, low, high):
 
 
 def _lines(data, shown, shape):
-    """Return rows as lines of a table, with what they are and what they are taken for."""
+    """Return rows as a table, with their true and predicted targets."""
     n_columns = data.X_test.shape[1]
     names = data.feature_names
     names = [f"column {i}" for i in range(n_columns)] if names is None else names
@@ -349,21 +354,23 @@ def _lines(data, shown, shape):
     return _table(headings, rows, "numbers", caption)
 
 
-# -- how it came about
+# -- training, parameters and circumstances
 
 
 def _passes(net):
-    """Return how many passes each phase made."""
+    """Return a table of the passes of each phase."""
     rows = [
         [name, n_made, n_planned, "" if loss is None else f"{loss:.4g}"]
         for name, n_made, n_planned, loss in phases(net)
     ]
-    caption = "The loss is the mean over the last pass; that of pretraining a reconstruction error."
-    return _table(["phase", "passes", "asked for", "last loss"], rows, "numbers", caption)
+    caption = (
+        "The loss is the mean over the last pass; in pretraining it is the reconstruction error."
+    )
+    return _table(["phase", "passes", "planned", "last loss"], rows, "numbers", caption)
 
 
 def _parameters(net):
-    """Return the parameters of a net and of the template of its machines."""
+    """Return a table of the parameters of a net and of the template of its RBMs."""
     values = {
         name: value
         for name, value in net_of(net).get_params().items()
@@ -374,12 +381,12 @@ def _parameters(net):
 
 
 def _shortened(text):
-    """Return the beginning of a text that is too long."""
+    """Return a text, cut if it is too long."""
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def _circumstances(result):
-    """Return the command, the time, the versions and the files."""
+    """Return a table of the command, the time, the versions and the files."""
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     links = ", ".join(f'<a href="{name}">{name}</a>' for name in map(html.escape, result.files))
     rows = [
@@ -388,6 +395,6 @@ def _circumstances(result):
         ["seed", result.options.seed],
         ["written", f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"],
         ["versions", versions],
-        ["files beside this page", Markup(links)],
+        ["other files in this folder", Markup(links)],
     ]
     return _table([], rows, "values")

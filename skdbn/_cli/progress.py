@@ -1,4 +1,4 @@
-"""How far training has come, for the command line."""
+"""Progress of training, for the command line."""
 
 import sys
 import time
@@ -10,17 +10,17 @@ from skdbn._dbn import passes_of_finetuning
 
 
 class Progress:
-    """Callback that says after each pass how far training has come and what time is left.
+    """Callback that reports the progress and the time left after each pass.
 
-    On a terminal one line is written over and over; elsewhere each pass gets a line. The time left
-    is judged by the operations that passes of the coming phases cost.
+    On a terminal it overwrites a single line; elsewhere each pass gets its own line. The time left
+    is estimated from the number of operations in the passes to come.
 
     Parameters
     ----------
     net : DBNClassifier or DBNRegressor
-        What is trained, in one fit, or in two where nobody is told of passes.
+        Net to train.
     data : Data
-        What it is trained on.
+        Training data.
     """
 
     def __init__(self, net, data):
@@ -30,10 +30,10 @@ class Progress:
         sizes = [data.X_train.shape[1], *np.atleast_1d(net.hidden_layer_sizes)]
         products = [n_in * n_out for n_in, n_out in pairwise(sizes)]
         top = sizes[-1] * n_outputs
-        moves = n_labelled < n_rows and net.virtual_adversarial != 0  # all rows
+        moves = n_labelled < n_rows and net.virtual_adversarial != 0  # virtual steps move all rows
         n_finetuned = n_rows if moves else n_labelled
         cost = 3 * (sum(products) + top) - products[0]
-        if net.adversarial != 0 or moves:  # a step, and a pass where it leads to
+        if net.adversarial != 0 or moves:  # another pass, for the rows that a step moved
             cost *= 2
         self._phases = [
             (f"pretrain layer {i}", 5 * product * n_rows, net.rbm.n_iter)
@@ -46,25 +46,25 @@ class Progress:
         self._done = 0
 
     def setup(self, estimator, context):
-        """Begin a fit.
+        """Do nothing when a fit starts.
 
         Parameters
         ----------
         estimator : DBNClassifier or DBNRegressor
-            What is trained.
+            Net that is trained.
         context : CallbackContext
-            The task.
+            Context of the task.
         """
 
     def on_fit_task_begin(self, estimator, context):
-        """Look at the clock when the first pass begins.
+        """Start the clock at the first pass.
 
         Parameters
         ----------
         estimator : DBNClassifier or DBNRegressor
-            What is trained.
+            Net that is trained.
         context : CallbackContext
-            The task.
+            Context of the task.
         """
         if context.task_name == "pass" and self._start is None:
             self._start = time.perf_counter()
@@ -75,9 +75,9 @@ class Progress:
         Parameters
         ----------
         estimator : DBNClassifier or DBNRegressor
-            What is trained.
+            Net that is trained.
         context : CallbackContext
-            The task.
+            Context of the task.
         """
         if context.task_name != "pass":
             return
@@ -95,20 +95,20 @@ class Progress:
         )
 
     def teardown(self, estimator, context):
-        """End a fit: what follows begins on a line of its own.
+        """End the line when a fit ends.
 
         Parameters
         ----------
         estimator : DBNClassifier or DBNRegressor
-            What is trained.
+            Net that is trained.
         context : CallbackContext
-            The task.
+            Context of the task.
         """
         if sys.stderr.isatty():
             print(file=sys.stderr)
 
     def _show(self, line):
-        """Write a line, or write over the last one."""
+        """Print a line; on a terminal, overwrite the last one."""
         if sys.stderr.isatty():
             print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
         else:
@@ -116,13 +116,13 @@ class Progress:
 
 
 def _loss(estimator, phase):
-    """Return the loss of the last pass as text, where the estimator has it."""
+    """Return the loss of the last pass as text, if the estimator records it."""
     curves = {estimator._top: f"{estimator._top}_loss_curve_", "finetune": "loss_curve_"}
     return f", loss {getattr(estimator, curves[phase])[-1]:.5f}" if phase in curves else ""
 
 
 def _duration(seconds):
-    """Return seconds as people say them."""
+    """Return a duration as text, in hours, minutes and seconds."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

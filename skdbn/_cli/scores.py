@@ -1,4 +1,4 @@
-"""How well models do on the test rows, and the table that says so."""
+"""Scores of models on the test rows, and the table that shows them."""
 
 import time
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 
 
 class Measure(NamedTuple):
-    """A number that says how well a model predicts: its title, its format, and a function."""
+    """A score of predictions: its title, its format, and a function that computes it."""
 
     title: str
     format: str
@@ -24,7 +24,7 @@ OF_CLASSES, OF_NUMBERS = ["test_error"], ["test_r2", "test_absolute_error"]
 
 
 class Row(NamedTuple):
-    """A line of the table; `scores` are the measures by their names."""
+    """A row of the table; `scores` are keyed by the names of the measures."""
 
     name: str
     scores: dict
@@ -32,7 +32,7 @@ class Row(NamedTuple):
     predict_seconds: float
 
     def as_dict(self):
-        """Return the line as the report has it."""
+        """Return the row as a dict for the report."""
         return {
             "name": self.name,
             **self.scores,
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def evaluate(name, model, data, fit_seconds):
-    """Return the row of a fitted model."""
+    """Return the table row of a fitted model."""
     start = time.perf_counter()
     predicted = model.predict(data.X_test)
     seconds = time.perf_counter() - start
@@ -60,10 +60,9 @@ class Column(NamedTuple):
 
 
 def columns_of(splits):
-    """Return the table, but for the names of its rows: means over the splits.
+    """Return the columns of the table, without the names of the rows: means over the splits.
 
-    Each split is given as the list of its rows. The spread is the standard deviation of a score
-    from split to split.
+    Each split is a list of rows. The spread is the standard deviation of a score over the splits.
     """
     columns = []
     for name in splits[0][0].scores:
@@ -81,7 +80,7 @@ def columns_of(splits):
 
 
 def title_of(splits):
-    """Return what the numbers of the table are, where they are means."""
+    """Return the title of the table, empty for a single split."""
     return f"mean of {len(splits)} splits" if len(splits) > 1 else ""
 
 
