@@ -1,4 +1,4 @@
-"""Run the command line."""
+"""Run the command line as ``python -m skdbn``."""
 
 import sys
 

@@ -99,7 +99,7 @@ def test_command_prints_the_table_and_writes_report_and_model(tmp_path, capsys):
     command = [sys.executable, "-m", "skdbn", *QUICK, "--out", "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=ONE_THREAD)
     title, head, *rows, last = done.stdout.splitlines()
-    assert last == "wrote 7 figures to out; index.html there shows everything"
+    assert last == "wrote 7 figures to out; open index.html there to see all results"
     assert title == "digits: 1437 training rows, 360 test rows, 64 features, 10 classes"
     assert head.split() == ["test", "error", "fit", "seconds", "predict", "seconds"]
     names = [row.split("  ")[0] for row in rows]
@@ -140,7 +140,7 @@ def test_show_opens_the_figures_or_says_that_it_cannot(capsys, monkeypatch):
     shown = []
     monkeypatch.setattr(plt, "show", lambda: shown.append(len(plt.get_fignums())))
     assert main([*QUICK, "--show"]) == 0
-    assert "no display to show figures on: use --out DIR" in capsys.readouterr().err
+    assert "no display to show figures on; pass --out DIR" in capsys.readouterr().err
     monkeypatch.setattr("matplotlib.get_backend", lambda: "windows")
     assert main([*QUICK, "--show"]) == 0
     assert shown == [7]
@@ -442,7 +442,7 @@ def test_submission_of_the_user_is_not_replaced(tmp_path, capsys):
     write_kaggle(tmp_path / "kaggle")
     (tmp_path / "submission.csv").write_text("the best one")
     line = refusal(["--data", "kaggle", *QUICK], capsys)
-    assert "submission.csv is here already and is not replaced: move it, or pass --out DIR" in line
+    assert "submission.csv in the current folder is never replaced. Move it, or pass --out" in line
     assert main(["--data", "kaggle", *QUICK, "--out", "out"]) == 0
     assert (tmp_path / "submission.csv").read_text() == "the best one"
 
@@ -472,7 +472,7 @@ def test_wrong_idx_file_is_refused(tmp_path, capsys, name, content, message):
 def test_idx_folder_comes_split(tmp_path, capsys):
     folder = write_folder(tmp_path / "idx")
     line = refusal(["--data", str(folder), "--splits", "2"], capsys)
-    assert f"{folder} comes split into training and test rows: omit --splits" in line
+    assert f"{folder} comes with test rows of its own. Omit --splits" in line
 
 
 @pytest.mark.parametrize("content", GZIP_DAMAGES.values(), ids=GZIP_DAMAGES.keys())
@@ -513,18 +513,21 @@ class Unpickled:
         ({"X": np.empty((0, 6)), "y": np.empty(0, int)}, "X has shape (0, 6)"),
         (
             {"X": np.where(np.arange(360).reshape(60, 6) % 100 == 99, np.nan, 0.5)},
-            "a missing value (NaN) in row 16, column 3 (counted from 0), and such values in 3 of "
-            "its 60 rows: drop these rows, or fill the values with sklearn.impute.SimpleImputer",
+            "a missing value (NaN) in row 16, column 3 (counted from 0); 3 of its 60 rows have "
+            "such values. Drop these rows, or fill the values with sklearn.impute.SimpleImputer",
         ),
         ({"X": np.where(X.max() == X, np.inf, X)}, "an infinite value in row"),
-        ({"X": np.where(X.max() == X, -1e300, X)}, "values as large as 1e+300, at most 1e+150"),
+        ({"X": np.where(X.max() == X, -1e300, X)}, "values as large as 1e+300, but at most 1e+150"),
         ({"y": Y[:-1]}, "y has shape (59,)"),
         ({"y": Y + 1j}, "type complex128"),
-        ({"y": np.where(Y == 2, np.nan, Y)}, "row 3 has no label, the first of 20: fill the"),
+        (
+            {"y": np.where(Y == 2, np.nan, Y)},
+            "row 3 (counted from 1) has no label, the first of 20",
+        ),
         ({"y": np.where(Y == 2, np.inf, Y)}, "y has an infinite value"),
-        ({"y": np.full(60, np.nan)}, "row 1 has no label, the first of 60"),
-        ({"y": np.zeros(60, int)}, "60 rows of 1 classes"),
-        ({"y": np.arange(60)}, "the rarest with 1"),
+        ({"y": np.full(60, np.nan)}, "row 1 (counted from 1) has no label, the first of 60"),
+        ({"y": np.zeros(60, int)}, "60 labelled rows in 1 class(es)"),
+        ({"y": np.arange(60)}, "class(es), 1 in the smallest"),
     ],
 )
 def test_wrong_npz_file_is_refused(tmp_path, capsys, arrays, message):
@@ -588,7 +591,7 @@ def test_npz_file_without_y_is_refused(tmp_path, capsys):
 def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
     assert "nowhere does not exist" in refusal(["--data", "nowhere"], capsys)
     (tmp_path / "data.txt").write_text("1 2 3")
-    assert "data.txt, line 1: there is no line of names: pass --label N, the number" in (
+    assert "data.txt, line 1: there is no header. Pass --label N, the number" in (
         refusal(["--data", "data.txt"], capsys)
     )
     (tmp_path / "data.bin").write_bytes(bytes(100))
@@ -604,32 +607,32 @@ def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
         (
             {"train_header": ["digit", *PIXELS]},
             "train.csv, line 1: there is no column 'label' among digit, pixel0, pixel1, pixel2, "
-            "pixel3, pixel4, pixel5: pass --label NAME",
+            "pixel3, pixel4, pixel5. Pass --label NAME",
         ),
         (
             {"test_header": ["pixel0", "pixel9", *PIXELS[2:]]},
-            "column 2 is 'pixel9', where train.csv has 'pixel1'",
+            "column 2 is 'pixel9', but 'pixel1' in train.csv",
         ),
         ({"test_header": PIXELS[:5], "test": X[:7, :5]}, "5 columns, must be the 6"),
         ({"labels": [*Y[:-1], "inf"]}, "y has an infinite value"),
-        ({"labels": [*Y[:-1], ""]}, "row 60 has no label, the first of 1"),
-        ({"labels": [*Y[:-1], 9]}, "the rarest with 1"),
-        ({"labels": [*Y[:-1], "#1"]}, "the rarest with 1"),
-        ({"labels": 0 * Y}, "60 rows of 1 classes"),
-        ({"test": [[0, 0, 300, 0, 0, 0]]}, "255, the others from 0 to 300: scale both in the same"),
+        ({"labels": [*Y[:-1], ""]}, "row 60 (counted from 1) has no label, the first of 1"),
+        ({"labels": [*Y[:-1], 9]}, "class(es), 1 in the smallest"),
+        ({"labels": [*Y[:-1], "#1"]}, "class(es), 1 in the smallest"),
+        ({"labels": 0 * Y}, "60 labelled rows in 1 class(es)"),
+        ({"test": [[0, 0, 300, 0, 0, 0]]}, "255, the others from 0 to 300. Scale both the same"),
         ({"test": [[0, 0, 40000, 0, 0, 0]]}, "the others from 0 to 40000"),
         ({"test": [[0] * 6, [0, 0, 0, 0, 0, -1]]}, "the others from -1 to 0"),
-        ({"test": [[0, 0, 0.5, 0, 0, 0]]}, "the others from 0 to 0.5: scale both in the same way"),
+        ({"test": [[0, 0, 0.5, 0, 0, 0]]}, "the others from 0 to 0.5. Scale both the same way"),
         ({"test": [[0, 0, "nan", 0, 0, 0]]}, "test.csv, line 2: no value in column 'pixel2'"),
         (
             {"test": [[0] * 6, [0, 0, "x", 0, 0, 0]]},
             "test.csv, line 3: column 'pixel2' has 'x', which is not a number",
         ),
         ({"test": [[0, 0, "", 0, 0, 0]]}, "test.csv, line 2: no value in column 'pixel2'"),
-        ({"test": [[0] * 6, [0] * 5]}, "test.csv, line 3: 5 values, the first line has 6"),
-        ({"test": [[0] * 6, [0] * 7]}, "test.csv, line 3: 7 values, the first line has 6"),
+        ({"test": [[0] * 6, [0] * 5]}, "test.csv, line 3: 5 values, but the first line has 6"),
+        ({"test": [[0] * 6, [0] * 7]}, "test.csv, line 3: 7 values, but the first line has 6"),
         ({"test": [[0] * 6, [], [0] * 6]}, "test.csv, line 3: 1 values"),
-        ({"test": [[0] * 5]}, "test.csv, line 2: 5 values, the first line has 6"),
+        ({"test": [[0] * 5]}, "test.csv, line 2: 5 values, but the first line has 6"),
         ({"test": []}, "test.csv, line 2: there are no rows"),
     ],
 )
@@ -654,7 +657,7 @@ def test_missing_empty_or_binary_csv_file_is_refused(tmp_path, capsys, name, con
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("file", "--out file exists and is not a folder: name another one"),
+        ("file", "--out file exists and is not a folder. Pass another path"),
         ("file/out", "file/out: Not a directory"),
         ("/proc", "/proc"),  # a folder that nobody can write to
     ],
@@ -741,7 +744,7 @@ def test_loaded_model_must_fit_the_data(tmp_path, capsys):
     rbm = RBMTransformer(3, n_iter=1).fit(load_digits()[0])
     save_model(rbm, "rbm.npz")
     line = refusal(["--load", "rbm.npz"], capsys)
-    assert "rbm.npz holds a RBMTransformer, which predicts nothing: --load takes a DBN" in line
+    assert "rbm.npz holds a RBMTransformer, which cannot predict. Pass a DBN" in line
     Path("text.npz").write_text("text")
     assert "text.npz is damaged or not a file of skdbn" in refusal(["--load", "text.npz"], capsys)
     assert "nothing.npz" in refusal(["--load", "nothing.npz"], capsys)
@@ -767,7 +770,7 @@ def test_checkpoint_goes_on_to_the_same_model(tmp_path, capsys, monkeypatch, mom
     capsys.readouterr()
     assert main([*job, "--out", "resumed"]) == 0
     shown = capsys.readouterr()
-    assert "going on from checkpoint" in shown.err
+    assert "resuming from checkpoint" in shown.err
     report = read_report(tmp_path / "resumed")
     assert (len(report["results"]), report["resumed"]) == (n_rows, True)
     assert not read_report(tmp_path / "whole")["resumed"]
@@ -805,7 +808,7 @@ def test_checkpoint_of_other_options_is_refused(tmp_path, capsys):
     assert main([*QUICK, "--checkpoint", "checkpoint"]) == 0
     capsys.readouterr()
     line = refusal([*QUICK, "--seed", "1", "--checkpoint", "checkpoint"], capsys)
-    assert "made with other options (--seed): remove it to start anew" in line
+    assert "made with other options (--seed). Remove it to start again" in line
 
 
 @needs_callbacks
@@ -827,7 +830,7 @@ def test_npz_bomb_is_refused_before_it_takes_memory(tmp_path, capsys, monkeypatc
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, X=np.zeros((5_000, 1_000), np.uint8), y=np.zeros(5_000, int))
     assert path.stat().st_size < 10**5
-    assert "X takes 5000128 bytes unpacked, at most 1000000 are" in refusal(
+    assert "X takes 5000128 bytes unpacked, but at most 1000000 are" in refusal(
         ["--data", str(path)], capsys
     )
 

@@ -202,7 +202,7 @@ def test_parts_on_different_scales_are_refused(tmp_path, divisor, other):
 
 def test_black_and_white_is_not_taken_for_nearly_black(tmp_path):
     flat = IMAGES.reshape(60, 20)
-    with pytest.raises(ValueError, match="from 0 to 1, the others .* scale both in the same way"):
+    with pytest.raises(ValueError, match="from 0 to 1, the others .* Scale both the same way"):
         load(save_split(tmp_path / "data.npz", flat[:50] // 128, flat[50:]))
 
 
@@ -356,23 +356,23 @@ def test_table_is_read_whatever_its_name(tmp_path):
 @pytest.mark.parametrize(
     ("text", "label", "message"),
     [
-        ("a,b\n1,2\n", None, "line 1: there is no column 'label' among a, b: pass --label NAME"),
-        ("1,2\n3,4\n", None, "there is no line of names: pass --label N, .* from 1 to 2"),
-        ("1,2\n3,4\n", "3", "pass --label N, .* from 1 to 2"),
-        ("label\n1\n", None, "line 1: a single column; columns are separated by commas, semi"),
+        ("a,b\n1,2\n", None, "line 1: there is no column 'label' among a, b. Pass --label NAME"),
+        ("1,2\n3,4\n", None, "there is no header. Pass --label N, .* from 1 to 2"),
+        ("1,2\n3,4\n", "3", "Pass --label N, .* from 1 to 2"),
+        ("label\n1\n", None, "line 1: only one column; columns must be separated by commas"),
         (",a,label\n0,1,2\n", None, r"column 1 has no name; .* numbers the rows.*index=False"),
-        ("a,label\n1,0\n,1\n", None, r"line 3: no value in column 'a' \(''\): fill"),
+        ("a,label\n1,0\n,1\n", None, r"line 3: no value in column 'a' \(''\). Fill"),
         ("a,label\n1,0\nNA,1\n", None, r"line 3: no value in column 'a' \('NA'\)"),
         ("a,label\n1,0\n?,1\n", None, "line 3: no value in column 'a'"),
         ("a,label\n1.5,0\nnan,1\n", None, "line 3: no value in column 'a'"),
         ("a,label\n1.5,0\n1e999,1\n", None, "line 3: column 'a' has 'inf', which is not finite"),
-        ("a;label\n1,5;0\n2,5;1\n", None, "line 2: column 'a' has '1,5': write decimal points"),
+        ("a;label\n1,5;0\n2,5;1\n", None, "line 2: column 'a' has '1,5'. Use decimal points"),
         ("a,b,label\n1,2,0\n1,Bonn,1\n", None, "line 3: column 'b' has 'Bonn', which is not a nu"),
-        ("?,7,a\n3,4,b\n", "3", r"line 1: no value in column 1 \('\?'\): fill"),
-        ("a,a,b\n1,2,3\n", "a", "line 1: 2 columns are called 'a': give the labels a name"),
-        ("a,label\n1,0\n1,2,3\n", None, "line 3: 3 values, the first line has 2"),
-        ("", None, "line 1: nothing is there"),
-        ("\n\n", None, "line 1: nothing is there"),
+        ("?,7,a\n3,4,b\n", "3", r"line 1: no value in column 1 \('\?'\). Fill"),
+        ("a,a,b\n1,2,3\n", "a", "line 1: 2 columns are named 'a'. Give the label column"),
+        ("a,label\n1,0\n1,2,3\n", None, "line 3: 3 values, but the first line has 2"),
+        ("", None, "line 1: the file is empty"),
+        ("\n\n", None, "line 1: the file is empty"),
         ("a,label\n", None, "line 2: there are no rows"),
         ('a,label\n"' + "x" * 200_000 + '",1\n', None, "line|field larger"),
     ],
@@ -421,9 +421,9 @@ def test_one_long_label_does_not_take_its_length_for_every_row(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["", "1.5", "x"], "label of row 3 is text, 'x', and not a number"),
-        (["1", "2", "n/a"], "label of row 3 is text, 'n/a'"),
-        (["1", "2", "3"], "label of row 1 is text, '1'"),
+        (["", "1.5", "x"], r"target of row 3 \(counted from 1\) is text, 'x', must be a number"),
+        (["1", "2", "n/a"], r"row 3 \(counted from 1\) is text, 'n/a'"),
+        (["1", "2", "3"], r"row 1 \(counted from 1\) is text, '1'"),
     ],
 )
 def test_text_that_is_no_number_to_predict_is_named(tmp_path, labels, message):
@@ -434,7 +434,7 @@ def test_text_that_is_no_number_to_predict_is_named(tmp_path, labels, message):
 
 def test_label_of_arrays_is_refused(tmp_path):
     np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS)
-    with pytest.raises(ValueError, match="is not a table of text: omit --label"):
+    with pytest.raises(ValueError, match="is not a text table. Omit --label"):
         load(tmp_path / "data.npz", "--label", "y")
 
 
@@ -454,7 +454,7 @@ def test_kaggle_folder_may_have_labels_of_another_name(tmp_path):
 @pytest.mark.parametrize("y", [LABELS, SPECIES[:60]])
 def test_label_that_no_row_has_is_told(tmp_path, y, unlabeled):
     np.savez(tmp_path / "data.npz", X=IMAGES, y=y)
-    with pytest.warns(UserWarning, match=f"no row has the label '{unlabeled}' that --unlabeled"):
+    with pytest.warns(UserWarning, match=f"no row has the label '{unlabeled}' passed to"):
         assert load(tmp_path / "data.npz", "--unlabeled", unlabeled).is_labelled.all()
 
 
@@ -489,7 +489,7 @@ def test_only_some_labels_are_kept():
     np.testing.assert_array_equal(np.bincount(hidden[kept]), [2, 2, 2])
     np.testing.assert_array_equal(hidden[kept], LABELS[kept])
     assert not np.array_equal(hidden, hide_labels(LABELS, 7, seed=1)[0])
-    with pytest.raises(ValueError, match="--n-labels 2 is less than the 3 classes"):
+    with pytest.raises(ValueError, match="--n-labels 2 is less than the number of classes, 3"):
         hide_labels(LABELS, 2, seed=0)
 
 
@@ -498,5 +498,5 @@ def test_wrong_mark_of_rows_without_labels_is_refused(tmp_path):
     with pytest.raises(ValueError, match="--unlabeled 'x' is not a number, but the labels are"):
         load(tmp_path / "data.npz", "--unlabeled", "x")
     np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS + 0.5)
-    with pytest.raises(ValueError, match="--n-labels are for classes alone: omit them"):
+    with pytest.raises(ValueError, match="--n-labels work only with classes. Omit them"):
         load(tmp_path / "data.npz", "--n-labels", "10")

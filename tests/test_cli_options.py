@@ -128,7 +128,7 @@ def test_regressor_has_the_passes_of_its_top_layer_and_defaults_of_its_own():
     net = new_net(parse(["--data", "x.npz", "--softmax-iter", "3"]), NUMBERS)
     expected = DBNRegressor(rbm=RBMTransformer(), output_iter=3, random_state=0)
     assert repr(net) == repr(expected)
-    with pytest.raises(ValueError, match="--label-smoothing is for classes, and digits has numb"):
+    with pytest.raises(ValueError, match="--label-smoothing works only with classes, but the t"):
         new_net(parse(["--label-smoothing", "0.1"]), NUMBERS)
 
 
@@ -171,7 +171,7 @@ def test_numbers_are_predicted_and_compared(tmp_path, capsys):
     job = [*write_diabetes(), *SHORT, "--out", "out"]
     assert main(job) == 0
     title, head, *rows = capsys.readouterr().out.splitlines()
-    assert title.endswith("368 training rows, 74 test rows, 10 features, numbers from 25 to 346")
+    assert title.endswith("368 training rows, 74 test rows, 10 features, targets from 25 to 346")
     assert head.split("  ")[-1].strip() == "predict seconds"
     assert "test R^2  mean absolute error" in head
     names = ["KNeighborsRegressor(3), standardized", "DBNRegressor, output phase", "DBNRegressor"]
@@ -207,18 +207,18 @@ def test_rows_to_watch_change_nothing_but_are_watched(tmp_path, capsys):
     assert len(watched.validation_loss_curve_) == 2
     for one, other in zip(plain.coefs_, watched.coefs_, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert ", 100 rows to watch, " in capsys.readouterr().out
+    assert ", 100 validation rows, " in capsys.readouterr().out
 
 
 def test_bytes_of_other_types_are_told_of(capsys):
     np.savez("data.npz", X=(X * 255).round(), y=Y)
     assert main(["--data", "data.npz", *SHORT, "--no-knn"]) == 0
-    assert "taken for bytes and divided by 255; if they are measurements, pass" in (
+    assert "treated as bytes and divided by 255; if they are measurements, pass" in (
         capsys.readouterr().err
     )
     np.savez("data.npz", X=(X * 255).round().astype(np.uint8), y=Y)
     assert main(["--data", "data.npz", *SHORT, "--no-knn"]) == 0
-    assert "taken for bytes" not in capsys.readouterr().err
+    assert "treated as bytes" not in capsys.readouterr().err
 
 
 # -- models that do not know the data
@@ -233,11 +233,11 @@ def model_of_digits():
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
-        (X, np.where(Y > 4, 1, -1), "digits.npz does not know the labels -1 of data.npz; it knows"),
-        (X, Y + 100, "the labels 100, 101, 102, 103, 104 and 5 more of data.npz; it knows 0, 1, 2"),
+        (X, np.where(Y > 4, 1, -1), "digits.npz does not know the labels -1 of data.npz. It was t"),
+        (X, Y + 100, "102, 103, 104 and 5 more of data.npz. It was trained on the labels 0"),
         (X, Y.astype(str), "does not know the labels '0', '1', '2', '3', '4' and 5 more"),
-        (X[:, :10], Y, "digits.npz is for 64 features, and the rows of data.npz have 10"),
-        (X, Y + 0.5, "digits.npz predicts classes, and data.npz has numbers"),
+        (X[:, :10], Y, "digits.npz was trained on 64 features, but data.npz has 10"),
+        (X, Y + 0.5, "digits.npz predicts classes, but the targets of data.npz are numbers"),
     ],
 )
 @pytest.mark.usefixtures("model_of_digits")
@@ -317,7 +317,7 @@ def test_columns_of_another_order_are_refused(capsys):
     save_model(DBNClassifier((3,), finetune_iter=1).fit(frame, Y), "named.npz")
     frame[["b", "a"]].assign(label=Y).to_csv("data.csv", index=False)
     line = refusal(["--data", "data.csv", "--load", "named.npz"], capsys)
-    assert "column 1 is 'a' to it, and 'b' in data.csv" in line
+    assert "column 1 was 'a', but is 'b' in data.csv" in line
 
 
 # -- when training ends early
@@ -342,7 +342,7 @@ def test_advice_after_divergence_works(capsys, option, high):
 def test_divergence_with_a_checkpoint_says_to_remove_it(capsys):
     job = [*QUICK, "--no-knn", "--learning-rate-init", "1e300", "--checkpoint", "state"]
     assert main(job) == 2
-    assert "Remove state, which holds the training that diverged. Try: skdbn" in last_words(capsys)
+    assert "Remove state, the checkpoint of the diverged training. Try: skdbn" in last_words(capsys)
 
 
 @needs_callbacks
@@ -361,17 +361,17 @@ def test_interruption_says_how_to_go_on(capsys, monkeypatch):
         patch.setattr(sys, "stderr", InterruptingStream(FINETUNE_PASS.format(1)))
         assert main(job) == 130
         line = sys.stderr.getvalue().splitlines()[-1]
-    program, *again = shlex.split(line.partition("Go on with: ")[2])
+    program, *again = shlex.split(line.partition("Resume with: ")[2])
     assert (program, again) == ("skdbn", job)
     assert main(again) == 0
-    assert "going on from my state" in capsys.readouterr().err
+    assert "resuming from my state" in capsys.readouterr().err
 
 
 def test_interruption_without_a_checkpoint_names_the_option(monkeypatch):
     monkeypatch.setattr(sys, "stderr", InterruptingStream(FINETUNE_PASS.format(1)))
     assert main([*QUICK, "--no-knn"]) == 130
     line = sys.stderr.getvalue().splitlines()[-1]
-    assert line.endswith("this is what was learned so far. To be able to go on next time, pass "
+    assert line.endswith("these are the results so far. To be able to resume next time, pass "
                          "--checkpoint FILE")  # fmt: skip
 
 
@@ -380,7 +380,7 @@ def test_interruption_before_anything_was_learned_leaves_earlier_results(tmp_pat
     before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     monkeypatch.setattr(sys, "stderr", InterruptingStream("[KNeighborsClassifier"))
     assert main([*QUICK, "--seed", "1", "--out", "out"]) == 130
-    assert "nothing was learned yet" in sys.stderr.getvalue()
+    assert "nothing has been learned yet" in sys.stderr.getvalue()
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 

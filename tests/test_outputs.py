@@ -60,7 +60,7 @@ def test_files_of_an_earlier_run_are_replaced_or_removed_and_others_stay(tmp_pat
 )
 def test_folder_of_somebody_else_is_refused(tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    with pytest.raises(ValueError, match="files that skdbn did not write.*name a new or an empty"):
+    with pytest.raises(ValueError, match="files that skdbn did not write.*Pass a new or empty"):
         Folder(tmp_path)
     assert names(tmp_path) == [name]
     assert (tmp_path / name).read_text() == text

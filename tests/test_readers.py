@@ -129,7 +129,7 @@ def test_csv_with_a_strange_value_is_refused_in_a_short_message(tmp_path, cell):
 def test_csv_with_a_long_name_is_refused_in_a_short_message(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text(f"{'x' * 500_000},b\n1,2\n")
-    with refused("line 1: there is no column 'label' among x{50}, b: pass --label") as caught:
+    with refused("line 1: there is no column 'label' among x{50}, b. Pass --label") as caught:
         read_table(path)
     assert len(str(caught.value)) < 1000
 
@@ -138,7 +138,7 @@ def test_csv_that_is_too_large_is_refused(tmp_path):
     path = tmp_path / "train.csv"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)  # takes no room on the disk
-    with refused(f"takes {MAX_BYTES + 1} bytes, at most {MAX_BYTES} are"):
+    with refused(f"takes {MAX_BYTES + 1} bytes, but at most {MAX_BYTES} are"):
         read_table(path, has_labels=False)
 
 

@@ -1,6 +1,6 @@
-"""The data of the command line: found, scaled where they are pictures, split.
+"""The data of the command line: reading them, scaling pixels, and splitting.
 
-The rule: whatever is wrong with data is a ValueError of one sentence that begins with the path.
+The rule: whatever is wrong with the data is a ValueError whose message begins with the path.
 """
 
 import math
@@ -16,39 +16,39 @@ from skdbn._cli.tables import read_table
 from skdbn._cli.targets import Targets, as_numbers, column_of, hide_labels, read_targets
 from skdbn.datasets import find_files, load_digits, load_mnist, read_idx_files
 
-HELD_OUT = 1 / 6  # share of the rows for the printed score, where the data come unsplit
-FEWEST_ROWS = 12  # of numbers to predict: two are held out
-LARGEST_BYTE, LARGE_BYTE = 255, 127  # bytes reach up to the first, and beyond the second
-LARGEST = 1e150  # has a square
-TOLERANCE = 1e-6  # by which scaling misses [0, 1]
-BLOCK = 2**20  # values that are looked at together
+HELD_OUT = 1 / 6  # share of the rows to test on, if the data come without test rows
+FEWEST_ROWS = 12  # for regression, so that two rows are held out
+LARGEST_BYTE, LARGE_BYTE = 255, 127  # bytes reach above the second, at most to the first
+LARGEST = 1e150  # whose square is finite
+TOLERANCE = 1e-6  # by which scaled values may lie outside [0, 1]
+BLOCK = 2**20  # values to process at a time
 
 
 class Data(NamedTuple):
-    """Training and test rows, and what is known of them.
+    """Training and test rows, and what is known about them.
 
     Attributes
     ----------
     X_train, X_test, y_train, y_test : ndarray
-        Rows, and their labels or the numbers that belong to them.
+        Features and targets: class labels, or numbers for regression.
     X_val, y_val : ndarray or None
-        Rows to watch in training.
+        Validation rows, to monitor during training.
     X_submission : ndarray or None
-        Rows whose labels somebody waits for.
+        Rows without labels, to be predicted for a submission.
     is_regression : bool
-        Whether numbers are predicted.
+        Whether the targets are numbers.
     unlabeled : int, str or None
-        What stands in `y_train` for rows without a label, where there are any.
+        Value of `y_train` that marks rows without a label, if there are any.
     image_shape : tuple of int or None
-        Height and width, and 3 of colours, where rows are images whose shape is known.
+        Height and width, followed by 3 for colour images, if rows are images of known shape.
     feature_names : list of str or None
         Names of the columns.
     are_bytes : bool
-        Whether the rows were divided by 255 for what their values are, not their type.
+        Whether the rows were divided by 255 because of their values, not their type.
     are_measurements : bool
-        Whether the rows are not within [0, 1].
+        Whether the rows have values outside [0, 1].
     comes_split : bool
-        Whether the files say which rows are for testing.
+        Whether the data come with test rows.
     """
 
     X_train: object
@@ -73,40 +73,40 @@ class Data(NamedTuple):
 
     @property
     def is_labelled(self):
-        """Which training rows have a label."""
+        """Mask of the training rows with a label."""
         return Targets(self.y_train, self.is_regression, self.unlabeled).is_known
 
 
 class Source(NamedTuple):
-    """What files have: rows and what is to be predicted of them, by the parts of the data."""
+    """Content of the files: rows and targets of each part of the data."""
 
-    parts: dict  # "all", or "train" and "test" and perhaps "val"; "submission" has no labels
+    parts: dict  # "all", or "train", "test" and perhaps "val"; "submission" has no labels
     names: object = None
 
 
 def load(options, split=0, bytes_exceed=LARGE_BYTE):
-    """Return the data that the options name, in one of the splits into training and test rows.
+    """Load the data, in one of the splits into training and test rows.
 
     Parameters
     ----------
     options : Namespace
         The options of the command line.
     split : int, default=0
-        Number of the split.
+        Number of the split, counted from 0.
     bytes_exceed : float, default=127
-        What the largest of whole numbers up to 255 must exceed to be taken for bytes.
+        Whole numbers up to 255 count as bytes if their maximum is above this.
 
     Returns
     -------
     Data
-        The data.
+        Training and test rows, and what is known about them.
 
     Raises
     ------
     ValueError
-        When they are not what can be learned.
+        If the data are invalid.
     OSError
-        When they cannot be read.
+        If a file cannot be read.
     """
     seed = (options.seed + split) % 2**32
     if options.data == "digits":
@@ -116,7 +116,7 @@ def load(options, split=0, bytes_exceed=LARGE_BYTE):
     else:
         data = _assemble(_read(Path(options.data), options), options, seed, bytes_exceed)
     if data.comes_split and options.splits > 1:
-        raise ValueError(f"{options.data} comes split into training and test rows: omit --splits.")
+        raise ValueError(f"{options.data} comes with test rows of its own. Omit --splits.")
     if options.n_labels is not None:
         y_train, unlabeled = hide_labels(data.y_train, options.n_labels, seed)
         data = data._replace(y_train=y_train, unlabeled=unlabeled)
@@ -125,32 +125,33 @@ def load(options, split=0, bytes_exceed=LARGE_BYTE):
     return data
 
 
-# -- what is there
+# -- reading
 
 
 def _read(path, options):
-    """Return what the files have, as their content says."""
+    """Read the files, whose kind is recognized by their content."""
     if path.is_dir() and ((path / "train.csv").exists() or (path / "test.csv").exists()):
         return _read_kaggle(path, options)
     if path.is_file() and path.suffix != ".npz" and not zipfile.is_zipfile(path):
         table = read_table(path, options.label)
         return Source({"all": (table.values, as_numbers(table.labels))}, table.names)
     if options.label is not None:
-        raise ValueError(f"{path} is not a table of text: omit --label.")
+        raise ValueError(f"{path} is not a text table. Omit --label.")
     return Source(read_npz(path) if path.is_file() else _read_images(path))
 
 
 def _read_images(path):
-    """Return the parts of a data set of images in four files."""
+    """Read the parts of an image data set in four files."""
     try:
         files = find_files(path)
     except FileNotFoundError:
         if path.exists():
             raise
         raise ValueError(
-            f"{path} does not exist; --data takes digits, mnist, a folder, an .npz or a .csv file."
+            f"{path} does not exist. Pass digits, mnist, a folder, an .npz file or a .csv file to "
+            "--data."
         ) from None
-    if all(map(zipfile.is_zipfile, files.values())):  # as those of KMNIST
+    if all(map(zipfile.is_zipfile, files.values())):  # like those of KMNIST
         arrays = {role: read_single_npz(file) for role, file in files.items()}
         return {part: (arrays[part, "images"], arrays[part, "labels"]) for part, _ in files}
     X_train, X_test, y_train, y_test = read_idx_files(path, files)
@@ -158,30 +159,30 @@ def _read_images(path):
 
 
 def _read_kaggle(folder, options):
-    """Return what train.csv and test.csv have, which lacks the labels."""
+    """Read train.csv and test.csv, the latter without labels."""
     train = read_table(folder / "train.csv", options.label)
     test = read_table(folder / "test.csv", has_labels=False)
     for i, (given, expected) in enumerate(zip(test.names or (), train.names or (), strict=False)):
         if given != expected:
             raise ValueError(
-                f"{folder / 'test.csv'}: column {i + 1} is {given[:50]!r}, where train.csv has "
-                f"{expected[:50]!r}."
+                f"{folder / 'test.csv'}: column {i + 1} is {given[:50]!r}, but {expected[:50]!r} "
+                "in train.csv. The columns must be the same, in the same order."
             )
     n_columns = test.values.shape[1]
     if n_columns != train.values.shape[1]:
         raise ValueError(
-            f"{folder / 'test.csv'}: {n_columns} columns, must be the {train.values.shape[1]} of "
-            "train.csv without the labels."
+            f"{folder / 'test.csv'}: {n_columns} columns, must be the {train.values.shape[1]} "
+            "columns of train.csv other than the label column."
         )
     parts = {"all": (train.values, as_numbers(train.labels)), "submission": (test.values, None)}
     return Source(parts, train.names)
 
 
-# -- what it is
+# -- scaling and splitting
 
 
 def _assemble(source, options, seed, bytes_exceed):
-    """Return the data of parts: rows as the net takes them, and what is to be predicted."""
+    """Return the data from their parts: rows scaled for the net, and targets."""
     where, parts = f"{options.data}: ", source.parts
     X, image_shape = _flat({part: rows for part, (rows, _) in parts.items()}, where)
     labels = {part: y for part, (_, y) in parts.items() if y is not None}
@@ -216,7 +217,7 @@ def _assemble(source, options, seed, bytes_exceed):
 
 
 def _flat(parts, where):
-    """Return rows of numbers for each part, and the shape of their images where they have one."""
+    """Return each part as rows of numbers, and the image shape if all rows are images."""
     flat, widths, shapes = {}, set(), set()
     for part, X in parts.items():
         if X.ndim < 2 or X.dtype.kind not in "buif" or 0 in X.shape:
@@ -230,45 +231,45 @@ def _flat(parts, where):
         widths.add(flat[part].shape[1])
     if len(widths) > 1:
         raise ValueError(
-            f"{where}rows for training and for testing have {' and '.join(map(str, widths))} "
-            "features; they must have the same."
+            f"{where}rows have {' and '.join(map(str, widths))} features. Training, validation "
+            "and test rows must have the same number."
         )
     return flat, shapes.pop() if len(shapes) == 1 else None
 
 
 def _image_shape(shape, n_features):
-    """Return the shape of images that the user gives."""
+    """Return the shape of images passed by the user."""
     height, *rest = shape
     if len(shape) < 2 or math.prod(shape) != n_features or rest[1:] not in ([], [1], [3]):
         given = " ".join(map(str, shape))
         raise ValueError(
-            f"--image-shape {given}: pass height and width, and 3 where there are colours; their "
-            f"product must be the number of features, {n_features}."
+            f"--image-shape {given}: pass height and width, followed by 3 for colour images. "
+            f"Their product must be the number of features, {n_features}."
         )
     return (height, *rest) if rest[1:] == [3] else (height, rest[0])
 
 
 class Range(NamedTuple):
-    """What values some rows have."""
+    """Range of the values of some rows."""
 
     low: float
     high: float
     are_whole: bool
 
     def divisor(self, bytes_exceed):
-        """Return what makes these values probabilities: 255 or 1; None for measurements."""
+        """Return the divisor that scales to [0, 1], 255 or 1; None for measurements."""
         if self.low >= -TOLERANCE and self.high <= 1 + TOLERANCE:
             return 1
-        # Pixels with fractions, as of images that were resized, are known by both ends.
+        # Fractional pixels, such as those of resized images, are recognized by both ends.
         are_pixels = self.are_whole or (self.low == 0 and self.high == LARGEST_BYTE)
         are_bytes = self.low >= 0 and bytes_exceed < self.high <= LARGEST_BYTE
         return LARGEST_BYTE if are_pixels and are_bytes else None
 
 
 def _divisor(parts, where, bytes_exceed):
-    """Return what makes pixels probabilities: 255 or 1; None where rows are measurements.
+    """Return the divisor that scales pixels to [0, 1], 255 or 1; None for measurements.
 
-    All rows are judged together, so that rows for testing are scaled as those for training are.
+    All rows are judged together, so that test rows are scaled like training rows.
     """
     first, *others = (_range(X, where) for X in parts.values())
     low, high, are_whole = zip(first, *others, strict=True)
@@ -279,18 +280,18 @@ def _divisor(parts, where, bytes_exceed):
     if of_training is None or not others:
         return of_training
     low, high = min(other.low for other in others), max(other.high for other in others)
-    # Pixels of resized images are no whole numbers; new rows may go beyond a scaler's range.
+    # Pixels of resized images may be fractions; new rows may exceed the range of a scaler.
     lowest, highest = {LARGEST_BYTE: (0, LARGEST_BYTE), 1: (-1, 2)}[of_training]
     if low < lowest or high > highest or (of_training == LARGEST_BYTE and high <= 1):
         raise ValueError(
             f"{where}training rows have values from {first.low:g} to {first.high:g}, the others "
-            f"from {low:g} to {high:g}: scale both in the same way."
+            f"from {low:g} to {high:g}. Scale both the same way."
         )
     return of_training
 
 
 def _range(X, where):
-    """Return what values rows have; raise when one is missing or infinite."""
+    """Return the range of the values of rows; raise if one is missing or infinite."""
     low, high, are_whole = np.inf, -np.inf, True
     for start, block in _blocks(X):
         if X.dtype.kind == "f" and not np.isfinite(block).all():
@@ -299,34 +300,34 @@ def _range(X, where):
         are_whole = are_whole and bool(X.dtype.kind != "f" or (block == np.floor(block)).all())
     if max(-low, high) > LARGEST:
         raise ValueError(
-            f"{where}X has values as large as {max(-low, high):g}, at most {LARGEST:g} can be "
-            "standardized: divide such columns by a constant."
+            f"{where}X has values as large as {max(-low, high):g}, but at most {LARGEST:g} can be "
+            "standardized. Divide such columns by a constant."
         )
     return Range(low, high, are_whole)
 
 
 def _blocks(X):
-    """Yield the number of the first row of each block of rows, and the block."""
+    """Yield blocks of rows, each after the index of its first row."""
     n_rows = max(1, BLOCK // X.shape[1])
     for start in range(0, len(X), n_rows):
         yield start, X[start : start + n_rows]
 
 
 def _not_finite(X, start):
-    """Return a sentence about the first value that is missing, or else infinite."""
+    """Return a message about the first value that is missing or infinite."""
     block = X[start : start + max(1, BLOCK // X.shape[1])]
     row, column = np.argwhere(~np.isfinite(block))[0]
     value = "a missing value (NaN)" if np.isnan(block[row, column]) else "an infinite value"
     n_rows = sum(int((~np.isfinite(block)).any(axis=1).sum()) for _, block in _blocks(X))
     return (
-        f"X has {value} in row {start + row}, column {column} (counted from 0), and such values in "
-        f"{n_rows} of its {len(X)} rows: drop these rows, or fill the values with "
+        f"X has {value} in row {start + row}, column {column} (counted from 0); {n_rows} of its "
+        f"{len(X)} rows have such values. Drop these rows, or fill the values with "
         "sklearn.impute.SimpleImputer or RBMTransformer.impute."
     )
 
 
 def _scaled(X, numbers, divisor):
-    """Return rows, all or those of some numbers, as the net takes them, without further copies."""
+    """Return all rows, or those with some indices, scaled for the net; copy them at most once."""
     is_float = X.dtype in (np.float32, np.float64)
     dtype = np.float32 if divisor is not None else X.dtype if is_float else np.float64
     if numbers is None and X.dtype == dtype and divisor in (None, 1):
@@ -341,20 +342,20 @@ def _scaled(X, numbers, divisor):
 
 
 def _split(targets, seed, where):
-    """Return the numbers of rows to train on and of those held out, a share of each class."""
+    """Return the indices of training and test rows, stratified by class."""
     known = np.flatnonzero(targets.is_known)
     y, n_held_out = targets.y[known], int(np.ceil(HELD_OUT * len(known)))
     if targets.is_regression:
         if len(y) < FEWEST_ROWS:
-            raise ValueError(f"{where}{len(y)} rows; there must be {FEWEST_ROWS}.")
+            raise ValueError(f"{where}{len(y)} rows, must be at least {FEWEST_ROWS}.")
         return train_test_split(known, test_size=n_held_out, random_state=seed)
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2 or counts.min() < 2 or n_held_out < len(classes):
         are_numbers = "" if y.dtype.kind == "U" else " To predict numbers, pass --regress."
         raise ValueError(
-            f"{where}{len(y)} rows of {len(classes)} classes, the rarest with {counts.min()}; "
-            "there must be two classes, two rows of each, and six times as many rows as classes."
-            f"{are_numbers}"
+            f"{where}{len(y)} labelled rows in {len(classes)} class(es), {counts.min()} in the "
+            "smallest. There must be at least two classes, two rows of each, and six times as "
+            f"many rows as classes.{are_numbers}"
         )
     train, test = train_test_split(known, test_size=n_held_out, stratify=y, random_state=seed)
     return np.concatenate([train, np.flatnonzero(~targets.is_known)]), test

@@ -1,6 +1,6 @@
-"""The command line: the main job from data to table.
+"""The command line: from data to a table of scores.
 
-The rule: whatever is wrong with what a user passes in is one line and exit status 2.
+The rule: an error in the user's input is reported in one line, and the exit status is 2.
 """
 
 import contextlib
@@ -34,8 +34,8 @@ from skdbn._cli.training import (
 )
 
 N_NEIGHBORS = 3
-LOW_RATE = 5e-4  # to try where "auto" diverged; otherwise a tenth, and no more than twice this
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+LOW_RATE = 5e-4  # to try after "auto" diverged; after other rates a tenth, but at most twice this
+INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
 
 def main(arguments=None):
@@ -44,7 +44,7 @@ def main(arguments=None):
     Parameters
     ----------
     arguments : list of str, optional
-        What stands behind the command; by default what the process was given.
+        Arguments after the command; by default those of the process.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def main(arguments=None):
 
 
 def _describe(error):
-    """Return what an error says, in one line."""
+    """Return the message of an error in one line."""
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
@@ -77,26 +77,27 @@ def _describe(error):
 
 
 def _advice(options, message):
-    """Return the command to try after training diverged."""
+    """Return advice for a training that diverged."""
     name = "learning-rate-init" if "learning_rate_init" in message else "pretrain-learning-rate"
     rate = getattr(options, name.replace("-", "_"))
     lower = LOW_RATE if rate in (None, "auto") else min(rate / 10, 2 * LOW_RATE)
     again = f"Try: {command(options, f'--{name}', f'{lower:g}')}"
     if options.checkpoint is None or not options.checkpoint.exists():  # in the first pass
         return again
-    return f"Remove {options.checkpoint}, which holds the training that diverged. {again}"
+    return f"Remove {options.checkpoint}, the checkpoint of the diverged training. {again}"
 
 
 @contextlib.contextmanager
 def _warnings_in_a_line():
-    """Print each warning as a line of ours."""
+    """Print each warning in one line, with the name of the program."""
 
     def show(message, *_, **__):
         print(f"skdbn: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
-        warnings.filterwarnings("ignore", "X does not have valid feature names")  # compared here
+        # Names of features are compared by check_that_it_fits.
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
         yield
 
 
@@ -104,7 +105,7 @@ def _warnings_in_a_line():
 
 
 def _run(options):
-    """Load, train on each split, print the table, write the files; return the exit status."""
+    """Load data, train on each split, print the table, write files; return the exit status."""
     if options.load is None:
         data = load(options)
         net = new_net(options, data)
@@ -118,20 +119,20 @@ def _run(options):
     partial = load_partial(options, net)
     if data.are_bytes:
         print(
-            "skdbn: values from 0 to 255 are taken for bytes and divided by 255; if they are "
+            "skdbn: values from 0 to 255 are treated as bytes and divided by 255; if they are "
             "measurements, pass --visible-units gaussian",
             file=sys.stderr,
         )
     print(_title(options, data), flush=True)
     if options.splits > 1:
-        print(f"split 1 of {options.splits}", file=sys.stderr)  # the time left is that of a split
+        print(f"split 1 of {options.splits}", file=sys.stderr)  # the time left is for one split
     net, rows, finished = _compare(options, net, partial, data)
     splits = [rows]
     if finished and options.splits > 1:
         finished = _go_through_further_splits(options, splits)
     if rows:
         print(table(splits))
-    if is_fitted(net):  # else an earlier run has better results
+    if is_fitted(net):  # otherwise the results of an earlier run are better
         write(out, data, net, finished)
         figures = []
         if out is not None or options.show:
@@ -146,12 +147,16 @@ def _run(options):
 
 
 def _prepare(options, data):
-    """Raise now what else would come after training; return the folder for the results."""
+    """Check now what would otherwise fail after training; return the output folder."""
     n_rows = int(data.is_labelled.sum())
     if n_rows < N_NEIGHBORS:
-        raise ValueError(f"{options.data}: {n_rows} training rows; there must be {N_NEIGHBORS}.")
+        raise ValueError(
+            f"{options.data}: {n_rows} labelled training rows, must be at least {N_NEIGHBORS}."
+        )
     if not data.is_regression and len(data.classes) < 2:
-        raise ValueError(f"{options.data}: all training rows have the same label.")
+        raise ValueError(
+            f"{options.data}: all training rows have the same label. Add rows of another class."
+        )
     if options.checkpoint is not None:
         _check_checkpoint(options.checkpoint)
     if options.out is not None:
@@ -159,21 +164,24 @@ def _prepare(options, data):
     if data.X_submission is not None:
         if Path(SUBMISSION).exists():
             raise ValueError(
-                f"{SUBMISSION} is here already and is not replaced: move it, or pass --out DIR."
+                f"{SUBMISSION} in the current folder is never replaced. Move it, or pass --out DIR."
             )
-        tempfile.TemporaryFile(dir=Path()).close()  # it can be written to
+        tempfile.TemporaryFile(dir=Path()).close()  # fails if the folder is not writable
     return None
 
 
 def _check_checkpoint(path):
-    """Raise unless a checkpoint can be written."""
+    """Raise if a checkpoint cannot be written."""
     if not hasattr(DBNClassifier, "set_callbacks"):
         raise ValueError(
-            f"--checkpoint needs scikit-learn 1.9 or newer; this is {sklearn.__version__}."
+            f"--checkpoint needs scikit-learn 1.9 or newer, but {sklearn.__version__} is "
+            "installed. Upgrade it, or omit --checkpoint."
         )
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise ValueError(f"--checkpoint {path}: its folder does not exist.")
+        raise ValueError(
+            f"--checkpoint {path}: its folder does not exist. Create it, or pass another path."
+        )
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
@@ -181,12 +189,12 @@ def _check_checkpoint(path):
 
 
 def _title(options, data):
-    """Return the line above the table."""
+    """Return the line above the table: the name and the size of the data."""
     n_labelled = int(data.is_labelled.sum())
     without = f" ({n_labelled} with labels)" if n_labelled < len(data.y_train) else ""
-    watched = "" if data.X_val is None else f", {len(data.X_val)} rows to watch"
+    watched = "" if data.X_val is None else f", {len(data.X_val)} validation rows"
     if data.is_regression:
-        what = f"numbers from {data.y_train.min():g} to {data.y_train.max():g}"
+        what = f"targets from {data.y_train.min():g} to {data.y_train.max():g}"
     else:
         what = f"{len(data.classes)} classes"
     return (
@@ -196,19 +204,19 @@ def _title(options, data):
 
 
 def _how_to_go_on(options, net):
-    """Return what to do after an interruption."""
-    kept = "this is what was learned so far" if is_fitted(net) else "nothing was learned yet"
+    """Return advice for a run that was interrupted."""
+    kept = "these are the results so far" if is_fitted(net) else "nothing has been learned yet"
     if options.splits > 1 or options.load is not None:
         return kept
     if options.checkpoint is None:
-        return f"{kept}. To be able to go on next time, pass --checkpoint FILE"
+        return f"{kept}. To be able to resume next time, pass --checkpoint FILE"
     if options.checkpoint.exists():
-        return f"{kept}. Go on with: {command(options)}"
-    return f"{kept}. Begin again with: {command(options)}"
+        return f"{kept}. Resume with: {command(options)}"
+    return f"{kept}. Start again with: {command(options)}"
 
 
 def _compare(options, net, partial, data):
-    """Train and evaluate on one split; return the net, the rows, and whether it was finished."""
+    """Train and evaluate on one split; return the net, table rows, and whether it finished."""
     rows, seconds, finished = [], 0.0, False
     try:
         if not options.no_knn:
@@ -225,7 +233,7 @@ def _compare(options, net, partial, data):
 
 
 def _go_through_further_splits(options, splits):
-    """Append the rows of the splits behind the first; return whether all were finished."""
+    """Append the table rows of the other splits; return whether all of them finished."""
     try:
         for split in range(1, options.splits):
             print(f"split {split + 1} of {options.splits}", file=sys.stderr)
@@ -240,7 +248,7 @@ def _go_through_further_splits(options, splits):
 
 
 def _nearest_neighbors(data):
-    """Return the row of nearest neighbours, behind a scaler where columns are measurements."""
+    """Return the table row of nearest neighbours, with a scaler if columns are measurements."""
     estimator = KNeighborsRegressor if data.is_regression else KNeighborsClassifier
     neighbors, name = estimator(N_NEIGHBORS), f"{estimator.__name__}({N_NEIGHBORS})"
     if data.are_measurements:

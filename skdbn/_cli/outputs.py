@@ -1,9 +1,9 @@
-"""The folder that the command line writes to.
+"""The output folder of the command line.
 
-The rule: what skdbn did not write is never replaced. So ``--out`` takes a folder that is new or
-empty, or one of an earlier run, which `report.json` in it shows. In such a folder the files that
-the earlier run wrote are replaced, and those that this run does not write are removed; whatever
-else is there stays. A file is written whole or not at all.
+The rule: files that skdbn did not write are never replaced. So ``--out`` takes a folder that is
+new, empty, or from an earlier run, as its `report.json` shows. Files of the earlier run are
+replaced, or removed if this run does not write them; all other files stay. A file is written
+completely or not at all.
 """
 
 import json
@@ -14,53 +14,54 @@ from skdbn import save_model
 from skdbn._files.storage import replaced
 
 MODEL, PAGE, REPORT, SUBMISSION = "model.npz", "index.html", "report.json", "submission.csv"
-OF_OLD_REPORTS = [REPORT, MODEL, SUBMISSION]  # which listed no files
-PRODUCER = "skdbn"  # the key of `versions` that shows who wrote a report
+OF_OLD_REPORTS = [REPORT, MODEL, SUBMISSION]  # files of old runs, whose reports list none
+PRODUCER = "skdbn"  # key of `versions` that shows that skdbn wrote a report
 
 
 class Folder:
-    """A folder for results, tested before there are any.
+    """An output folder, checked before there are results.
 
     Parameters
     ----------
     path : Path
-        The folder. A new one is made, and marked as one of skdbn by a report without results.
+        The folder. A new one is created, and marked as written by skdbn by a report without
+        results.
 
     Raises
     ------
     ValueError
-        When it is no folder, or has files that skdbn did not write.
+        If the path is not a folder, or the folder has files that skdbn did not write.
     OSError
-        When it cannot be written to.
+        If the folder is not writable.
     """
 
     def __init__(self, path):
         self.path = path
         self._written = []
         if path.exists() and not path.is_dir():
-            raise ValueError(f"--out {path} exists and is not a folder: name another one.")
+            raise ValueError(f"--out {path} exists and is not a folder. Pass another path.")
         path.mkdir(parents=True, exist_ok=True)
         self._earlier = _files_of_earlier_run(path)
         for name in {*self._earlier, MODEL, PAGE, REPORT, SUBMISSION}:
             if (path / name).is_dir():
                 raise ValueError(
-                    f"--out {path}: {path / name} is a folder where a file is to be written. "
-                    "Remove it, or name another folder."
+                    f"--out {path}: {path / name} is a folder, but a file of this name will be "
+                    "written. Remove it, or pass another folder."
                 )
         for name in (MODEL, PAGE, SUBMISSION):
             if (path / name).exists() and name not in self._earlier:
                 raise ValueError(
-                    f"--out {path} has a file {name} that its {REPORT} does not list: move it, or "
-                    "name another folder."
+                    f"--out {path} has a file {name} that its {REPORT} does not list. Move it, or "
+                    "pass another folder."
                 )
         if self._earlier:
-            tempfile.TemporaryFile(dir=path).close()  # it can be written to
+            tempfile.TemporaryFile(dir=path).close()  # fails if the folder is not writable
         else:
             self.write_report({"finished": False, "versions": {PRODUCER: None}})
 
     @property
     def files(self):
-        """Names of the files of this run, with the report, which comes last."""
+        """Names of the files of this run, including the report, which is written last."""
         return sorted({*self._written, REPORT})
 
     def write_model(self, model):
@@ -69,39 +70,39 @@ class Folder:
         Parameters
         ----------
         model : estimator
-            What `save_model` takes.
+            Any model that `save_model` accepts.
         """
         save_model(model, self._path_of(MODEL))
         self._written.append(MODEL)
 
     def write(self, name, content):
-        """Write another file, whole or not at all.
+        """Write another file, completely or not at all.
 
         Parameters
         ----------
         name : str
-            Its name.
+            Name of the file.
         content : bytes
-            Its content.
+            Content of the file.
         """
         with replaced(self._path_of(name)) as file:
             file.write(content)
         self._written.append(name)
 
     def _path_of(self, name):
-        """Return the path of a file to write, without the link that may be there."""
+        """Return the path of a file to write; remove a symbolic link there."""
         path = self.path / name
-        if path.is_symlink():  # what it leads to is not ours
+        if path.is_symlink():  # its target is not ours
             path.unlink()
         return path
 
     def write_report(self, report):
-        """Write the report, which lists all files, and remove those of an earlier run.
+        """Write the report, which lists all files, and remove other files of an earlier run.
 
         Parameters
         ----------
         report : dict
-            What JSON can hold.
+            Content that JSON can represent.
         """
         files = self.files
         text = json.dumps({**report, "files": files}, indent=2)
@@ -113,7 +114,7 @@ class Folder:
 
 
 def _files_of_earlier_run(folder):
-    """Return the names of the files that an earlier run wrote, none where the folder is empty."""
+    """Return the names of the files of an earlier run, none if the folder is empty."""
     if not any(folder.iterdir()):
         return []
     try:
@@ -125,10 +126,10 @@ def _files_of_earlier_run(folder):
         is_ours, files = False, []
     if not is_ours:
         raise ValueError(
-            f"--out {folder} has files that skdbn did not write (it has no {REPORT} of an "
-            "earlier run): name a new or an empty folder."
+            f"--out {folder} has files that skdbn did not write (it has no {REPORT} of an earlier "
+            "run). Pass a new or empty folder."
         )
-    # Names are of this folder, whatever the file says.
+    # Only names within the folder count, whatever the report says.
     return [
         name
         for name in files

@@ -1,7 +1,7 @@
-"""Archives of arrays that the command line reads.
+"""Reading .npz archives for the command line.
 
-The rule: a file is untrusted. No pickle is loaded, a size is compared with what is there before
-memory is taken, and whatever is wrong is a ValueError of one sentence that begins with the path.
+The rule: a file is untrusted. No pickle is loaded, sizes are checked before memory is allocated,
+and whatever is wrong is a ValueError whose message begins with the path.
 """
 
 import contextlib
@@ -10,8 +10,8 @@ import zipfile
 from skdbn._files.storage import read_array
 from skdbn.datasets import MAX_BYTES
 
-# Names of the arrays, upper and lower case alike, by the part of the data: rows, and their labels.
-# "all" has yet to be split, rows in "val" are watched.
+# Names of the arrays, in upper or lower case, for each part of the data: rows, and their labels.
+# "all" has yet to be split; rows in "val" are monitored during training.
 LAYOUTS = (
     {"all": ("x", "y")},
     {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")},
@@ -21,7 +21,7 @@ LAYOUTS = (
         "test": ("test_images", "test_labels"),
     },
 )
-NEEDED = (  # as an error names them
+NEEDED = (  # for error messages
     "X and y; or x_train, y_train, x_test and y_test; or train_images, train_labels, test_images "
     "and test_labels"
 )
@@ -33,17 +33,17 @@ def read_npz(path):
     Parameters
     ----------
     path : Path
-        The file, compressed or not.
+        The archive, compressed or not.
 
     Returns
     -------
     dict
-        Rows and labels for each part of the data: "all", or "train", "test" and perhaps "val".
+        Rows and labels of each part of the data: "all", or "train", "test" and perhaps "val".
 
     Raises
     ------
     ValueError
-        When the file is something else.
+        If the file is invalid.
     """
     with _opened(path, f"with {NEEDED}") as (archive, names):
         for layout in LAYOUTS:
@@ -54,16 +54,16 @@ def read_npz(path):
                     for part, pair in layout.items()
                     if all(name in names for name in pair)
                 }
-        raise ValueError(f"it has {', '.join(names.values()) or 'no array'}")
+        raise ValueError(f"it has {', '.join(names.values()) or 'no arrays'}")
 
 
 def read_single_npz(path):
-    """Read an .npz file of a single array.
+    """Read an .npz file with a single array.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The archive.
 
     Returns
     -------
@@ -73,41 +73,41 @@ def read_single_npz(path):
     Raises
     ------
     ValueError
-        When the file is something else.
+        If the file is invalid.
     """
-    with _opened(path, "of a single array") as (archive, names):
+    with _opened(path, "with a single array") as (archive, names):
         if len(names) != 1:
-            raise ValueError(f"it has {', '.join(names.values()) or 'no array'}")
+            raise ValueError(f"it has {', '.join(names.values()) or 'no arrays'}")
         return _read_member(archive, *names.values())
 
 
 @contextlib.contextmanager
 def _opened(path, expected):
-    """Open an archive; return it and the names of its arrays by what they are in lower case."""
+    """Open an archive; yield it and the names of its arrays, keyed by their lower-case forms."""
     try:
         if not (path.is_file() and zipfile.is_zipfile(path)):
             raise ValueError("it is not a zip archive")
         with zipfile.ZipFile(path) as archive:
             arrays = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
             yield archive, {name.lower(): name for name in arrays}
-    except Exception as error:  # ten types came up when random bytes of a file were changed
+    except Exception as error:  # changing random bytes of a file raised ten types
         raise ValueError(
             f"{path} is not an .npz file {expected}: {error or type(error).__name__}."
         ) from error
 
 
 def _read_member(archive, name):
-    """Return an array of a zip archive, which takes no more memory than it says."""
+    """Read an array from a zip archive, in no more memory than the archive declares."""
     member = archive.getinfo(f"{name}.npy")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(  # zipfile unpacks other kinds without bound
-            f"{name} is compressed by method {member.compress_type}; numpy.savez and "
-            "numpy.savez_compressed write what is read"
+        raise ValueError(  # zipfile would unpack other methods without limit
+            f"{name} is compressed by method {member.compress_type}, which is not supported. "
+            "Write the file with numpy.savez or numpy.savez_compressed"
         )
     if member.file_size > MAX_BYTES:
         raise ValueError(
-            f"{name} takes {member.file_size} bytes unpacked, at most {MAX_BYTES} are read; pass "
-            "larger data to the estimators as an array or a memory map"
+            f"{name} takes {member.file_size} bytes unpacked, but at most {MAX_BYTES} are read. "
+            "Pass larger data to the estimators as an array or a memory map"
         )
     with archive.open(member) as file:
         return read_array(file, member.file_size)

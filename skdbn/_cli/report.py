@@ -1,4 +1,4 @@
-"""What the command line leaves behind: the model, figures, the page, the report, a submission."""
+"""The output of the command line: model, figures, page, report and submission."""
 
 import csv
 import io
@@ -18,23 +18,23 @@ from skdbn._cli.page import Result, page
 from skdbn._cli.training import parameters_of
 from skdbn._files.storage import replaced
 
-DOTS_PER_INCH = 120  # of figures
+DOTS_PER_INCH = 120  # in figures
 
 
 def write(out, data, net, finished):
-    """Write the model into the folder, which may be None, and a submission where rows wait for it.
+    """Write the model to the folder, if any, and a submission if the data ask for one.
 
-    Net and data are those of the first split, here and below.
+    Here and below, net and data are those of the first split.
     """
-    if out is not None:  # first what took longest
+    if out is not None:  # first, because training took longest
         out.write_model(net)
-    # Without a folder only a whole training is worth a submission.
+    # Without a folder, only a finished training gives a submission.
     if data.X_submission is not None and (finished or out is not None):
         _write_submission(out, net.predict(data.X_submission))
 
 
 def _write_submission(out, labels):
-    """Write what is predicted of the rows of test.csv."""
+    """Write the predictions for the rows of test.csv."""
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")
     lines.writerows([("ImageId", "Label"), *enumerate(labels.tolist(), 1)])
@@ -48,7 +48,7 @@ def _write_submission(out, labels):
 
 
 def draw(options, out, data, net):
-    """Write the figures into the folder, open them in windows, or both; return them."""
+    """Save the figures in the folder, show them in windows, or both; return them."""
     import matplotlib as mpl
 
     if not options.show:
@@ -62,9 +62,12 @@ def draw(options, out, data, net):
         figures[i] = figure._replace(png=buffer.getvalue())
         out.write(f"{figure.name}.png", figures[i].png)
     if out is not None:
-        print(f"wrote {len(figures)} figures to {out.path}; {PAGE} there shows everything")
+        print(f"wrote {len(figures)} figures to {out.path}; open {PAGE} there to see all results")
     if options.show and mpl.get_backend().lower() == "agg":
-        print("skdbn: there is no display to show figures on: use --out DIR", file=sys.stderr)
+        print(
+            "skdbn: there is no display to show figures on; pass --out DIR to save them",
+            file=sys.stderr,
+        )
     elif options.show:
         plt.show()
     for figure in figures:
@@ -73,7 +76,7 @@ def draw(options, out, data, net):
 
 
 def write_page(out, options, data, net, splits, figures, report):
-    """Write the page, which shows all that the folder has."""
+    """Write the page with all results."""
     result = Result(
         command(options),
         options,
@@ -85,13 +88,13 @@ def write_page(out, options, data, net, splits, figures, report):
         report["versions"],
         out.files,
     )
-    # A path that is no text has no place in UTF-8.
+    # UTF-8 cannot encode every path.
     content = page(result, figures).encode("utf-8", "backslashreplace")
     out.write(PAGE, content)
 
 
 def report(options, data, net, splits, finished, resumed):
-    """Return what report.json holds; after resuming, seconds of a fit are those of this run."""
+    """Return the content of report.json; a resumed fit counts only the seconds since then."""
     results = [[row.as_dict() for row in rows] for rows in splits]
     training = parameters_of(net) if options.load is None else {"load": str(options.load)}
     net = net_of(net)

@@ -1,7 +1,7 @@
-"""Tables of text: rows of numbers, and a column of labels, separated by commas or other signs.
+"""Reading text tables for the command line: numbers, and a label column.
 
-The rule: a file is untrusted, as archives are. Whatever is wrong with it is a ValueError of one
-sentence that begins with the path, and names the line and the column where there are any.
+The rule: a file is untrusted, like an archive. Whatever is wrong with it is a ValueError whose
+message begins with the path and names the line and column, if any.
 """
 
 import csv
@@ -14,28 +14,28 @@ import numpy as np
 
 from skdbn.datasets import MAX_BYTES
 
-MAX_LINE = 2**20  # characters of a line, which a list of its values takes many times
+MAX_LINE = 2**20  # characters; a list of the values of a line is many times as large
 TOO_LONG = f"more than {MAX_LINE} characters; pass such data as an .npz file"
 NOT_TEXT = "not text; save the table as UTF-8 text"
-NOT_UTF8 = "\0", "\N{REPLACEMENT CHARACTER}"  # signs of it: the second stands for wrong bytes
-SEPARATORS = (";", "\t", ",", None)  # None stands for spaces; a number may have a comma
-N_LOOKED_AT = 20  # lines that tell the separator
-MISSING = {"", "nan", "na", "n/a", "null", "none", "?"}  # what stands for no value
-LABEL = "label"  # the column of labels, where none is named
-FEWEST_NUMBERED = 4  # columns that are named 0, 1, 2 and so on; fewer may be a row
+NOT_UTF8 = "\0", "\N{REPLACEMENT CHARACTER}"  # characters that show it; the second replaces bytes
+SEPARATORS = (";", "\t", ",", None)  # None is for spaces; a comma may be part of a number
+N_LOOKED_AT = 20  # lines that show the separator
+MISSING = {"", "nan", "na", "n/a", "null", "none", "?"}  # cells without a value
+LABEL = "label"  # default name of the label column
+FEWEST_NUMBERED = 4  # columns named 0, 1, 2 and so on in a header; fewer may be a row
 
 
 class Table(NamedTuple):
-    """Numbers of a table.
+    """Content of a table.
 
     Attributes
     ----------
     names : list of str or None
-        Names of the columns of `values`, where the table has a line of names.
+        Names of the columns of `values`, if the table has a header.
     values : ndarray of shape (n_rows, n_columns)
         Numbers.
     labels : ndarray of str of shape (n_rows,) or None
-        The column of labels.
+        Cells of the label column.
     """
 
     names: object
@@ -44,7 +44,7 @@ class Table(NamedTuple):
 
 
 class Form(NamedTuple):
-    """How a table is written: its separator, names, number of columns, and column of labels."""
+    """Format of a table: separator, names, number of columns, and index of the label column."""
 
     separator: object
     names: object
@@ -56,41 +56,41 @@ class Form(NamedTuple):
         return _fields(line, self.separator)
 
     def column(self, i):
-        """Return what an error calls a column."""
+        """Return the name of a column for error messages."""
         return f"column {reprlib.repr(self.names[i]) if self.names else i + 1}"
 
 
 def read_table(path, label=None, has_labels=True):
-    """Read a table of numbers.
+    """Read a table of numbers, and perhaps a label column, from a text file.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The text file.
     label : str, default=None
-        Name or number of the column of labels; by default it is the one called "label".
+        Label column: its name, or its number counted from 1; by default the column named "label".
     has_labels : bool, default=True
-        Whether there is such a column.
+        Whether there is a label column.
 
     Returns
     -------
     Table
-        What the file has.
+        Names, numbers and labels.
 
     Raises
     ------
     ValueError
-        When the file is something else; the message names the line.
+        If the file is invalid; the message names the line.
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist or is not a file.")
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise ValueError(
-            f"{path} takes {size} bytes, at most {MAX_BYTES} are read; pass larger data to the "
-            "estimators as an array or a memory map."
+            f"{path} takes {size} bytes, but at most {MAX_BYTES} are read. Pass larger data to "
+            "the estimators as an array or a memory map."
         )
-    # Bytes that are no text are replaced, and reported with their line.
+    # Invalid bytes are replaced here, and reported later with their line.
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         try:
             form = _form(_first_lines(file), label, has_labels)
@@ -99,11 +99,11 @@ def read_table(path, label=None, has_labels=True):
             raise ValueError(f"{path}, {error}.") from error
 
 
-# -- how a table is written
+# -- the format of a table
 
 
 def _first_lines(file):
-    """Return the first lines of a file, and go back to its start."""
+    """Return the first lines of a file, and rewind it."""
     lines = []
     while len(lines) < N_LOOKED_AT and (line := file.readline(MAX_LINE + 1)):
         if fault := _fault_of(line):
@@ -112,7 +112,7 @@ def _first_lines(file):
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise ValueError("line 1: nothing is there")
+        raise ValueError("line 1: the file is empty")
     file.seek(0)
     return lines
 
@@ -125,12 +125,13 @@ def _fault_of(line):
 
 
 def _form(lines, label, has_labels):
-    """Return how a table is written, as its first lines and the user say."""
+    """Return the format of a table, from its first lines and the user's label column."""
     separator = _separator(lines)
     first, *others = (_fields(line, separator) for line in lines)
     if len(first) == 1:
         raise ValueError(
-            "line 1: a single column; columns are separated by commas, semicolons, tabs or spaces"
+            "line 1: only one column; columns must be separated by commas, semicolons, tabs or "
+            "spaces"
         )
     has_names = _are_names(first, others[0] if others else [], label)
     if has_names and "" in first:
@@ -144,7 +145,7 @@ def _form(lines, label, has_labels):
 
 
 def _separator(lines):
-    """Return what separates the same number of cells in all lines."""
+    """Return the separator that gives all lines the same number of cells."""
     counts = {
         separator: [len(_fields(line, separator)) for line in lines] for separator in SEPARATORS
     }
@@ -155,7 +156,7 @@ def _separator(lines):
 
 
 def _fields(line, separator):
-    """Return the cells of a line, without quotes and spaces around them."""
+    """Return the cells of a line, without surrounding quotes and spaces."""
     if separator is None:
         return [cell.strip('"') for cell in line.split()]
     if '"' in line:
@@ -166,13 +167,13 @@ def _fields(line, separator):
 
 
 def _are_names(first, second, label):
-    """Tell whether the first line has names.
+    """Tell whether the first line is a header.
 
-    These are the name of the labels, text where numbers are below, text alone, or 0, 1, 2 and so
-    on, as pandas numbers columns.
+    A header has the name of the label column, text above numbers, only text, or 0, 1, 2 and so on,
+    as pandas numbers columns.
     """
     wanted = LABEL if label is None else label
-    if wanted in first and not wanted.isdecimal():  # a number is a value as well
+    if wanted in first and not wanted.isdecimal():  # a number may be a value
         return True
     numbers = [name for name in first if is_number(name)]
     if len(numbers) >= FEWEST_NUMBERED and all(
@@ -186,17 +187,17 @@ def _are_names(first, second, label):
 
 
 def is_number(text):
-    """Tell whether a text is a number.
+    """Tell whether a string is a number.
 
     Parameters
     ----------
     text : str
-        Text.
+        String to check.
 
     Returns
     -------
     bool
-        Whether it is one.
+        Whether it is a number.
     """
     try:
         float(text)
@@ -206,33 +207,33 @@ def is_number(text):
 
 
 def _column_of_labels(names, n_columns, label):
-    """Return the index of the column of labels, which is named or numbered from 1."""
+    """Return the index of the label column, given by name or by number from 1."""
     wanted = LABEL if label is None else label
     if names is not None and wanted in names:
         if names.count(wanted) > 1:
             raise ValueError(
-                f"line 1: {names.count(wanted)} columns are called {reprlib.repr(wanted)}: give "
-                "the labels a name of their own"
+                f"line 1: {names.count(wanted)} columns are named {reprlib.repr(wanted)}. Give "
+                "the label column a name of its own"
             )
         return names.index(wanted)
     if wanted.isdecimal() and 1 <= int(wanted) <= n_columns:
         return int(wanted) - 1
     if names is None:
-        problem = "there is no line of names"
-        remedy = f"--label N, the number of the column of labels, from 1 to {n_columns}"
+        problem = "there is no header"
+        remedy = f"--label N, the number of the label column, from 1 to {n_columns}"
     else:
         shown = ", ".join(name[:50] for name in names[:20])
         problem = f"there is no column {reprlib.repr(wanted)} among {shown}"
         problem += " and others" if len(names) > 20 else ""
-        remedy = "--label NAME, the name of the column of labels"
-    raise ValueError(f"line 1: {problem}: pass {remedy}")
+        remedy = "--label NAME, the name of the label column"
+    raise ValueError(f"line 1: {problem}. Pass {remedy}")
 
 
-# -- what is in a table
+# -- the content of a table
 
 
 def _read(file, form):
-    """Return the table that a file has."""
+    """Return the content of a table."""
     n_names = int(form.names is not None)
     for dtype in (np.int16, np.float64):  # whole numbers are read several times faster
         file.seek(0)
@@ -252,8 +253,8 @@ def _read(file, form):
         longest = max(map(len, codes))
         if longest * len(values) * np.dtype("U1").itemsize > MAX_BYTES:
             raise ValueError(
-                f"{form.column(form.label)} has labels of up to {longest} characters, too many for "
-                f"{len(values)} rows: shorten them"
+                f"{form.column(form.label)} has labels of up to {longest} characters, too many "
+                f"for {len(values)} rows. Shorten them"
             )
         labels = np.array(list(codes))[values[:, form.label].astype(int)]
         columns = np.delete(columns, form.label)
@@ -267,9 +268,9 @@ def _read(file, form):
 
 
 def _read_rows(file, form, dtype, n_lines, codes):
-    """Return the numbers below the names; labels are numbered in `codes`.
+    """Return the numbers below the header; labels are numbered in `codes`.
 
-    An error begins with the line.
+    Error messages begin with the line.
     """
     parsed = None  # the line that is being parsed
 
@@ -285,7 +286,7 @@ def _read_rows(file, form, dtype, n_lines, codes):
             if n_values != form.n_columns:
                 if not line.strip() and not any(map(str.strip, following)):
                     return  # empty lines at the end
-                raise ValueError(f"{n_values} values, the first line has {form.n_columns}")
+                raise ValueError(f"{n_values} values, but the first line has {form.n_columns}")
             parsed = line
             yield line
 
@@ -323,16 +324,16 @@ def _fault(form, i, cell):
     column, shown = form.column(i), reprlib.repr(cell)
     if cell.lower() in MISSING:
         return (
-            f"no value in {column} ({shown}): fill such cells (pandas: fillna, or "
+            f"no value in {column} ({shown}). Fill such cells (pandas: fillna, or "
             "sklearn.impute.SimpleImputer), or remove the rows (dropna)"
         )
     if is_number(cell):
-        return f"{column} has {shown}, which is not finite: replace it, or remove the row"
+        return f"{column} has {shown}, which is not finite. Replace it, or remove the row"
     if is_number(cell.replace(",", ".", 1)):
-        return f"{column} has {shown}: write decimal points instead of commas"
+        return f"{column} has {shown}. Use decimal points instead of commas"
     name = reprlib.repr(form.names[i] if form.names else i)
     return (
-        f"{column} has {shown}, which is not a number: write plain numbers such as 1234.5, remove "
-        "the column, or turn categories into columns of 0 and 1 (pandas: get_dummies with "
+        f"{column} has {shown}, which is not a number. Use plain numbers such as 1234.5, remove "
+        "the column, or convert categories to columns of 0 and 1 (pandas: get_dummies with "
         f"columns=[{name}], dtype=int)"
     )

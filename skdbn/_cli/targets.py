@@ -1,6 +1,6 @@
-"""What is to be predicted: labels of any kind, or numbers.
+"""The targets: class labels of any kind, or numbers.
 
-The rule: labels are whole numbers or text. Numbers with fractions are predicted as numbers.
+The rule: class labels are whole numbers or text. Numbers with fractions mean regression.
 """
 
 import reprlib
@@ -11,21 +11,21 @@ import numpy as np
 
 from skdbn._cli.tables import is_number
 
-LARGEST_EXACT = 2**53  # from which on floats, such as the numbers of tables, skip whole numbers
-MISSING = ("", "nan")  # what --unlabeled calls labels that are missing
+LARGEST_EXACT = 2**53  # from here on floats, as tables are read, skip whole numbers
+MISSING = ("", "nan")  # values of --unlabeled that stand for missing labels
 
 
 class Targets(NamedTuple):
-    """What is to be predicted of each row.
+    """Targets of all rows.
 
     Attributes
     ----------
     y : ndarray of shape (n_rows,)
-        Labels, or numbers.
+        Class labels, or numbers.
     is_regression : bool
-        Whether they are numbers.
+        Whether the targets are numbers.
     unlabeled : int, str or None
-        What stands in `y` for rows without a label, where there are any.
+        Value of `y` that marks rows without a label, if there are any.
     """
 
     y: object
@@ -34,21 +34,21 @@ class Targets(NamedTuple):
 
     @property
     def is_known(self):
-        """Which rows have a label."""
+        """Mask of the rows with a label."""
         return np.ones(len(self.y), bool) if self.unlabeled is None else self.y != self.unlabeled
 
 
 def column_of(y, n_rows, where):
-    """Return what a file has for each row, as numbers or text.
+    """Return the targets in a file as one value for each row.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,) or (n_rows, 1)
-        Of any type.
+        Targets of any type.
     n_rows : int
-        Rows that it should be for.
+        Expected number of rows.
     where : str
-        What an error begins with.
+        Prefix of error messages.
 
     Returns
     -------
@@ -58,55 +58,57 @@ def column_of(y, n_rows, where):
     Raises
     ------
     ValueError
-        When it is something else.
+        If the targets have another shape or type.
     """
     if y.shape == (n_rows, 1):
         y = y[:, 0]
     if y.shape != (n_rows,) or y.dtype.kind not in "buifUS":
         raise ValueError(
-            f"{where}y has shape {y.shape} and type {y.dtype}, must have a number or a text for "
+            f"{where}y has shape {y.shape} and type {y.dtype}, must have one number or string for "
             f"each of the {n_rows} rows of X."
         )
     return np.char.decode(y, "utf-8") if y.dtype.kind == "S" else y
 
 
 def read_targets(y, where, options):
-    """Return what is to be predicted.
+    """Return the targets as class labels or numbers.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
-        What files have.
+        Targets in the files.
     where : str
-        What an error begins with.
+        Prefix of error messages.
     options : Namespace
-        The options of the command line.
+        Options of the command line.
 
     Returns
     -------
     Targets
-        What it stands for.
+        Class labels or numbers.
 
     Raises
     ------
     ValueError
-        When it is nothing that can be predicted.
+        If the targets are invalid.
     """
     lacks = _lacks_label(y, where, options.unlabeled)
     known = y[~lacks]
     if len(known) == 0:
-        raise ValueError(f"{where}no row has a label.")
+        raise ValueError(
+            f"{where}no row has a label. Add labels, or check the value of --unlabeled."
+        )
     is_text = known.dtype.kind == "U"
     if not is_text and not np.isfinite(known).all():
-        raise ValueError(f"{where}y has an infinite value.")
+        raise ValueError(f"{where}y has an infinite value. Replace it, or remove the row.")
     is_regression = options.regress or (not is_text and (known != np.floor(known)).any())
     if is_regression:
         return _numbers(y, where, is_text, options)
     if not is_text:
         if known.dtype.kind == "f" and (largest := np.abs(known).max()) >= LARGEST_EXACT:
             raise ValueError(
-                f"{where}labels such as {largest:.17g} have too many digits to be told apart: "
-                "write shorter numbers or text, or pass --regress to predict them as numbers."
+                f"{where}labels such as {largest:.17g} have too many digits to be told apart. Use "
+                "shorter numbers or text, or pass --regress to predict numbers."
             )
         known = known.astype(int)
     if not lacks.any():
@@ -118,17 +120,17 @@ def read_targets(y, where, options):
 
 
 def as_numbers(texts):
-    """Return texts as numbers where all are, NaN where one is empty; else as they are.
+    """Return strings as floats, NaN for empty ones; unchanged if one is not a number.
 
     Parameters
     ----------
     texts : ndarray of str
-        Texts.
+        Strings.
 
     Returns
     -------
     ndarray
-        Floats or texts.
+        Floats or strings.
     """
     is_empty = texts == ""
     try:
@@ -138,23 +140,23 @@ def as_numbers(texts):
 
 
 def _numbers(y, where, is_text, options):
-    """Return numbers to predict."""
+    """Return the targets of a regression."""
     if is_text:
         row = next((i for i, label in enumerate(y.tolist()) if label and not is_number(label)), 0)
         raise ValueError(
-            f"{where}the label of row {row + 1} is text, {reprlib.repr(str(y[row]))}, and not a "
-            "number."
+            f"{where}the target of row {row + 1} (counted from 1) is text, "
+            f"{reprlib.repr(str(y[row]))}, must be a number. To predict classes, omit --regress."
         )
     if options.unlabeled is not None or options.n_labels is not None:
         raise ValueError(
-            f"{where}numbers are predicted, and --unlabeled and --n-labels are for classes alone: "
-            "omit them."
+            f"{where}the targets are numbers, but --unlabeled and --n-labels work only with "
+            "classes. Omit them."
         )
     return Targets(y.astype(float), True, None)
 
 
 def _lacks_label(y, where, unlabeled):
-    """Tell which rows have no label; raise when the user did not say that there are any."""
+    """Return the mask of rows without a label; raise if the user did not allow any."""
     is_text = y.dtype.kind == "U"
     is_missing = y == "" if is_text else np.isnan(y)
     if unlabeled in MISSING:
@@ -162,8 +164,9 @@ def _lacks_label(y, where, unlabeled):
     if is_missing.any():
         row = np.flatnonzero(is_missing)[0]
         raise ValueError(
-            f"{where}row {row + 1} has no label, the first of {is_missing.sum()}: fill the labels "
-            "in, remove the rows, or pass --unlabeled '' to learn from them without labels."
+            f"{where}row {row + 1} (counted from 1) has no label, the first of "
+            f"{is_missing.sum()}. Fill in the labels, remove the rows, or pass --unlabeled '' to "
+            "learn from them without labels."
         )
     if unlabeled is None:
         return is_missing
@@ -171,49 +174,53 @@ def _lacks_label(y, where, unlabeled):
         marker = unlabeled if is_text else float(unlabeled)
     except ValueError:
         raise ValueError(
-            f"{where}--unlabeled {unlabeled!r} is not a number, but the labels are numbers."
+            f"{where}--unlabeled {unlabeled!r} is not a number, but the labels are numbers. Pass "
+            "a number, or '' for missing labels."
         ) from None
     return _found(y == marker, where, unlabeled)
 
 
 def _found(lacks_label, where, unlabeled):
-    """Return which rows have no label; warn when there are none."""
+    """Return the mask of rows without a label; warn if all have one."""
     if not lacks_label.any():
         warnings.warn(
-            f"{where}no row has the label {unlabeled!r} that --unlabeled names: all are taken as "
-            "labelled.",
+            f"{where}no row has the label {unlabeled!r} passed to --unlabeled, so all rows count "
+            "as labelled.",
             stacklevel=2,
         )
     return lacks_label
 
 
 def hide_labels(y, n_labels, seed):
-    """Return labels of which only some are left, as many of each class, and what marks the others.
+    """Keep some labels, the same number for each class, and hide the others.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
         Labels.
     n_labels : int
-        How many are to be left.
+        Number of labels to keep.
     seed : int
-        Seed of the draw.
+        Seed of the random choice.
 
     Returns
     -------
     y : ndarray of shape (n_rows,)
         Labels.
     unlabeled : int or str
-        What stands for those that are hidden.
+        Value of `y` that marks hidden labels.
 
     Raises
     ------
     ValueError
-        When there would be none of a class.
+        If there are fewer labels than classes.
     """
     classes, rng = np.unique(y), np.random.default_rng(seed)
     if n_labels < len(classes):
-        raise ValueError(f"--n-labels {n_labels} is less than the {len(classes)} classes.")
+        raise ValueError(
+            f"--n-labels {n_labels} is less than the number of classes, {len(classes)}. Keep at "
+            "least one label of each class."
+        )
     drawn = [rng.permutation(np.flatnonzero(y == label)) for label in classes]
     kept = np.concatenate([rows[: n_labels // len(classes)] for rows in drawn])
     unlabeled = "" if y.dtype.kind == "U" else int(classes[0]) - 1

@@ -1,6 +1,6 @@
-"""The net of the command line: made, loaded, trained with progress.
+"""The net of the command line: creating, loading, and training it with progress.
 
-The rule: standard output is for results, so that whatever training says goes to standard error.
+The rule: standard output is for results; messages of training go to standard error.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ from skdbn._cli.outcome import first_of, net_of, top_losses
 from skdbn._cli.progress import Progress
 from skdbn._cli.scores import evaluate
 
-OF_THE_TOP_LAYER = "softmax_iter", "output_iter"  # a classifier's and a regressor's name of it
-BATCH_SIZE = "batch_size"  # of machines too, where no option says otherwise
+OF_THE_TOP_LAYER = "softmax_iter", "output_iter"  # its name in a classifier and in a regressor
+BATCH_SIZE = "batch_size"  # also of the RBMs, unless an option sets theirs
 N_SHOWN = 5  # labels in a message
 OF_NO_PARAMETER = {"hidden_layer_sizes": "--layers", "random_state": "--seed"}
 
 
 def new_net(options, data, split=0):
-    """Return the net that the options describe; each split has a seed of its own."""
+    """Return the net that the options describe; each split has its own seed."""
     of_net, of_machines = {"random_state": (options.seed + split) % 2**32}, {}
     for parameter in PARAMETERS:
         value = getattr(options, parameter.key)
@@ -60,12 +60,15 @@ def new_net(options, data, split=0):
     if of_classes in of_net:
         of_net[of_numbers] = of_net.pop(of_classes)
     for name in of_net.keys() - DBNRegressor().get_params(deep=False).keys():
-        raise ValueError(f"{_option(name)} is for classes, and {options.data} has numbers.")
+        raise ValueError(
+            f"{_option(name)} works only with classes, but the targets of {options.data} are "
+            "numbers. Omit it."
+        )
     return DBNRegressor(rbm=template, **of_net)
 
 
 def parameters_of(net):
-    """Return the parameters that options reach, by the names of the options."""
+    """Return the parameters that options can set, by the names of the options."""
     of_classes, of_numbers = OF_THE_TOP_LAYER
     values = {"layers": np.atleast_1d(net.hidden_layer_sizes).tolist(), "pretrain": net.pretrain}
     for parameter in PARAMETERS:
@@ -79,7 +82,7 @@ def parameters_of(net):
 
 
 def _option(name):
-    """Return the option of a parameter, named as `get_params` does."""
+    """Return the option for a parameter, which is named as in `get_params`."""
     name = name.removeprefix("rbm__") if (is_of_machines := name.startswith("rbm__")) else name
     if not is_of_machines and name in OF_NO_PARAMETER:
         return OF_NO_PARAMETER[name]
@@ -90,11 +93,11 @@ def _option(name):
     return name
 
 
-# -- files of models
+# -- model files
 
 
 def load_net(path):
-    """Return a fitted model that predicts one thing of each row."""
+    """Load a fitted model that predicts a single target."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         net = load_model(path)
@@ -102,50 +105,54 @@ def load_net(path):
         print(f"skdbn: warning: {warning.message}", file=sys.stderr)
     if not hasattr(net, "predict"):
         raise ValueError(
-            f"{path} holds a {type(net).__name__}, which predicts nothing: --load takes a "
-            "DBNClassifier, a DBNRegressor, or a Pipeline that ends in one."
+            f"{path} holds a {type(net).__name__}, which cannot predict. Pass a DBNClassifier, a "
+            "DBNRegressor, or a Pipeline that ends in one to --load."
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zeros may be far from the training data
         predicted = net.predict(np.zeros((1, net.n_features_in_)))
     if predicted.ndim > 1:
-        raise ValueError(f"{path} predicts several things of each row, but data have one.")
+        raise ValueError(
+            f"{path} predicts several targets for each row, but --load supports only one."
+        )
     return net
 
 
 def bytes_exceed(net):
-    """Return what whole numbers must exceed for a model to take them for bytes.
+    """Return the maximum above which a model takes whole numbers for bytes.
 
-    What the model was trained on decides, not the new values: bytes where that was probabilities,
-    none where it was measurements. What begins with a scaler takes the values as they are.
+    This depends on the training data of the model, not on the new values: they are bytes if it was
+    trained on probabilities, but not if it was trained on measurements. A model that starts with a
+    scaler gets the values unchanged.
     """
     first = first_of(net)
     if not hasattr(first, "offset_"):
         return np.inf
-    offset, scale = first.offset_, first.scale_  # 0 and 1 of columns with binary units
+    offset, scale = first.offset_, first.scale_  # 0 and 1 for binary units
     saw_probabilities = ((offset >= 0.0) & (offset <= 1.0) & (scale <= 1.0)).all()
     return 1 if saw_probabilities else np.inf
 
 
 def check_that_it_fits(net, options, data):
-    """Raise when a loaded model does not know the features or the labels of the data."""
+    """Raise if a loaded model does not match the features or labels of the data."""
     n_features = data.X_train.shape[1]
     if net.n_features_in_ != n_features:
         raise ValueError(
-            f"{options.load} is for {net.n_features_in_} features, and the rows of {options.data} "
-            f"have {n_features}."
+            f"{options.load} was trained on {net.n_features_in_} features, but {options.data} has "
+            f"{n_features}."
         )
     names = getattr(net, "feature_names_in_", np.array([])).tolist()
     if names and data.feature_names and names != data.feature_names:
         other = next(i for i, name in enumerate(names) if name != data.feature_names[i])
         raise ValueError(
-            f"{options.load} is for other columns: column {other + 1} is {names[other]!r} to it, "
-            f"and {data.feature_names[other]!r} in {options.data}."
+            f"{options.load} was trained on other columns: column {other + 1} was "
+            f"{names[other]!r}, but is {data.feature_names[other]!r} in {options.data}. Pass the "
+            "same columns in the same order."
         )
     if is_regressor(net) != data.is_regression:
         raise ValueError(
-            f"{options.load} predicts {'numbers' if is_regressor(net) else 'classes'}, and "
-            f"{options.data} has {'numbers' if data.is_regression else 'classes'}."
+            f"{options.load} predicts {'numbers' if is_regressor(net) else 'classes'}, but the "
+            f"targets of {options.data} are {'numbers' if data.is_regression else 'classes'}."
         )
     if data.is_regression:
         return
@@ -157,20 +164,20 @@ def check_that_it_fits(net, options, data):
     ]
     if unknown:
         raise ValueError(
-            f"{options.load} does not know the labels {_listed(unknown)} of {options.data}; it "
-            f"knows {_listed(known)}."
+            f"{options.load} does not know the labels {_listed(unknown)} of {options.data}. It "
+            f"was trained on the labels {_listed(known)}."
         )
 
 
 def _listed(labels):
-    """Return the first labels as text."""
+    """Return the first labels as text, and the number of others."""
     shown = ", ".join(reprlib.repr(label) for label in labels[:N_SHOWN])
     n_others = len(labels) - N_SHOWN
     return f"{shown} and {n_others} more" if n_others > 0 else shown
 
 
 def load_partial(options, net):
-    """Return the net of the checkpoint, where there is one, made with the same options."""
+    """Return the net in the checkpoint, if any; raise if its options differ."""
     if options.checkpoint is None or not options.checkpoint.exists():
         return None
     partial = load_checkpoint(options.checkpoint)
@@ -181,10 +188,10 @@ def load_partial(options, net):
             return partial
         options_differ = f"was made with other options ({', '.join(map(_option, other))})"
     else:
-        options_differ = f"is of a {type(partial).__name__}"
+        options_differ = f"holds a {type(partial).__name__}"
     raise ValueError(
-        f"--checkpoint {options.checkpoint} exists and {options_differ}: remove it to start "
-        "anew, or give another name."
+        f"--checkpoint {options.checkpoint} already exists and {options_differ}. Remove it to "
+        "start again, or pass another path."
     )
 
 
@@ -192,7 +199,7 @@ def load_partial(options, net):
 
 
 class TopRow:
-    """Callback that evaluates the net when the phase of its top layer ends."""
+    """Callback that evaluates the net after the phase of its top layer."""
 
     def __init__(self, net, data, rows):
         self.phase, self.name = net._top, f"{type(net).__name__}, {net._top} phase"
@@ -200,30 +207,30 @@ class TopRow:
         self.start, self.seconds = time.perf_counter(), 0.0
 
     def setup(self, estimator, context):
-        """Begin a fit."""
+        """Do nothing when a fit starts."""
 
     def on_fit_task_begin(self, estimator, context):
-        """Begin a task."""
+        """Do nothing when a task starts."""
 
     def on_fit_task_end(self, estimator, context):
-        """Append the row of the phase."""
+        """Append a table row at the end of the phase."""
         if context.task_name == self.phase:
             self.add(estimator)
 
     def teardown(self, estimator, context):
-        """End a fit."""
+        """Do nothing when a fit ends."""
 
     def add(self, net):
-        """Append the row; take note of the time that this costs."""
+        """Append the table row; record the time this takes."""
         now = time.perf_counter()
         self.rows.append(evaluate(self.name, net, self.data, now - self.start))
         self.seconds = time.perf_counter() - now
 
 
 def train(options, net, partial, data, rows):
-    """Train with progress on standard error, and append the row of the top layer's phase.
+    """Train with progress on standard error; append the table row of the top layer's phase.
 
-    Returns the net, the seconds of its training, and whether it was finished.
+    Returns the net, the seconds of its training, and whether it finished.
     """
     progress, top_row = Progress(net, data), TopRow(net, data, rows)
     with (
@@ -245,12 +252,12 @@ def train(options, net, partial, data, rows):
 
 
 def _fit(options, net, partial, data, progress, top_row):
-    """Fit the net, or go on with it where it was interrupted."""
+    """Fit the net, or resume its training after an interruption."""
     watched = {} if data.X_val is None else {"X_val": data.X_val, "y_val": data.y_val}
     if not progress.works:
         return _fit_twice(net, data, watched, top_row)
     if partial is not None:
-        print(f"going on from {options.checkpoint}", file=sys.stderr)
+        print(f"resuming from {options.checkpoint}", file=sys.stderr)
         callbacks = [progress, top_row]
         rows = data.X_train, data.y_train
         return resume(options.checkpoint, *rows, **watched, callbacks=callbacks)
@@ -260,7 +267,7 @@ def _fit(options, net, partial, data, progress, top_row):
 
 
 def _fit_twice(net, data, watched, top_row):
-    """Fit as one fit would, for scikit-learn 1.8, which tells nobody of the end of a phase."""
+    """Fit in two calls with the result of one, for scikit-learn 1.8, which has no callbacks."""
     asked_for, rows = net.get_params(deep=False), (data.X_train, data.y_train)
     n_passes = f"{net._top}_iter"
     try:
@@ -276,12 +283,12 @@ def _fit_twice(net, data, watched, top_row):
 
 
 def is_fitted(net):
-    """Tell whether a net has learned anything."""
+    """Tell whether a net has been trained, fully or in part."""
     return isinstance(net, Pipeline) or hasattr(net, "coefs_")
 
 
 def reached(net, finished, rows):
-    """Return the name of the last row, by the phase that training reached; None if it is there."""
+    """Return the name of the last table row, after the phase reached; None if it exists already."""
     name = type(net_of(net)).__name__
     if finished or getattr(net, "loss_curve_", []):
         return name
