@@ -147,7 +147,7 @@ def _standardized(rows, engine, low, high, are_gaussian):
     n_samples, n_features = X.shape
     n_sampled = min(n_samples, MOST_SAMPLED, max(FEWEST_SAMPLED, N_VALUES // n_features))
     sample = np.sort(engine.permutation(n_samples)[:n_sampled])
-    values = engine.rows(X, sample, engine.zeros(n_sampled, n_features))
+    values = rows.read(engine, sample, engine.zeros(n_sampled, n_features))
     weight_of_sample = np.ones(n_sampled) if weight is None else weight[sample].astype(float)
     ends = [TAIL + ROUNDING, 1.0 - TAIL - ROUNDING]  # the same for -X, and for weights times 3
     first, last = _quantiles(values.astype(float), ends, weight_of_sample)
