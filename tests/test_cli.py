@@ -329,6 +329,54 @@ def test_kaggle_folder_gets_a_submission(tmp_path, capsys, out):
         assert [int(line.split(",")[1]) for line in lines[1:]] == labels.tolist()
 
 
+@pytest.fixture
+def folder_with_ids(tmp_path):
+    header = ["PassengerId", "Survived", *PIXELS]
+    train = [[f"{i:03}", Y[i], *X[i]] for i in range(60)]
+    test = [[f"{900 + 7 * i}", *X[i]] for i in range(7)]
+    (tmp_path / "titanic").mkdir()
+    write_csv(tmp_path / "titanic" / "train.csv", header, train)
+    write_csv(tmp_path / "titanic" / "test.csv", ["PassengerId", *PIXELS], test)
+    return "titanic"
+
+
+@pytest.mark.parametrize("label", ["Survived", "2"])
+def test_submission_has_the_ids_and_the_name_of_the_labels(
+    tmp_path, capsys, folder_with_ids, label
+):
+    data = ["--data", folder_with_ids, "--label", label]
+    assert main([*data, *SHORT, "--splits", "1", "--no-knn", "--out", "out"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "PassengerId" in line]
+    assert told == [
+        "skdbn: column 'PassengerId' only numbers the rows and is not used; to make it a feature, "
+        "rename it"
+    ]
+    labels = load_model(tmp_path / "out" / "model.npz").predict((X[:7] / 255).astype(np.float32))
+    rows = [f"{900 + 7 * i},{label}" for i, label in enumerate(labels)]
+    content = (tmp_path / "out" / "submission.csv").read_text()
+    assert content == "\n".join(["PassengerId,Survived", *rows, ""])
+
+
+def test_column_that_numbers_the_rows_is_named_once(capsys, folder_with_ids):
+    data = ["--data", f"{folder_with_ids}/train.csv", "--label", "Survived"]
+    assert main([*data, *SHORT, "--splits", "2", "--no-knn"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("'PassengerId' only numbers the rows and is not used") == 1
+    assert "50 training rows, 10 test rows, 6 features, 3 classes" in captured.out
+
+
+def test_model_takes_the_files_of_its_training_whose_rows_have_ids(
+    tmp_path, capsys, folder_with_ids
+):
+    for data in (folder_with_ids, f"{folder_with_ids}/train.csv"):
+        start = ["--data", data, "--label", "Survived", "--no-knn"]
+        assert main([*start, *QUICK, "--out", "out"]) == 0
+        assert main([*start, "--load", "out/model.npz", "--out", "again"]) == 0
+        scores = [read_report(tmp_path / name)["results"][-1] for name in ("out", "again")]
+        assert scores[0]["test_error"] == scores[1]["test_error"]
+        assert capsys.readouterr().err.count("'PassengerId' only numbers the rows") == 2
+
+
 # -- interruption
 
 

@@ -447,6 +447,101 @@ def test_kaggle_folder_may_have_labels_of_another_name(tmp_path):
     assert set(data.y_train) == set(SPECIES)
 
 
+# -- columns that only number the rows
+
+
+@pytest.fixture
+def irises():
+    return pd.DataFrame(IRIS.data, columns=NAMES).assign(species=SPECIES)
+
+
+@pytest.mark.parametrize("name", ["Id", "ID", "iD", "PassengerId", "ImageID", "user_id", "user id"])
+@pytest.mark.parametrize("at", [0, 2, 5])
+def test_column_that_only_numbers_the_rows_is_no_feature(tmp_path, irises, name, at):
+    irises.insert(at, name, range(1, 151))
+    for separator, quoting in ((",", csv.QUOTE_MINIMAL), (";", csv.QUOTE_ALL)):
+        irises.to_csv(tmp_path / "iris.csv", sep=separator, quoting=quoting, index=False)
+        data = load(tmp_path / "iris.csv", "--label", "species")
+        assert_is(data, IRIS.data, SPECIES, np.float64)
+        assert data.feature_names == NAMES
+        assert [*data.ids] == [name]
+
+
+@pytest.mark.parametrize("name", ["Grid", "humid", "Paid", "ID of", "id_", "identity", "number"])
+def test_column_of_another_name_is_a_feature(tmp_path, irises, name):
+    irises.assign(**{name: range(150)}).to_csv(tmp_path / "iris.csv", index=False)
+    data = load(tmp_path / "iris.csv", "--label", "species")
+    assert data.feature_names == [*NAMES, name]
+    assert_is(data, np.column_stack([IRIS.data, np.arange(150)]), SPECIES, np.float64)
+
+
+@pytest.mark.parametrize(
+    "values", [np.arange(150) // 2, np.arange(150) / 2, 7 - np.arange(150) % 2]
+)
+def test_ids_that_are_fractions_or_repeat_are_features(tmp_path, irises, values):
+    irises.assign(Id=values).to_csv(tmp_path / "iris.csv", index=False)
+    data = load(tmp_path / "iris.csv", "--label", "species")
+    assert not data.ids
+    assert_is(data, np.column_stack([IRIS.data, values]), SPECIES, np.float64)
+
+
+def test_ids_may_be_longer_than_floats_tell_apart(tmp_path, irises):
+    ids = [f"{10**18 + i}" for i in range(150)]
+    irises.assign(id=ids, other_id=[f"{i}.0" for i in range(150)]).to_csv(tmp_path / "iris.csv")
+    text = (tmp_path / "iris.csv").read_text()
+    (tmp_path / "iris.csv").write_text(f"row ID{text}")  # the column without a name
+    data = load(tmp_path / "iris.csv", "--label", "species")
+    assert [*data.ids] == ["row ID", "id", "other_id"]
+    assert data.ids["id"] == ids
+    assert_is(data, IRIS.data, SPECIES, np.float64)
+
+
+def test_ids_may_be_labels_and_need_a_header(tmp_path):
+    path = tmp_path / "data.csv"
+    rows = "".join(f"{i / 4},{i}\n" for i in range(60))
+    path.write_text(f"a,id\n{rows}")
+    assert load(path, "--label", "id", "--regress").feature_names == ["a"]
+    path.write_text(rows)
+    assert not load(path, "--label", "1").ids
+
+
+def test_table_of_nothing_but_ids_is_refused(tmp_path, irises):
+    irises.assign(Id=range(150))[["Id", "species"]].to_csv(tmp_path / "iris.csv", index=False)
+    with pytest.raises(ValueError, match="iris.csv: column 'Id' only numbers .* no column is left"):
+        load(tmp_path / "iris.csv", "--label", "species")
+
+
+@pytest.mark.parametrize("cell", ["A-17", "", "nan", "inf"])
+def test_ids_that_are_no_numbers_are_refused(tmp_path, cell):
+    (tmp_path / "data.csv").write_text(f"id,a,label\n1,2,0\n{cell},3,1\n")
+    with pytest.raises(ValueError, match="line 3: .*column 'id'.* remove the"):
+        load(tmp_path / "data.csv")
+
+
+def write_kaggle(folder, irises, ids_of_test):
+    irises.assign(Id=range(1, 151)).to_csv(folder / "train.csv", index=False)
+    test = irises.drop(columns="species").iloc[: len(ids_of_test)].assign(Id=ids_of_test)
+    test.to_csv(folder / "test.csv", index=False)
+
+
+def test_ids_of_a_kaggle_folder_are_those_of_the_rows_to_predict(tmp_path, irises):
+    write_kaggle(tmp_path, irises, ["0007", "151"])
+    data = load(tmp_path, "--label", "species")
+    assert (data.ids, data.label_name) == ({"Id": ["0007", "151"]}, "species")
+    assert data.feature_names == NAMES
+    assert_is(data, IRIS.data, SPECIES, np.float64)
+    np.testing.assert_array_equal(data.X_submission, IRIS.data[:2])
+
+
+@pytest.mark.parametrize("ids_of_test", [[151, 151], [151, 151.5]])
+def test_columns_of_a_kaggle_folder_are_judged_by_both_files(tmp_path, irises, ids_of_test):
+    write_kaggle(tmp_path, irises, ids_of_test)
+    data = load(tmp_path, "--label", "species")
+    assert not data.ids
+    assert data.feature_names == [*NAMES, "Id"]
+    np.testing.assert_array_equal(data.X_submission[:, 4], ids_of_test)
+
+
 # -- rows without labels
 
 

@@ -4,6 +4,7 @@ The rule: whatever is wrong with the data is a ValueError whose message begins w
 """
 
 import math
+import reprlib
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +36,11 @@ class Data(NamedTuple):
         Validation rows, to monitor during training.
     X_submission : ndarray or None
         Rows without labels, to be predicted for a submission.
+    ids : dict of list of str, or None
+        Columns that only number the rows, by name: their cells, those of `X_submission` if there
+        is one.
+    label_name : str or None
+        Name of the label column.
     is_regression : bool
         Whether the targets are numbers.
     unlabeled : int, str or None
@@ -58,6 +64,8 @@ class Data(NamedTuple):
     X_val: object = None
     y_val: object = None
     X_submission: object = None
+    ids: object = None
+    label_name: object = None
     is_regression: bool = False
     unlabeled: object = None
     image_shape: object = None
@@ -82,6 +90,8 @@ class Source(NamedTuple):
 
     parts: dict  # "all", or "train", "test" and perhaps "val"; "submission" has no labels
     names: object = None
+    ids: object = None
+    label_name: object = None
 
 
 def load(options, split=0, bytes_exceed=LARGE_BYTE):
@@ -133,8 +143,9 @@ def _read(path, options):
     if path.is_dir() and ((path / "train.csv").exists() or (path / "test.csv").exists()):
         return _read_kaggle(path, options)
     if path.is_file() and path.suffix != ".npz" and not zipfile.is_zipfile(path):
-        table = read_table(path, options.label)
-        return Source({"all": (table.values, as_numbers(table.labels))}, table.names)
+        (table,), ids = _without_ids(path, read_table(path, options.label))
+        labels = as_numbers(table.labels)
+        return Source({"all": (table.values, labels)}, table.names, ids, table.label_name)
     if options.label is not None:
         raise ValueError(f"{path} is not a text table. Omit --label.")
     return Source(read_npz(path) if path.is_file() else _read_images(path))
@@ -174,8 +185,25 @@ def _read_kaggle(folder, options):
             f"{folder / 'test.csv'}: {n_columns} columns, must be the {train.values.shape[1]} "
             "columns of train.csv other than the label column."
         )
-    parts = {"all": (train.values, as_numbers(train.labels)), "submission": (test.values, None)}
-    return Source(parts, train.names)
+    (train, test), ids = _without_ids(folder / "train.csv", train, test)
+    labels = as_numbers(train.labels)
+    parts = {"all": (train.values, labels), "submission": (test.values, None)}
+    return Source(parts, train.names, ids, train.label_name)
+
+
+def _without_ids(path, *tables):
+    """Return tables without the columns that only number rows in all, and those of the last."""
+    first, *others = tables
+    ids = [i for i in first.ids if all(i in other.ids for other in others)]
+    if not ids:
+        return tables, {}
+    if len(ids) == len(first.names):
+        raise ValueError(
+            f"{path}: column {reprlib.repr(first.names[ids[0]])} only numbers the rows, and no "
+            "column is left to learn from. Add one, or rename this one to make it a feature."
+        )
+    of_last = {first.names[i]: tables[-1].ids[i] for i in ids}
+    return [table.without(ids) for table in tables], of_last
 
 
 # -- scaling and splitting
@@ -210,6 +238,8 @@ def _assemble(source, options, seed, bytes_exceed):
         unlabeled=targets.unlabeled,
         image_shape=image_shape,
         feature_names=source.names,
+        ids=source.ids,
+        label_name=source.label_name,
         are_bytes=divisor == LARGEST_BYTE and image_shape is None and not has_byte_type,
         are_measurements=divisor is None,
         comes_split="all" not in X,

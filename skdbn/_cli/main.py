@@ -4,6 +4,7 @@ The rule: an error in the user's input is reported in one line, and the exit sta
 """
 
 import contextlib
+import reprlib
 import sys
 import tempfile
 import time
@@ -107,13 +108,13 @@ def _warnings_in_a_line():
 def _run(options):
     """Load data, train on each split, print the table, write files; return the exit status."""
     if options.load is None:
-        data = load(options)
+        data = _loaded(options)
         net = new_net(options, data)
         net._check_parameters()
     else:
         net = load_net(options.load)
         options.regress = options.regress or is_regressor(net)
-        data = load(options, bytes_exceed=bytes_exceed(net))
+        data = _loaded(options, bytes_exceed=bytes_exceed(net))
         check_that_it_fits(net, options, data)
     out = _prepare(options, data)
     partial = load_partial(options, net)
@@ -144,6 +145,18 @@ def _run(options):
     if not finished:
         print(f"skdbn: interrupted: {_how_to_go_on(options, net)}", file=sys.stderr)
     return 0 if finished else INTERRUPTED
+
+
+def _loaded(options, **others):
+    """Return the data, and name the columns that are not used."""
+    data = load(options, **others)
+    for name in data.ids or ():
+        print(
+            f"skdbn: column {reprlib.repr(name)} only numbers the rows and is not used; to make "
+            "it a feature, rename it",
+            file=sys.stderr,
+        )
+    return data
 
 
 def _prepare(options, data):

@@ -30,14 +30,18 @@ def write(out, data, net, finished):
         out.write_model(net)
     # Without a folder, only a finished training gives a submission.
     if data.X_submission is not None and (finished or out is not None):
-        _write_submission(out, net.predict(data.X_submission))
+        _write_submission(out, data, net.predict(data.X_submission))
 
 
-def _write_submission(out, labels):
-    """Write the predictions for the rows of test.csv."""
+def _write_submission(out, data, labels):
+    """Write the predictions for the rows of test.csv, after their ids or numbers."""
+    header, ids = ("ImageId", "Label"), range(1, len(labels) + 1)
+    if data.ids:
+        name, ids = next(iter(data.ids.items()))
+        header = name, data.label_name
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerows([("ImageId", "Label"), *enumerate(labels.tolist(), 1)])
+    lines.writerows([header, *zip(ids, labels.tolist(), strict=True)])
     content = text.getvalue().encode()
     if out is None:
         with replaced(Path(SUBMISSION)) as file:

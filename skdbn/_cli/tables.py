@@ -1,12 +1,14 @@
 """Reading text tables for the command line: numbers, and a label column.
 
 The rule: a file is untrusted, like an archive. Whatever is wrong with it is a ValueError whose
-message begins with the path and names the line and column, if any.
+message begins with the path and names the line and column, if any. A column that only numbers the
+rows, as its name and its values show, is read but marked as such.
 """
 
 import csv
 import reprlib
 import warnings
+from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ SEPARATORS = (";", "\t", ",", None)  # None is for spaces; a comma may be part o
 N_LOOKED_AT = 20  # lines that show the separator
 MISSING = {"", "nan", "na", "n/a", "null", "none", "?"}  # cells without a value
 LABEL = "label"  # default name of the label column
+ID, ENDS_OF_IDS = "id", ("Id", "ID", "_id", " id")  # name of ids in any case, and ends of others
 FEWEST_NUMBERED = 4  # columns named 0, 1, 2 and so on in a header; fewer may be a row
 
 
@@ -36,11 +39,22 @@ class Table(NamedTuple):
         Numbers.
     labels : ndarray of str of shape (n_rows,) or None
         Cells of the label column.
+    label_name : str or None
+        Name of the label column, if there is one and the table has a header.
+    ids : dict of list of str
+        Cells of the columns of `values` that only number the rows, by the index of the column.
     """
 
     names: object
     values: object
     labels: object
+    label_name: object
+    ids: object
+
+    def without(self, columns):
+        """Return the table without the columns of some indices."""
+        names = np.delete(np.array(self.names, object), columns).tolist()
+        return self._replace(names=names, values=np.delete(self.values, columns, axis=1), ids={})
 
 
 class Form(NamedTuple):
@@ -50,6 +64,15 @@ class Form(NamedTuple):
     names: object
     n_columns: int
     label: object
+
+    @property
+    def ids(self):
+        """Indices of the columns that are named like ids."""
+        return [
+            i
+            for i, name in enumerate(self.names or [])
+            if i != self.label and (name.lower() == ID or name.endswith(ENDS_OF_IDS))
+        ]
 
     def fields(self, line):
         """Return the cells of a line."""
@@ -239,39 +262,64 @@ def _read(file, form):
         file.seek(0)
         for _ in range(n_names):
             file.readline()
-        codes = {}
+        codes, ids = {}, {i: [] for i in form.ids}
         try:
-            values = _read_rows(file, form, dtype, n_names, codes)
+            converters = _converters(form, dtype, codes, ids)
+            values = _read_rows(file, form, dtype, n_names, converters)
             break
         except ValueError:
             if dtype is np.float64:
                 raise
     if values.size == 0:
         raise ValueError(f"line {n_names + 1}: there are no rows")
-    names, labels, columns = form.names, None, np.arange(form.n_columns)
+    labels, columns = None, list(range(form.n_columns))
     if form.label is not None:
-        longest = max(map(len, codes))
-        if longest * len(values) * np.dtype("U1").itemsize > MAX_BYTES:
-            raise ValueError(
-                f"{form.column(form.label)} has labels of up to {longest} characters, too many "
-                f"for {len(values)} rows. Shorten them"
-            )
-        labels = np.array(list(codes))[values[:, form.label].astype(int)]
-        columns = np.delete(columns, form.label)
+        labels = _labels(form, values, codes)
+        columns.remove(form.label)
         values = values[:, columns]
     wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(wrong):
         i = np.flatnonzero(~np.isfinite(values[wrong[0]]))[0]
         fault = _fault(form, columns[i], str(values[wrong[0], i]))
         raise ValueError(f"line {wrong[0] + 1 + n_names}: {fault}")
-    return Table(names and [names[i] for i in columns], values, labels)
+    names = form.names and [form.names[i] for i in columns]
+    label_name = form.names[form.label] if form.names and form.label is not None else None
+    ids = {j: ids[i] for j, i in enumerate(columns) if i in ids and _number_rows(ids[i])}
+    return Table(names, values, labels, label_name, ids)
 
 
-def _read_rows(file, form, dtype, n_lines, codes):
-    """Return the numbers below the header; labels are numbered in `codes`.
+def _labels(form, values, codes):
+    """Return the labels, whose numbers in `codes` are among the values."""
+    longest = max(map(len, codes))
+    if longest * len(values) * np.dtype("U1").itemsize > MAX_BYTES:
+        raise ValueError(
+            f"{form.column(form.label)} has labels of up to {longest} characters, too many "
+            f"for {len(values)} rows. Shorten them"
+        )
+    return np.array(list(codes))[values[:, form.label].astype(int)]
 
-    Error messages begin with the line.
-    """
+
+def _number_rows(cells):
+    """Tell whether the numbers in the cells of a column are whole and all different."""
+    return len(set(cells)) == len(cells) and all(float(cell).is_integer() for cell in cells)
+
+
+def _converters(form, dtype, codes, ids):
+    """Return functions that number labels in `codes`, and keep cells of columns in `ids`."""
+
+    def number(label):
+        return codes.setdefault(label.strip(), len(codes))
+
+    def keep(cells, cell):
+        cells.append(cell.strip())
+        return dtype(cell)
+
+    converters = {i: partial(keep, cells) for i, cells in ids.items()}
+    return converters if form.label is None else {**converters, form.label: number}
+
+
+def _read_rows(file, form, dtype, n_lines, converters):
+    """Return the numbers below the header; error messages begin with the line."""
     parsed = None  # the line that is being parsed
 
     def lines():
@@ -290,9 +338,6 @@ def _read_rows(file, form, dtype, n_lines, codes):
             parsed = line
             yield line
 
-    def number(label):
-        return codes.setdefault(label.strip(), len(codes))
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # no rows: reported by the caller
@@ -302,7 +347,7 @@ def _read_rows(file, form, dtype, n_lines, codes):
                 dtype,
                 comments=None,
                 delimiter=form.separator,
-                converters=None if form.label is None else {form.label: number},
+                converters=converters,
                 ndmin=2,
                 quotechar='"',
             )
