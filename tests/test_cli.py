@@ -377,6 +377,16 @@ def test_model_takes_the_files_of_its_training_whose_rows_have_ids(
         assert capsys.readouterr().err.count("'PassengerId' only numbers the rows") == 2
 
 
+def test_codes_are_labels_of_models_and_submissions(tmp_path):
+    codes = np.array(["0012", "0007", "1200"])
+    folder = write_kaggle(tmp_path / "kaggle", labels=codes[Y])
+    assert main(["--data", str(folder), *QUICK, "--out", "out"]) == 0
+    lines = (tmp_path / "out" / "submission.csv").read_text().splitlines()
+    assert {line.split(",")[1] for line in lines[1:]} <= set(codes)
+    assert main(["--data", str(folder), "--load", "out/model.npz", "--out", "again"]) == 0
+    assert (tmp_path / "again" / "submission.csv").read_text().splitlines() == lines
+
+
 # -- interruption
 
 

@@ -542,6 +542,31 @@ def test_columns_of_a_kaggle_folder_are_judged_by_both_files(tmp_path, irises, i
     np.testing.assert_array_equal(data.X_submission[:, 4], ids_of_test)
 
 
+# -- codes
+
+
+@pytest.mark.parametrize("in_a_folder", [False, True])
+def test_labels_with_leading_zeros_are_text(tmp_path, irises, in_a_folder):
+    codes = np.array(["0012", "12", "0007"])[IRIS.target]
+    irises["species"] = codes
+    path = tmp_path if in_a_folder else tmp_path / "iris.csv"
+    write_kaggle(tmp_path, irises, [151, 152])
+    irises.to_csv(tmp_path / "iris.csv", index=False)
+    assert_is(load(path, "--label", "species"), IRIS.data, codes, np.float64)
+    data = load(path, "--label", "species", "--regress")
+    assert_is(data, IRIS.data, codes.astype(float), np.float64)
+    data = load(path, "--label", "species", "--unlabeled", "0007")
+    assert data.classes.tolist() == ["0012", "12"]
+
+
+@pytest.mark.parametrize("labels", [["0", "10", "20"], ["0", "0.5", "-0.5"]])
+def test_zeros_alone_and_before_a_point_are_numbers(tmp_path, irises, labels):
+    irises["species"] = np.resize(labels, 150)
+    irises.to_csv(tmp_path / "iris.csv", index=False)
+    y = np.resize(labels, 150).astype(float)
+    assert_is(load(tmp_path / "iris.csv", "--label", "species"), IRIS.data, y, np.float64)
+
+
 # -- rows without labels
 
 

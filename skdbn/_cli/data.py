@@ -144,7 +144,7 @@ def _read(path, options):
         return _read_kaggle(path, options)
     if path.is_file() and path.suffix != ".npz" and not zipfile.is_zipfile(path):
         (table,), ids = _without_ids(path, read_table(path, options.label))
-        labels = as_numbers(table.labels)
+        labels = as_numbers(table.labels, options.regress)
         return Source({"all": (table.values, labels)}, table.names, ids, table.label_name)
     if options.label is not None:
         raise ValueError(f"{path} is not a text table. Omit --label.")
@@ -186,7 +186,7 @@ def _read_kaggle(folder, options):
             "columns of train.csv other than the label column."
         )
     (train, test), ids = _without_ids(folder / "train.csv", train, test)
-    labels = as_numbers(train.labels)
+    labels = as_numbers(train.labels, options.regress)
     parts = {"all": (train.values, labels), "submission": (test.values, None)}
     return Source(parts, train.names, ids, train.label_name)
 

@@ -1,8 +1,10 @@
 """The targets: class labels of any kind, or numbers.
 
-The rule: class labels are whole numbers or text. Numbers with fractions mean regression.
+The rule: class labels are whole numbers or text. Numbers with fractions mean regression. Labels of
+a text table are codes, which are text, if one of them has a leading zero, such as 0012.
 """
 
+import re
 import reprlib
 import warnings
 from typing import NamedTuple
@@ -12,6 +14,7 @@ import numpy as np
 from skdbn._cli.tables import is_number
 
 LARGEST_EXACT = 2**53  # from here on floats, as tables are read, skip whole numbers
+CODE = r"0\d"  # the beginning of a code; numbers have no leading zeros
 MISSING = ("", "nan")  # values of --unlabeled that stand for missing labels
 
 
@@ -119,19 +122,23 @@ def read_targets(y, where, options):
     return Targets(labels, False, unlabeled)
 
 
-def as_numbers(texts):
-    """Return strings as floats, NaN for empty ones; unchanged if one is not a number.
+def as_numbers(texts, regress):
+    """Return strings as floats, NaN for empty ones; unchanged if one is a code or not a number.
 
     Parameters
     ----------
     texts : ndarray of str
         Strings.
+    regress : bool
+        Whether numbers are wanted, so that none is a code.
 
     Returns
     -------
     ndarray
         Floats or strings.
     """
+    if not regress and any(re.match(CODE, text) for text in texts.tolist()):
+        return texts
     is_empty = texts == ""
     try:
         return np.where(is_empty, "nan", texts).astype(float)
