@@ -525,7 +525,7 @@ def _typical_row(estimator, method, X):
 
 def _called(X, estimator, method):
     """Return the result of a method for a partition; for a DataFrame with its index."""
-    if len(X) == 0:  # scikit-learn would refuse it
+    if X.shape[0] == 0:  # scikit-learn would refuse it
         return _called(_typical_row(estimator, method, X), estimator, method)[:0]
     values = np.asarray(getattr(estimator, method)(X))
     if not hasattr(X, "columns"):

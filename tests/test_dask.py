@@ -327,6 +327,35 @@ def test_divergence_is_an_error_that_leaves_the_estimator_as_it_was(client):
     assert not hasattr(machine, "components_")
 
 
+def as_csr(X):
+    """Return rows as a CSR matrix."""
+    return sp.csr_matrix(X)
+
+
+def sparse_where_even(X, block_info=None):
+    """Return every other part as a CSR matrix."""
+    return X if block_info[0]["chunk-location"][0] % 2 else sp.csr_matrix(X)
+
+
+@pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
+def test_sparse_parts_are_learned_and_predicted_like_dense_ones(client):
+    dense = in_parts(X, 4)
+    expected = DaskDBNClassifier(**NET, client=client).fit(dense, Y)
+    sparse = dense.map_blocks(as_csr, dtype=X.dtype, meta=as_csr(X[:0]))
+    mixed = [dense.map_blocks(sparse_where_even, dtype=X.dtype, meta=X[:0])]
+    mixed.append(da.concatenate([mixed[0].blocks[i] for i in (1, 0, 3, 2)]))
+    order = np.concatenate([np.arange(400).reshape(4, 100)[i] for i in (1, 0, 3, 2)])
+    unknown = [da.from_delayed(part, (np.nan, 64), X.dtype) for part in sparse.to_delayed().ravel()]
+    unknown = da.concatenate(unknown, allow_unknown_chunksizes=True)
+    for data in (sparse, unknown, mixed[0]):
+        assert same(expected, clone(expected).fit(data, Y), "coefs_", "loss_curve_")
+    other = clone(expected).fit(in_parts(X[order], 4), Y[order])
+    assert same(other, clone(expected).fit(mixed[1], Y[order]), "coefs_", "loss_curve_")
+    for method in ("predict", "predict_proba", "transform"):
+        lazy = getattr(expected, method)
+        assert_array_equal(lazy(sparse).compute(), lazy(dense).compute())
+
+
 # -- as estimators
 
 

@@ -25,7 +25,7 @@ def as_matrix(part, i, shape, dtype):
     """Return a partition as an array or a CSR matrix."""
     rules = {"accept_sparse": "csr", "order": "C", "ensure_all_finite": False, "copy": False}
     X = check_array(part, dtype=dtype, **rules, ensure_min_samples=0, ensure_min_features=0)
-    expected = len(part) if shape[0] is None else shape[0], shape[1]
+    expected = X.shape[0] if shape[0] is None else shape[0], shape[1]
     if X.shape != expected:
         raise ValueError(
             f"Partition {i} of X (counted from 0) has shape {X.shape}, but the collection says "
@@ -48,7 +48,9 @@ def joined(matrices):
     """Return matrices stacked one below the other."""
     if len(matrices) == 1:
         return matrices[0]
-    return sp.vstack(matrices, "csr") if sp.issparse(matrices[0]) else np.concatenate(matrices)
+    if any(map(sp.issparse, matrices)):
+        return sp.vstack(list(map(sp.csr_matrix, matrices)), "csr")
+    return np.concatenate(matrices)
 
 
 def described(before, X):
