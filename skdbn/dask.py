@@ -97,6 +97,25 @@ class _Distributed:
     def __getstate__(self):
         return {**super().__getstate__(), "client": None}
 
+    def fit_transform(self, X, y=None, **given):
+        """Fit to a collection, and return the result of `transform`.
+
+        Parameters
+        ----------
+        X : dask array or DataFrame of shape (n_samples, n_features)
+            Training data.
+        y : dask or plain array, default=None
+            Targets, as in `fit`.
+        **given : object
+            Other arguments of `fit`.
+
+        Returns
+        -------
+        dask array or DataFrame of shape (n_samples, n_components)
+            Expected values of the hidden units, computed lazily.
+        """
+        return self.fit(X, y, **given).transform(X)
+
     def transform(self, X):
         """Return the expected hidden units, as the plain estimator does.
 
@@ -508,6 +527,11 @@ def _of_collection(estimator, method, X):
 
 def _typical_row(estimator, method, X):
     """Return a row like those of a collection."""
+    if getattr(X, "ndim", None) != 2:
+        raise ValueError(
+            f"X is a {type(X).__name__} with ndim == {getattr(X, 'ndim', None)}, must be a "
+            "two-dimensional dask array or a dask DataFrame."
+        )
     values = estimator.offset_[None]
     if method == "inverse_transform":
         values = np.zeros((1, len(estimator.components_)))

@@ -384,6 +384,10 @@ def test_collections_are_transformed_lazily(client):
         assert lazy.shape == expected.shape
         assert_allclose(lazy.compute(), expected, rtol=1e-5)
         assert_array_equal(getattr(machine, method)(X), expected)
+    with pytest.raises(ValueError, match="two-dimensional dask array"):
+        machine.transform(da.from_array(X[0], chunks=10))
+    copied = clone(machine).set_output(transform="pandas")
+    assert isinstance(copied.fit_transform(in_parts(X, 2)), da.Array)
     back = machine.inverse_transform(machine.transform(in_parts(X, 3))).compute()
     assert_allclose(back, plain.inverse_transform(plain.transform(X)), rtol=1e-5)
     parts = in_parts(X, 3)  # of a plain estimator
