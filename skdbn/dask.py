@@ -25,7 +25,7 @@ try:
     import numpy as np
     from distributed import get_client
 
-    from skdbn._cluster.client import Cluster
+    from skdbn._cluster.client import Cluster, making_room
     from skdbn._cluster.reading import partitions_of
 except ImportError as error:
     raise ImportError(
@@ -72,14 +72,16 @@ class _Distributed:
 
     def _fit_on_cluster(self, X, **given):
         """Fit the plain estimator to rows on the workers and take over its fitted attributes."""
-        cluster, local = Cluster(self.client or get_client()), self.to_local()
+        local = self.to_local()
         if callbacks_of(self):
             local.set_callbacks(*callbacks_of(self))
-        given = {name: _here(value, cluster.client) for name, value in given.items()}
-        try:
-            local.fit(partitions_of(X, cluster), **given)
-        finally:
-            vars(self).update(self._learned(local))
+        with making_room():
+            cluster = Cluster(self.client or get_client())
+            given = {name: _here(value, cluster.client) for name, value in given.items()}
+            try:
+                local.fit(partitions_of(X, cluster), **given)
+            finally:
+                vars(self).update(self._learned(local))
         return self
 
     def _lazily(self, method, X):
@@ -493,10 +495,11 @@ def resume(path, X, y=None, sample_weight=None, *, client=None, callbacks=(), **
     skdbn.Checkpoint : Write the file, with an example.
     skdbn.resume : The same for rows in memory.
     """
-    cluster = Cluster(client or get_client())
     given = {"y": y, "sample_weight": sample_weight, **held_out}
-    given = {name: _here(value, cluster.client) for name, value in given.items()}
-    local = resume_plain(path, partitions_of(X, cluster), **given, callbacks=callbacks)
+    with making_room():
+        cluster = Cluster(client or get_client())
+        given = {name: _here(value, cluster.client) for name, value in given.items()}
+        local = resume_plain(path, partitions_of(X, cluster), **given, callbacks=callbacks)
     estimator = PLAIN[type(local)](**local.get_params(deep=False), client=client)
     vars(estimator).update(estimator._learned(local))
     return estimator

@@ -546,6 +546,43 @@ def test_two_fits_at_once_do_not_wait_for_each_other(client):
         assert same(clone(machine).set_params(random_state=seed).fit(data), machine, *MACHINE)
 
 
+def test_fits_at_once_leave_the_options_of_dask_as_they_were(client, monkeypatch):
+    option = "distributed.admin.large-graph-warning-threshold"
+    before = dask.config.get(option)
+    cluster, submit, second_is_in = Cluster(client), client.submit, threading.Event()
+
+    def slow_submit(function, *args, **options):
+        # The thread that sets the option first also restores it first.
+        if threading.current_thread() is threads[0]:
+            second_is_in.wait(0.3)
+        else:
+            second_is_in.set()
+            threads[0].join()
+        return submit(function, *args, **options)
+
+    monkeypatch.setattr(client, "submit", slow_submit)
+    threads = [threading.Thread(target=cluster.put, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    assert dask.config.get(option) == before
+
+
+def fitted_in_a_task(data):
+    """Fit within a task, with the client of the worker."""
+    return DaskRBMTransformer(10, **SHORT).fit(in_parts(data, 2)).to_local()
+
+
+def test_a_task_that_fits_makes_room_for_the_tasks_that_it_waits_for():
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with Client(**options, processes=False, memory_limit=None) as client:
+        expected = DaskRBMTransformer(10, **SHORT, client=client).fit(in_parts(X, 2))
+        future = client.submit(fitted_in_a_task, X)
+        assert same(expected, future.result(timeout=30), *MACHINE)
+
+
 # -- without dask
 
 

@@ -4,10 +4,20 @@ The rule: a task depends only on its arguments, waits for no other task, and lea
 worker. So dask may move and repeat tasks, and fits on one cluster cannot block each other.
 """
 
+import threading
+from contextlib import contextmanager
+
 import dask
 import numpy as np
 from dask import delayed
-from distributed import CancelledError, Future, as_completed, futures_of
+from distributed import (
+    CancelledError,
+    Future,
+    as_completed,
+    futures_of,
+    get_worker,
+    worker_client,
+)
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import KilledWorker
 
@@ -15,6 +25,8 @@ from skdbn._cluster.tasks import itself
 from skdbn._training.loop import LostRowsError
 
 LARGE_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1TiB"}  # parameters are large
+
+_lock = threading.Lock()
 
 
 class OtherWorkers(SchedulerPlugin):
@@ -36,6 +48,28 @@ class OtherWorkers(SchedulerPlugin):
             self.scheduler.tasks[key].worker_restrictions = None
 
 
+@contextmanager
+def large_graphs_allowed():
+    """Prevent warnings of large graphs.
+
+    The option belongs to the whole process: two threads that set it at once would restore it wrong.
+    """
+    with _lock, dask.config.set(LARGE_GRAPHS):
+        yield
+
+
+@contextmanager
+def making_room():
+    """Let the worker run other tasks while a task, if this is one, waits for them."""
+    try:
+        get_worker()
+    except ValueError:
+        yield
+    else:
+        with worker_client():
+            yield
+
+
 class Cluster:
     """A client, and the workers of its cluster when a fit starts."""
 
@@ -52,7 +86,7 @@ class Cluster:
 
     def submit(self, function, *args, worker=None):
         """Return the future of a call by a worker or, if it is lost, by another one."""
-        with dask.config.set(LARGE_GRAPHS):
+        with large_graphs_allowed():
             return self.client.submit(function, *args, pure=False, **_where(worker))
 
     def put(self, value):
@@ -63,12 +97,12 @@ class Cluster:
         """Return the future of a part, computed now unless it is held."""
         if isinstance(part, Future):
             return part
-        with dask.config.set(LARGE_GRAPHS):
+        with large_graphs_allowed():
             return self.client.compute(part, **_where(worker))
 
     def hold(self, parts, worker):
         """Return the futures of parts, to be held by a worker."""
-        with dask.config.set(LARGE_GRAPHS):
+        with large_graphs_allowed():
             held = self.client.persist([delayed(part) for part in parts], **_where(worker))
         return [futures_of(part)[0] for part in held]
 
