@@ -23,9 +23,8 @@ from skdbn._training.loop import LostRowsError
 try:
     import dask
     import numpy as np
-    from distributed import get_client
 
-    from skdbn._cluster.client import Cluster, making_room
+    from skdbn._cluster.client import cluster_of
     from skdbn._cluster.reading import partitions_of
 except ImportError as error:
     raise ImportError(
@@ -75,8 +74,7 @@ class _Distributed:
         local = self.to_local()
         if callbacks_of(self):
             local.set_callbacks(*callbacks_of(self))
-        with making_room():
-            cluster = Cluster(self.client or get_client())
+        with cluster_of(self.client) as cluster:
             given = {name: _here(value, cluster.client) for name, value in given.items()}
             try:
                 local.fit(partitions_of(X, cluster), **given)
@@ -496,8 +494,7 @@ def resume(path, X, y=None, sample_weight=None, *, client=None, callbacks=(), **
     skdbn.resume : The same for rows in memory.
     """
     given = {"y": y, "sample_weight": sample_weight, **held_out}
-    with making_room():
-        cluster = Cluster(client or get_client())
+    with cluster_of(client) as cluster:
         given = {name: _here(value, cluster.client) for name, value in given.items()}
         local = resume_plain(path, partitions_of(X, cluster), **given, callbacks=callbacks)
     estimator = PLAIN[type(local)](**local.get_params(deep=False), client=client)

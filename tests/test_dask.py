@@ -320,6 +320,15 @@ def test_unlabelled_rows_are_not_moved_on_a_cluster(client):
         clone(net).set_params(unlabeled=None, virtual_adversarial=0.5).fit(in_parts(X, 2), Y)
 
 
+def test_a_fit_that_fails_leaves_no_rows_on_the_workers(client):
+    with pytest.raises(ValueError, match="infinite"):
+        DaskRBMTransformer(5, client=client).fit(in_parts(np.where(X == 1.0, np.inf, X), 2))
+    deadline = time.monotonic() + 5.0
+    while client.futures and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not client.futures
+
+
 def test_divergence_is_an_error_that_leaves_the_estimator_as_it_was(client):
     machine = DaskRBMTransformer(5, learning_rate=1e30, hidden_units="gaussian", client=client)
     with pytest.raises(DivergenceError, match="pass 1"):

@@ -5,6 +5,7 @@ worker. So dask may move and repeat tasks, and fits on one cluster cannot block 
 """
 
 import threading
+import weakref
 from contextlib import contextmanager
 
 import dask
@@ -15,6 +16,7 @@ from distributed import (
     Future,
     as_completed,
     futures_of,
+    get_client,
     get_worker,
     worker_client,
 )
@@ -70,11 +72,22 @@ def making_room():
             yield
 
 
+@contextmanager
+def cluster_of(client):
+    """Return the cluster of a client, by default the current one, for a fit within the block."""
+    with making_room():
+        cluster = Cluster(client or get_client())
+        try:
+            yield cluster
+        finally:
+            cluster.release()
+
+
 class Cluster:
     """A client, and the workers of its cluster when a fit starts."""
 
     def __init__(self, client):
-        self.client = client
+        self.client, self._futures = client, weakref.WeakSet()
         client.register_plugin(OtherWorkers())
         limits = client.run_on_scheduler(_memory_limits)
         if not limits:
@@ -87,7 +100,9 @@ class Cluster:
     def submit(self, function, *args, worker=None):
         """Return the future of a call by a worker or, if it is lost, by another one."""
         with large_graphs_allowed():
-            return self.client.submit(function, *args, pure=False, **_where(worker))
+            future = self.client.submit(function, *args, pure=False, **_where(worker))
+        self._futures.add(future)
+        return future
 
     def put(self, value):
         """Return the future of a value that dask can recreate."""
@@ -98,13 +113,26 @@ class Cluster:
         if isinstance(part, Future):
             return part
         with large_graphs_allowed():
-            return self.client.compute(part, **_where(worker))
+            future = self.client.compute(part, **_where(worker))
+        self._futures.add(future)
+        return future
 
     def hold(self, parts, worker):
         """Return the futures of parts, to be held by a worker."""
         with large_graphs_allowed():
             held = self.client.persist([delayed(part) for part in parts], **_where(worker))
-        return [futures_of(part)[0] for part in held]
+        held = [futures_of(part)[0] for part in held]
+        self._futures.update(held)
+        return held
+
+    def release(self):
+        """Release all futures.
+
+        Those of a fit that failed would stay for good: dask keeps the error of a task, whose
+        traceback refers to all variables of the functions that it passed through.
+        """
+        for future in list(self._futures):
+            future.release()
 
     def results(self, futures):
         """Return the results of tasks."""
