@@ -312,6 +312,14 @@ def test_partitions_of_another_width_or_number_of_rows_are_refused(client):
         DaskDBNClassifier(**NET, client=client).fit(in_parts(X, 2), Y[:-1])
 
 
+def test_frames_with_columns_in_another_order_are_refused(client):
+    table = pd.DataFrame(X[:100]).add_prefix("pixel ")
+    parts = [dask.delayed(table), dask.delayed(table[table.columns[::-1]])]
+    frame = dd.from_delayed(parts, meta=table[:0], verify_meta=False)
+    with pytest.raises(ValueError, match=r"Partition 1 .* in another order"):
+        DaskRBMTransformer(5, **SHORT, client=client).fit(frame)
+
+
 def test_unlabelled_rows_are_not_moved_on_a_cluster(client):
     net = DaskDBNClassifier(**NET, unlabeled=-1, client=client)
     with pytest.raises(ValueError, match="Set virtual_adversarial=0"):

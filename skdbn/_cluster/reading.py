@@ -17,8 +17,9 @@ def partitions_of(X, cluster):
     """Return a dask array or DataFrame as `Partitions`, with as many groups as workers."""
     parts, stub, dtype, lengths = _taken_apart(X)
     n_features, expected = stub.shape[1], lengths or [None] * len(parts)
+    names = tasks.token_of_names(stub)
     parts = [
-        delayed(tasks.as_matrix)(part, i, (n, n_features), dtype)
+        delayed(tasks.as_matrix)(part, i, (n, n_features), dtype, names)
         for i, (part, n) in enumerate(zip(parts, expected, strict=True))
     ]
     if lengths is None:

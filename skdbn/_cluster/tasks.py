@@ -9,6 +9,7 @@ import copy
 
 import numpy as np
 import scipy.sparse as sp
+from dask.base import tokenize
 from sklearn.utils import check_array
 
 from skdbn._training.checks import check_values
@@ -21,8 +22,18 @@ def itself(value):
     return value
 
 
-def as_matrix(part, i, shape, dtype):
+def token_of_names(X):
+    """Return a short text for the names of the columns and their order; None without names."""
+    return tokenize(X.columns.tolist()) if hasattr(X, "columns") else None
+
+
+def as_matrix(part, i, shape, dtype, names):
     """Return a partition as an array or a CSR matrix."""
+    if names is not None and token_of_names(part) != names:
+        raise ValueError(
+            f"Partition {i} of X (counted from 0) has columns with other names, or in another "
+            "order, than the collection says."
+        )
     rules = {"accept_sparse": "csr", "order": "C", "ensure_all_finite": False, "copy": False}
     X = check_array(part, dtype=dtype, **rules, ensure_min_samples=0, ensure_min_features=0)
     expected = X.shape[0] if shape[0] is None else shape[0], shape[1]
