@@ -194,6 +194,13 @@ def test_each_part_is_trained_on_once_in_a_pass(client, monkeypatch):
     assert {span[1:] for span in spans.values()} == {(10, 0.25)}
 
 
+def test_rows_without_missing_values_are_not_read_again_to_find_some(client, monkeypatch):
+    parts = partitions_of(in_parts(X, 2), Cluster(client))
+    assert not parts.has_missing
+    monkeypatch.setattr(parts, "reduced", lambda *_: pytest.fail("rows were read"))
+    assert not Rows(parts).has_missing()
+
+
 @pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
 def test_rows_that_are_not_held_lead_to_the_same_bits(client, monkeypatch):
     monkeypatch.setattr("skdbn._cluster.reading.PIECE", 140 * X.itemsize * X.shape[1])

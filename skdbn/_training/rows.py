@@ -120,7 +120,8 @@ class Rows(NamedTuple):
 
     def has_missing(self):
         """Tell whether any value is missing."""
-        return self.reduced(_have_missing, or_)
+        may_have = getattr(self.X, "has_missing", True)  # known of rows on a cluster
+        return may_have and self.reduced(_have_missing, or_)
 
     def states(self, engine):
         """Return all rows, dense and mapped, in new memory."""
