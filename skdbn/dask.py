@@ -509,11 +509,15 @@ def _here(value, client):
 
 # -- prediction
 
+# Fitted attributes that no method called here needs, with "ptt" many times the size of the others.
+TRAINING_ONLY = ("rbms_", "h_samples_", "_kept")
+
 
 def _of_collection(estimator, method, X):
     """Return the results of a method for each partition as a collection."""
     check_is_fitted(estimator)
-    vars(estimator).pop("rbms_", None)  # needed by no method that is called here
+    for name in TRAINING_ONLY:
+        vars(estimator).pop(name, None)
     row = _typical_row(estimator, method, X)
     like, lazy = _called(row, estimator, method)[:0], dask.delayed(estimator)
     if hasattr(X, "columns"):

@@ -419,6 +419,14 @@ def test_collections_are_transformed_lazily(client):
     assert_allclose(lazy.compute(), plain.transform(X), rtol=1e-5)
 
 
+def test_lazy_results_carry_only_what_they_need_of_the_estimator(client):
+    machine = DaskRBMTransformer(100, n_iter=9, gradient="ptt", random_state=0, client=client)
+    machine.fit(in_parts(X, 2))
+    assert len(pickle.dumps(machine._kept)) > 2 * machine.components_.nbytes
+    lazy = machine.transform(da.zeros((400, 64), chunks=(200, 64)))
+    assert len(pickle.dumps(dict(lazy.__dask_graph__()))) < 2 * machine.components_.nbytes
+
+
 @pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
 def test_warm_start_goes_on_and_frozen_machines_are_used(client):
     machine = DaskRBMTransformer(6, **SHORT, warm_start=True, client=client).fit(in_parts(X, 1))
