@@ -251,6 +251,21 @@ def test_workers_that_are_threads_of_one_process_do_not_disturb_each_other(clien
     assert same(net, other, "coefs_", "intercepts_", "loss_curve_")
 
 
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_workers_that_share_a_process_multiply_on_one_thread_each(monkeypatch, n_workers):
+    asked = []
+
+    def recorded(n_multiplications):
+        asked.append(n_multiplications)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr("skdbn._cluster.tasks.threads_for", recorded)
+    options = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with Client(**options, processes=False, memory_limit=None) as client:
+        DaskRBMTransformer(10, n_iter=1, batch_size=50, client=client).fit(in_parts(X, 2))
+    assert set(asked) == {50 * 64 * 10 if n_workers == 1 else 0}
+
+
 # -- data that are awkward
 
 

@@ -228,7 +228,9 @@ class Partitions:
             learner, rows = training.learner, training.learner.rows
             # The workers share a minibatch, so that they make as many steps as one machine would.
             shared = max(min(learner.batch_size, FEWEST), learner.batch_size // len(self.groups))
-            numbers = shared, learner.n_multiplications
+            # Workers in one process would wait for each other's BLAS threads.
+            share_a_process = len(self.groups) > 1 and self.workers[0].startswith("inproc")
+            numbers = shared, 0 if share_a_process else learner.n_multiplications
             of_part = self.cluster.put((training.of_part, *numbers))
             belongings = [
                 self.cluster.put(
