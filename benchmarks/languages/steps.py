@@ -170,7 +170,7 @@ class Matrices(Arrays):
 
 
 class Memory(Arrays):
-    """The same with memory that is there: everything is computed in place, or into `out`."""
+    """The same with preallocated memory: everything is computed in place, or into `out`."""
 
     def __init__(self, X, weights, numbers):
         super().__init__(X, weights, numbers)
@@ -251,7 +251,7 @@ STEPS = {  # version, type, random numbers, threads, minibatches of a round
     "a loop over rows": (Vectors, np.float64, old_numbers, 1, 2),
     "matrices": (Matrices, np.float64, old_numbers, 1, 40),
     "float32": (Matrices, np.float32, old_numbers, 1, 40),
-    "memory that is there": (Memory, np.float32, old_numbers, 1, 40),
+    "preallocated memory": (Memory, np.float32, old_numbers, 1, 40),
     "one stacked product": (Stacked, np.float32, old_numbers, 1, 40),
     "float32 random numbers": (Stacked, np.float32, new_numbers, 1, 40),
     "random numbers of raw bits": (Stacked, np.float32, raw_numbers, 1, 40),
