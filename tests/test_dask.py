@@ -27,7 +27,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skdbn import Checkpoint, DBNClassifier, DBNRegressor, DivergenceError, RBMTransformer
+from skdbn import (
+    Checkpoint,
+    DBNClassifier,
+    DBNRegressor,
+    DivergenceError,
+    RBMTransformer,
+    save_model,
+    to_onnx,
+)
 from skdbn._cluster.client import Cluster
 from skdbn._cluster.partitions import averaged
 from skdbn._cluster.reading import partitions_of
@@ -410,6 +418,14 @@ def test_parameters_are_those_of_the_plain_estimator_and_a_client(client):
     assert copied.get_params() == {**plain.get_params(), "client": None}
     net = DaskDBNClassifier(client=client).set_params(rbm__learning_rate=0.2)
     assert net.rbm.learning_rate == 0.2
+
+
+def test_saving_and_conversion_point_to_the_plain_estimator(client, tmp_path):
+    machine = DaskRBMTransformer(4, **SHORT, client=client).fit(in_parts(X, 2))
+    for refused in (lambda: save_model(machine, tmp_path / "m.npz"), lambda: to_onnx(machine)):
+        with pytest.raises(TypeError, match=r"model\.to_local\(\)"):
+            refused()
+    save_model(machine.to_local(), tmp_path / "m.npz")
 
 
 def test_collections_are_transformed_lazily(client):

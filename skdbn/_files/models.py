@@ -121,7 +121,7 @@ def _describe(model):
     if type(model) not in CLASSES.values():
         raise TypeError(
             f"{type(model).__name__} cannot be saved. Pass a fitted {', '.join(CLASSES)}, or a "
-            "Pipeline with one."
+            "Pipeline with one. For an estimator of skdbn.dask, pass model.to_local()."
         )
     model._check_parameters()
     return describe(model)

@@ -88,7 +88,8 @@ def to_onnx(model):
         if not has_converter(step) and step is steps[-1]:
             raise TypeError(
                 f"{type(step).__name__} cannot be converted to ONNX. Pass the fitted model that it "
-                "contains, such as model.estimator_, or the steps before it, model[:-1]."
+                "contains, such as model.estimator_ or model.to_local(), or the steps before it, "
+                "model[:-1]."
             )
         if not has_converter(step):
             raise TypeError(
