@@ -631,12 +631,13 @@ Time
 "seconds" are those of pretraining and of the rest of the fit. They are upper bounds and not suited
 to compare speed: nearly all runs shared the two cores with other runs, and some were suspended for
 minutes. Use ``recipe.py`` and ``finetune_pass.py`` for comparisons. By itself on two cores, the fit
-of table A took 354.6, 381.5, 397.7, 397.9 and 403.4 seconds, and 412.4 in November 2026 with the
-SkylakeX kernel of OpenBLAS and other busy processes; with one thread, 578.0 (``python -m skdbn
---layers 500 500 2000``). "threads" are those of BLAS in the rest of the fit. The machines
-500-500-2000 of the split and of seed 0 were pretrained with two threads, all others with one. A
-single RBMTransformer of 500 units is charged the seconds of all three machines. The machines of
-seed 2 were suspended for half an hour while they were pretrained, so their seconds mean nothing.
+of table A took 354.6, 381.5, 397.7, 397.9 and 403.4 seconds. In November 2026, with the SkylakeX
+kernel of OpenBLAS, it took 361.9 on idle cores, 412.4 beside other processes, and 578.0 with one
+thread beside other processes (``python -m skdbn --data mnist --layers 500 500 2000``). "threads"
+are those of BLAS in the rest of the fit. The machines 500-500-2000 of the split and of seed 0 were
+pretrained with two threads, all others with one. A single RBMTransformer of 500 units is charged
+the seconds of all three machines. The machines of seed 2 were suspended for half an hour while they
+were pretrained, so their seconds mean nothing.
 
 What is unfinished
 ------------------
