@@ -80,7 +80,7 @@ def draw(gains, path):
         left.errorbar(n_labels, errors, spreads, fmt="o-", markersize=5, capsize=3, label=name)
     left.set(xscale="log", yscale="log", xlabel="labelled images of 60,000")
     left.set(ylabel="test error in %", title="MNIST")
-    for axis, ticks in ((left.xaxis, [100, 1000, 60_000]), (left.yaxis, [1, 2, 5, 10, 20])):
+    for axis, ticks in ((left.xaxis, [100, 1000, 10_000, 60_000]), (left.yaxis, [1, 2, 5, 10, 20])):
         axis.set_ticks(ticks, [f"{tick:,}" for tick in ticks])
     left.minorticks_off()
     left.legend()
