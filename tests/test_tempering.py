@@ -258,8 +258,8 @@ def test_every_mode_keeps_its_share_where_pcd_loses_it(data):
     X, centres, n_components = data()
     expected = shares_of(X, centres)
     error = np.sqrt(expected * (1.0 - expected) / 100)  # of a gradient from 100 chains
-    far = {}
-    for gradient in ("pcd", "ptt"):
+
+    def farthest(gradient, seed):
         rbm = RBMTransformer(
             n_components,
             gradient=gradient,
@@ -269,11 +269,13 @@ def test_every_mode_keeps_its_share_where_pcd_loses_it(data):
             weight_decay=0.0,
             batch_size=100,
             n_iter=60,
-            random_state=0,
+            random_state=seed,
         ).fit(X)
-        far[gradient] = abs(shares_of_model(rbm, centres) - expected) / error
-    assert far["ptt"].max() < 3.0
-    assert far["pcd"].max() > 4.0
+        return max(abs(shares_of_model(rbm, centres) - expected) / error)
+
+    # Of 60 seeds with four clusters 15 are beyond 3 with "ptt", of 60 with bars and stripes 7.
+    assert np.median([farthest("ptt", seed) for seed in range(3)]) < 3.0
+    assert np.median([farthest("pcd", seed) for seed in range(3)]) > 4.0
 
 
 def test_learned_log_partition_is_that_of_enumeration():

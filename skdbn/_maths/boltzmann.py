@@ -217,7 +217,7 @@ def clamped(rbm, v, given):
     return xp.where(xp.isnan(given), v, given)
 
 
-def free_energy(rbm, v):
+def free_energy(rbm, v, x=None):
     """Return the free energy, ``-log p(v)`` up to the log of the partition function.
 
     Parameters
@@ -226,13 +226,16 @@ def free_energy(rbm, v):
         The machine.
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
+    x : ndarray of shape (n_rows, n_hidden), optional
+        Input of the hidden units given v, if known.
 
     Returns
     -------
     ndarray of shape (n_rows,)
         ``base(v) - a.v - sum_j log_partition(b_j + (v W)_j)``, in nats.
     """
-    hidden = rbm.hidden_units.log_partition(hidden_input(rbm, v)).sum(axis=1)
+    x = hidden_input(rbm, v) if x is None else x
+    hidden = rbm.hidden_units.log_partition(x).sum(axis=1)
     return rbm.visible_units.base_energy(v).sum(axis=1) - v @ rbm.intercept_visible - hidden
 
 

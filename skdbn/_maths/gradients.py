@@ -21,7 +21,7 @@ from typing import NamedTuple
 from skdbn._maths.boltzmann import (
     RBM,
     free_energy,
-    gibbs_step,
+    hidden_input,
     hidden_mean,
     independent_states,
     visible_mean,
@@ -29,9 +29,10 @@ from skdbn._maths.boltzmann import (
 from skdbn._maths.likelihood import acceptance_ratio, log_partition_without_weights
 
 RATE_OF_OFFSETS = 0.01  # at which their running means move
-LEAST_ACCEPTANCE = 0.25  # of swaps with the last frozen machine; below it, one more is frozen
-PRODUCTS_OF_RUNG = 10  # six per move and swap of its chains, plus the time of the rest
-FEWER_ACCEPTED = 0.15  # of swaps between its neighbours, below which a frozen machine is kept
+LEAST_ACCEPTANCE = 0.35  # of swaps with the last frozen machine; below it, one more is frozen
+PRODUCTS_OF_RUNG = 12  # four per swap and move of its chains, plus the time of the rest
+FEWER_ACCEPTED = 0.22  # of swaps between its neighbours, below which a frozen machine is kept
+N_BISECTIONS_OF_SHIFT = 20  # far within the spread of works
 KEPT = 0.9  # share of the sums of a link that is kept when new samples come
 
 
@@ -219,7 +220,7 @@ class Link:
 
 def _link(engine, work_below, work_above):
     """Return a link from one set of samples, with its shift at the estimated difference."""
-    value, _ = acceptance_ratio(engine, -work_below, -work_above)
+    value, _ = acceptance_ratio(engine, -work_below, -work_above, N_BISECTIONS_OF_SHIFT)
     link = Link(value)
     link.add(engine.xp, work_below, work_above)
     return link
@@ -252,8 +253,8 @@ class ParallelTrajectoryTempering:
     Earlier versions of the machine are frozen and keep their own chains. The first has no weights:
     its states are independent draws. Neighbours swap states with the probability that leaves both
     distributions unchanged, so states that are new to the last machine wander up to it, and log Z
-    is estimated along the way. The chains of all rungs move only so often that there are at most
-    twice as many products as in "pcd": many rungs move seldom. Chains that were just copied, and
+    is estimated along the way. The chains of all rungs move only so often that there are a third
+    more products than in "pcd": many rungs move seldom. Chains that were just copied, and
     all chains while the rate is high, lag behind equilibrium, and log Z comes out too low.
 
     Parameters
@@ -297,8 +298,8 @@ class ParallelTrajectoryTempering:
         self.paid += 2 * n_gibbs_steps + 3
         if self.paid >= PRODUCTS_OF_RUNG * len(self.rungs):
             self.paid = 0
-            self._swap_with_rungs(rbm, phases.v_neg)
-            hidden_mean(rbm, phases.v_neg, out=phases.h_neg)
+            x = self._swap_with_rungs(rbm, phases.v_neg)
+            rbm.hidden_units.mean(x, out=phases.h_neg)
             rbm.hidden_units.sample(phases.h_neg, out=chain)
         return chain
 
@@ -313,15 +314,17 @@ class ParallelTrajectoryTempering:
         self.rungs.append(Rung(RBM(*views, *rbm[3:]), parameters, v.copy(), link))
 
     def _drop_needless(self):
-        """Drop each rung whose neighbours swap states often enough without it."""
-        i, engine = 1, self.like.engine
-        while i + 1 < len(self.rungs):
-            below, above = self.rungs[i - 1], self.rungs[i + 1]
+        """Drop the rungs below the last one whose neighbours swap states often enough without them.
+
+        Those farther down have the neighbours with which they were found to be needed.
+        """
+        engine = self.like.engine
+        while len(self.rungs) > 2:
+            below, _, above = self.rungs[-3:]
             works = _works(below.rbm, above.rbm, below.v, above.v)
             if _odds(engine.xp, *works).mean() < FEWER_ACCEPTED:
-                i += 1
-                continue
-            self.rungs[i : i + 2] = [above._replace(link=_link(engine, *works))]
+                return
+            self.rungs[-2:] = [above._replace(link=_link(engine, *works))]
 
     def _add_chains(self, n_chains):
         """Give each rung `n_chains` chains; new ones are copies of those it has."""
@@ -331,20 +334,39 @@ class ParallelTrajectoryTempering:
         ]
 
     def _swap_with_rungs(self, rbm, v_top):
-        """Move the chains of all rungs, swap from the bottom up; freeze the machine if far off."""
-        n = len(v_top)
-        for rung in self.rungs:
-            rung.v[:n] = gibbs_step(rung.rbm, rung.v[:n])
+        """Swap states from the bottom up, and move the chains of each rung after its swaps.
+
+        The machine is frozen if it is far from the last rung. The result is the input of its hidden
+        units. No product is computed twice: there are four per rung.
+        """
+        n, xp = len(v_top), rbm.engine.xp
         machines = [*(rung.rbm for rung in self.rungs), rbm]
-        states = [*(rung.v[:n] for rung in self.rungs), v_top[:n]]
+        states = [*(rung.v[:n] for rung in self.rungs), v_top]
+        x = hidden_input(machines[0], states[0])
+        energy = free_energy(machines[0], states[0], x)
         for i in range(len(self.rungs)):
-            works = _works(*machines[i : i + 2], *states[i : i + 2])
+            (below, above), (v_below, v_above) = machines[i : i + 2], states[i : i + 2]
+            x_of_above = hidden_input(below, v_above)
+            v_both = xp.concatenate([v_below, v_above])
+            x_both = hidden_input(above, v_both)
+            energy_both = free_energy(above, v_both, x_both)
+            works = (
+                energy_both[:n] - energy,
+                energy_both[n:] - free_energy(below, v_above, x_of_above),
+            )
             if i + 1 < len(self.rungs):
-                self.rungs[i + 1].link.add(rbm.engine.xp, *works)
-            acceptance = _swap(rbm.engine, *works, *states[i : i + 2])
-        if acceptance < LEAST_ACCEPTANCE and n == len(self.rungs[0].v):
+                self.rungs[i + 1].link.add(xp, *works)
+            odds = _odds(xp, *works)
+            swapped = rbm.engine.uniform(odds.shape) < odds
+            v_below[swapped], v_above[swapped] = v_both[n:][swapped], v_both[:n][swapped]
+            x[swapped] = x_of_above[swapped]
+            _move(below, v_below, x)
+            x = xp.where(swapped[:, None], x_both[:n], x_both[n:])
+            energy = xp.where(swapped, energy_both[:n], energy_both[n:])
+        if odds.mean() < LEAST_ACCEPTANCE and n == len(self.rungs[0].v):
             self._freeze(rbm, v_top, _link(rbm.engine, *works))
             self._drop_needless()
+        return x
 
     def log_partition(self, rbm, chain):
         """Estimate the log of the machine's partition function from the samples of all rungs.
@@ -432,12 +454,12 @@ def _odds(xp, work_below, work_above):
     return xp.exp(xp.minimum(work_above - work_below, 0.0))
 
 
-def _swap(engine, work_below, work_above, v_below, v_above):
-    """Swap states of two machines row by row; return the mean probability of a swap."""
-    odds = _odds(engine.xp, work_below, work_above)
-    swapped = engine.uniform(odds.shape) < odds
-    v_below[swapped], v_above[swapped] = v_above[swapped], v_below[swapped]
-    return float(odds.mean())
+def _move(rbm, v, x):
+    """Make a Gibbs step of visible states, given the input of the hidden units."""
+    h = rbm.hidden_units.mean(x, out=x)
+    h = rbm.hidden_units.sample(h, out=h)
+    visible_mean(rbm, h, out=v)
+    rbm.visible_units.sample(v, out=v)
 
 
 def running_offsets(rbm, phases, offsets=None):

@@ -508,7 +508,7 @@ def _from_above(engine, gains, usual):
     return -value, error
 
 
-def acceptance_ratio(engine, forward, backward):
+def acceptance_ratio(engine, forward, backward, n_bisections=N_BISECTIONS):
     """Return the log of the ratio of partition functions for which both directions agree.
 
     Parameters
@@ -517,6 +517,8 @@ def acceptance_ratio(engine, forward, backward):
         Provides arithmetic.
     forward, backward : ndarray of shape (n,)
         Log mass gained on the way up, and lost on the way down.
+    n_bisections : int
+        Bisections of the interval from the smallest to the largest of these.
 
     Returns
     -------
@@ -538,7 +540,7 @@ def acceptance_ratio(engine, forward, backward):
     xp, n = engine.xp, len(forward)
     gains = xp.concatenate([forward, backward])
     low, high = float(gains.min()), float(gains.max())
-    for _ in range(N_BISECTIONS):
+    for _ in range(n_bisections):
         value = 0.5 * (low + high)
         went_forward = xp.exp(-xp.logaddexp(0.0, gains - value))
         low, high = (value, high) if went_forward.sum() < n else (low, value)
