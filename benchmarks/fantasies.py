@@ -3,7 +3,7 @@
     python benchmarks/fantasies.py --n-rows 10000 --passes 3 --out fantasies
 
 1000 fantasies on MNIST, from chains that start at noise, of a machine and of a stack of two, each
-trained in the ways of `RECIPES`. A net that is fine-tuned on real digits judges them, and as many
+trained in the ways of `RECIPES`; then with the top machine of the command line's figure. A net that is fine-tuned on real digits judges them, and as many
 real ones of the test set: how sure it is of its class, and which classes come up. Beside that,
 the overlap with their start of chains that start at data: near 0 where they mix.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from common import mnist, print_setting
 
 from skdbn import DBNClassifier, RBMTransformer
+from skdbn._cli.samplers import sampler_of
 from skdbn.inspection import chain_statistics
 from skdbn.plotting import SampleDisplay
 
@@ -53,10 +54,10 @@ def options():
 
 
 def trained(sizes, recipe, X, y, passes):
-    """Return a net whose machines are pretrained, and nothing else."""
+    """Return a net whose machines are pretrained, with a softmax layer of one pass."""
     below, top = ({"n_iter": passes, **parameters} for parameters in recipe)
     rbm = [RBMTransformer(**below) for _ in sizes[1:]] + [RBMTransformer(**top)]
-    net = DBNClassifier(sizes, rbm=rbm, softmax_iter=0, finetune_iter=0, random_state=0)
+    net = DBNClassifier(sizes, rbm=rbm, softmax_iter=1, finetune_iter=0, random_state=0)
     return net.fit(X, y)
 
 
@@ -81,8 +82,12 @@ def main():
     print_row("real digits", judge.predict_proba(X_test[rows]))
     X, y = X[: chosen.n_rows], y[: chosen.n_rows]
     for layers, sizes in LAYERS.items():
-        for recipe, parameters in RECIPES.items():
-            net = trained(sizes, parameters, X, y, chosen.passes)
+        nets = {
+            recipe: trained(sizes, parameters, X, y, chosen.passes)
+            for recipe, parameters in RECIPES.items()
+        }
+        nets["command line"] = sampler_of(nets["default"], X)
+        for recipe, net in nets.items():
             display = SampleDisplay.from_estimator(
                 net, n_samples=N_FANTASIES, n_gibbs_steps=chosen.n_gibbs_steps, random_state=0
             )

@@ -18,11 +18,13 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
+from skdbn._cli import samplers
 from skdbn._cli.data import Data
 from skdbn._cli.figures import FORGOTTEN, _verdict, figures_of
 from skdbn._cli.main import main
 from skdbn._cli.outcome import Confusion, confusion, misses, phases, shape_of_images
 from skdbn._cli.page import MOST_COLUMNS, MOST_IMAGES, MOST_LINES, Result, _matrix, page
+from skdbn._cli.samplers import sampler_of
 from skdbn._cli.scores import evaluate
 from skdbn.datasets import load_digits
 from skdbn.inspection import ChainStatistics
@@ -58,7 +60,7 @@ def diabetes():
 
 def fitted(data, **parameters):
     estimator = DBNRegressor if data.is_regression else DBNClassifier
-    net = estimator((12,), **{**SHORT, **parameters})
+    net = estimator(**{"hidden_layer_sizes": (12,), **SHORT, **parameters})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return net.fit(data.X_train, data.y_train)
@@ -400,6 +402,48 @@ def test_bias_probes_of_measurements_are_compared_with_0(are_measurements, looke
     plt.close("all")
 
 
+def test_fantasies_come_from_a_top_machine_trained_for_them(monkeypatch):
+    monkeypatch.setattr(samplers, "N_MINIBATCHES", 8)
+    monkeypatch.setattr(samplers, "MOST_ROWS", 200)
+    data = digits()
+    net = fitted(data, hidden_layer_sizes=(12, 9))
+    before = [rbm.components_.copy() for rbm in net.rbms_]
+    sampler = sampler_of(net, data.X_train)
+    below, top = sampler.rbms_
+    assert below is net.rbms_[0]
+    assert (top.gradient, top.components_.shape, top.n_iter) == ("ptt", (9, 12), 4)  # of 200 rows
+    for rbm, components in zip(net.rbms_, before, strict=True):
+        np.testing.assert_array_equal(rbm.components_, components)
+    samples = next(f for f in figures_of(net, data) if f.name == "samples")
+    assert "a top RBM of 9 units" in samples.sentence
+    assert "with 4 passes" in samples.sentence
+    assert "for features, by CD-1" in samples.sentence
+    np.testing.assert_array_equal(net.predict(data.X_test), sampler.predict(data.X_test))
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"rbm": RBMTransformer(n_iter=2, gradient="pcd")},
+        {"rbm": RBMTransformer(n_iter=2, hidden_units="gaussian")},
+        {"softmax_iter": 0, "finetune_iter": 0},  # pretrained, but not yet trained to predict
+    ],
+)
+def test_fantasies_come_from_the_top_machine_of_the_net_where_no_better_one_is_trained(parameters):
+    data = digits()
+    net = fitted(data, hidden_layer_sizes=(6, 5), **parameters)
+    assert sampler_of(net, data.X_train) is net
+
+
+def test_machine_of_measurements_is_not_replaced():
+    data = wine()
+    net = fitted(data, hidden_layer_sizes=(6,))
+    assert sampler_of(net, data.X_train) is net
+    pipeline = make_pipeline(StandardScaler(), net)
+    assert sampler_of(pipeline, data.X_train) is pipeline
+
+
 def test_predictions_are_drawn_against_what_is_true():
     data = diabetes()
     net = fitted(data, pretrain=False)
@@ -427,7 +471,7 @@ def test_fantasies_are_labelled_by_whether_their_chains_were_seen_to_mix(overlap
         ChainStatistics(start, shift + rng.normal(size=(101, 20)), np.full(101, share))
         for start, shift, share in (("data", gap, overlap), ("noise", 0.0, 0.0))
     ]
-    sentence = _verdict(parts, "CD-1")
+    sentence = _verdict(parts, "Training by CD-1 suits features.")
     assert f"{overlap:.2f} for chains from data and 0.00 for chains from noise" in sentence
     assert ("the chains have mixed" in sentence) == mixed
     assert ("the chains have not mixed" in sentence) == (not mixed)

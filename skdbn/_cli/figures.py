@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skdbn._cli.outcome import net_of, predicts, shape_of_images
+from skdbn._cli.samplers import sampler_of
 from skdbn.inspection import visible_columns
 from skdbn.plotting import (
     ActivationDisplay,
@@ -113,19 +114,31 @@ def _of_machines(net, data, n_layers):
 
 
 def _of_chains(net, data, of_machine):
-    """Yield samples of the top RBM, and how well its chains mix."""
+    """Yield samples of the model, and how well the chains mix that they come from."""
+    sampler = sampler_of(net, data.X_train)
     mixing = MixingDisplay.from_estimator(
-        net, data.X_test if len(data.X_test) > 1 else None, n_chains=N_CHAINS, random_state=0
+        sampler, data.X_test if len(data.X_test) > 1 else None, n_chains=N_CHAINS, random_state=0
     )
-    samples = SampleDisplay.from_estimator(net, random_state=0, **of_machine)
+    samples = SampleDisplay.from_estimator(sampler, random_state=0, **of_machine)
+    origin, advice = "", f"Training by {samples.trained_by} suits features; to train for samples, "
+    advice += "see 'Samples' in the user guide."
+    if sampler is not net:
+        top, own = sampler.rbms_[-1], net.rbms_[-1]
+        origin = (
+            f" The chains run in a top RBM of {top.n_components} units that was trained for them "
+            f"by tempering ({samples.trained_by}), with {top.n_iter} passes. It replaces layer "
+            f"{len(net.rbms_)} here alone: that one was trained for features, by "
+            f"{own.gradient.upper()}-{own.n_gibbs_steps}, and its chains seldom mix."
+        )
+        advice = ""
     opinion = ""
     if samples.predicted is not None:
         opinion = " Labels are predicted by the net from the fantasies, not drawn with them."
     yield Figure(
         "samples",
         "Fantasies",
-        f"Fantasies are samples of the model, drawn by chains that start at noise.{opinion} "
-        f"{_verdict(mixing.statistics, samples.trained_by)}",
+        f"Fantasies are samples of the model, drawn by chains that start at noise.{origin}"
+        f"{opinion} {_verdict(mixing.statistics, advice)}",
         samples.figure_,
     )
     yield Figure(
@@ -138,7 +151,7 @@ def _of_chains(net, data, of_machine):
     )
 
 
-def _verdict(statistics, trained_by):
+def _verdict(statistics, advice):
     """Return whether the chains have mixed, in numbers and in words."""
     n_steps = len(statistics[0].overlap) - 1
     last = max(1, n_steps // 10)
@@ -163,9 +176,8 @@ def _verdict(statistics, trained_by):
         )
     return (
         f"{text}. So the chains have not mixed: the fantasies show where the chains started as "
-        "much as what was learned, and are not fair samples of the model. Training by "
-        f"{trained_by} suits features; to train for samples, see 'Samples' in the user guide."
-    )
+        f"much as what was learned, and are not fair samples of the model. {advice}"
+    ).rstrip()
 
 
 def _predictions(net, data):

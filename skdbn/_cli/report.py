@@ -59,6 +59,7 @@ def draw(options, out, data, net):
         mpl.use("Agg")
     import matplotlib.pyplot as plt
 
+    print("skdbn: drawing figures", file=sys.stderr)
     figures = [*figures_of(net, data)]
     for i, figure in enumerate(figures if out is not None else []):
         buffer = io.BytesIO()
