@@ -3,9 +3,10 @@
     python benchmarks/fantasies.py --n-rows 10000 --passes 3 --out fantasies
 
 1000 fantasies on MNIST, from chains that start at noise, of a machine and of a stack of two, each
-trained in the ways of `RECIPES`; then with the top machine of the command line's figure. A net that is fine-tuned on real digits judges them, and as many
-real ones of the test set: how sure it is of its class, and which classes come up. Beside that,
-the overlap with their start of chains that start at data: near 0 where they mix.
+trained in the ways of `RECIPES`; then the same with the top machine that the command line trains
+for its figure. A net that is fine-tuned on real digits judges them, and as many real ones of the
+test set: how sure it is of its class, and which classes come up. Beside that, the overlap with
+their start of chains that start at data: near 0 where they mix.
 """
 
 import argparse

@@ -8,8 +8,9 @@ MNIST, whose pixels are drawn as zeros and ones: anew in each minibatch of train
 the test. All machines make 60 passes of minibatches of 100 rows at rate 0.1, which falls to 0 in
 a line, without momentum and weight decay. The rate of BernoulliRBM, which is constant, is chosen
 on 10,000 rows that were held out. Runs are lines of ``results/likelihood.jsonl``; a run that has
-its line is not made again. Needs ``SKDBN_MNIST``; with ``OPENBLAS_NUM_THREADS=1`` two processes
-(``--part 0/2`` and ``--part 1/2``) may work side by side.
+its line is not made again. Lines without a number of chains had 10,000 temperatures and 100 chains.
+Needs ``SKDBN_MNIST``; with ``OPENBLAS_NUM_THREADS=1`` two processes (``--part 0/2`` and ``--part
+1/2``) may work side by side.
 """
 
 import argparse
@@ -27,7 +28,8 @@ from threadpoolctl import threadpool_info
 from skdbn import RBMTransformer
 
 RUNS = Path(__file__).parent / "results" / "likelihood.jsonl"
-N_PASSES, BATCH_SIZE, N_TEMPERATURES = 60, 100, 10_000
+N_PASSES, BATCH_SIZE = 60, 100
+EFFORT = {"n_temperatures": 5000, "n_chains": 300}  # of annealing
 N_CHOICE, N_PASSES_OF_CHOICE, RATES = 50_000, 10, (0.1, 0.03, 0.01, 0.003)
 RECIPE = {
     "learning_rate": 0.1,
@@ -103,7 +105,7 @@ def make_run(name, n_hidden, seed, flipped):
     seconds = time.perf_counter() - start
     with warnings.catch_warnings():  # the bounds say how far it has mixed
         warnings.simplefilter("ignore")
-        log_z = rbm.log_partition(n_temperatures=N_TEMPERATURES, random_state=0)
+        log_z = rbm.log_partition(**EFFORT, random_state=0)
     test, train = drawn(X_test, 9), drawn(X[: len(X_test)], 8)
     curve = rbm.log_partition_curve_
     return {
@@ -117,6 +119,7 @@ def make_run(name, n_hidden, seed, flipped):
         "highest": float(rbm.log_likelihood(test, log_z.lower).mean()),
         "train": float(rbm.log_likelihood(train, log_z.value).mean()),
         "log_z": log_z.value,
+        **EFFORT,
         "standard_error": log_z.standard_error,
         "log_z_along_the_way": curve[-1] if curve else None,
         "fit_seconds": round(seconds, 1),

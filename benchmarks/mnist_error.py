@@ -173,19 +173,56 @@ ALL_ROWS = {
     "noise": 0.3,
     "virtual_adversarial": 2.0,
 }
+
+
+def all_rows(*changes, finetune_iter):
+    """Return candidates that differ from the parameters above as given."""
+    return [{**ALL_ROWS, "finetune_iter": finetune_iter, **change} for change in changes]
+
+
+STRONG = {"noise": 0.7, "input_noise": 0.3, "learning_rate_init": 1e-3, "virtual_adversarial": 1.0}
+PRETRAINED = {  # candidates for each number of labels
+    FEWEST_LABELS: all_rows({}, finetune_iter=15),
+    1000: all_rows({}, finetune_iter=30),
+    10_000: all_rows(
+        {},
+        {"virtual_adversarial": 1.5},
+        {"label_smoothing": 0.1},
+        {"adversarial": 1.0},
+        {"noise": 0.5, "input_noise": 0.2},
+        finetune_iter=30,
+    ),
+}
+FROM_RANDOM_WEIGHTS = {  # what is best with the fewest labels is used with more
+    FEWEST_LABELS: all_rows(
+        {"hidden_layer_sizes": [500]},
+        {"hidden_layer_sizes": [500, 500], "virtual_adversarial": 1.0},
+        {"virtual_adversarial": 0.5},
+        STRONG,
+        {**STRONG, "virtual_adversarial": 1.5},
+        finetune_iter=15,
+    ),
+    1000: all_rows(STRONG, finetune_iter=30),
+    10_000: all_rows(STRONG, finetune_iter=30),
+}
 N_SPREAD = 20_000  # rows that LabelSpreading can hold
 
 
 def few(n_labels, labelled_alone, control_alone, n_seeds=5):
     """Return the rows of table D for a number of labels."""
-    seeds = range(n_seeds)
-    recipe = {**ALL_ROWS, "finetune_iter": 15 if n_labels == FEWEST_LABELS else 30}
     return [
-        Row("DBNClassifier(unlabeled=-1)", net, [recipe], n_labels, seeds, n_seen=N_TRAIN),
+        Row(
+            "DBNClassifier(unlabeled=-1)",
+            net,
+            PRETRAINED[n_labels],
+            n_labels,
+            range(n_seeds),
+            n_seen=N_TRAIN,
+        ),
         Row(
             "DBNClassifier(unlabeled=-1, pretrain=False)",
             control,
-            [recipe],
+            FROM_RANDOM_WEIGHTS[n_labels],
             n_labels,
             range(3),
             n_seen=N_TRAIN,
@@ -551,7 +588,8 @@ def draw_error_against_labels(runs, path):
 
     curves = {}
     for row in TABLES["D"]:
-        made = found(row, row.candidates[0], "test", runs)
+        parameters = chosen(row, runs)
+        made = [] if parameters is None else found(row, parameters, "test", runs)
         if row.n_labels < N_TRAIN and made:
             mean_error, spread, _ = mean_and_spread([run["error"] for run in made])
             curves.setdefault(row.name, []).append(
