@@ -17,7 +17,7 @@ from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, wr
 from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, RBMTransformer, __version__, load_model, save_model
-from skdbn._cli import data as cli_data, main as cli, report, scores
+from skdbn._cli import data as cli_data, main as cli, report, samplers, scores
 from skdbn._cli.main import main
 from skdbn._cli.options import RECIPES, parse
 from skdbn._cli.training import new_net as net_of
@@ -58,6 +58,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 @pytest.fixture
 def with_figures(monkeypatch):
     monkeypatch.setattr(cli, "draw", DRAW)
+    monkeypatch.setattr(samplers, "N_MINIBATCHES", 10)
 
 
 def write_npz(path, **arrays):

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
+from skdbn import DBNClassifier, DBNRegressor, DivergenceError, RBMTransformer
 from skdbn._cli import samplers
 from skdbn._cli.data import Data
 from skdbn._cli.figures import FORGOTTEN, _verdict, figures_of
@@ -26,6 +26,7 @@ from skdbn._cli.outcome import Confusion, confusion, misses, phases, shape_of_im
 from skdbn._cli.page import MOST_COLUMNS, MOST_IMAGES, MOST_LINES, Result, _matrix, page
 from skdbn._cli.samplers import sampler_of
 from skdbn._cli.scores import evaluate
+from skdbn._maths.gradients import ParallelTrajectoryTempering
 from skdbn.datasets import load_digits
 from skdbn.inspection import ChainStatistics
 
@@ -333,7 +334,7 @@ def test_page_says_what_was_loaded_resumed_and_averaged():
     rows = [evaluate("net", net, data, 1.0)]
     read = Reader(written(data, net, load=Path("<model>.npz"), resumed=True))
     assert "was resumed from a checkpoint" in read.notes[0]
-    assert "loaded from <model>.npz: nothing was trained" in read.notes[1]
+    assert "loaded from <model>.npz, not trained in this run" in read.notes[1]
     read = Reader(written(data, net, splits=3, splits_of=[rows, rows]))
     assert "means over 2 random splits" in read.notes[0]
     assert read.table("numbers", "mean of 2 splits")[1][2] == "0.00%"  # the spread
@@ -416,6 +417,8 @@ def test_fantasies_come_from_a_top_machine_trained_for_them(monkeypatch):
         np.testing.assert_array_equal(rbm.components_, components)
     samples = next(f for f in figures_of(net, data) if f.name == "samples")
     assert "a top RBM of 9 units" in samples.sentence
+    mixing = next(f for f in figures_of(net, data) if f.name == "mixing")
+    assert "of the RBM that fantasies come from" in mixing.sentence
     assert "with 4 passes" in samples.sentence
     assert "for features, by CD-1" in samples.sentence
     np.testing.assert_array_equal(net.predict(data.X_test), sampler.predict(data.X_test))
@@ -442,6 +445,33 @@ def test_machine_of_measurements_is_not_replaced():
     assert sampler_of(net, data.X_train) is net
     pipeline = make_pipeline(StandardScaler(), net)
     assert sampler_of(pipeline, data.X_train) is pipeline
+
+
+def test_machine_for_fantasies_has_binary_units_even_where_activations_hardly_vary(monkeypatch):
+    monkeypatch.setattr(samplers, "N_MINIBATCHES", 4)
+    data = digits()
+    dark = data._replace(X_train=0.1 * data.X_train[:30], y_train=data.y_train[:30])
+    rbm = RBMTransformer(n_iter=1, visible_units="binary")
+    for sizes in ((9,), (12, 9)):  # on the data, and on probabilities near 0.5
+        net = fitted(dark, hidden_layer_sizes=sizes, rbm=rbm)
+        sampler = sampler_of(net, dark.X_train)
+        assert sampler is not net
+        assert set(sampler.rbms_[-1].visible_units_) == {"binary"}
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, MemoryError, DivergenceError])
+def test_trouble_with_the_machine_for_fantasies_leaves_that_of_the_net(trouble, monkeypatch):
+    data = digits()
+    net = fitted(data, hidden_layer_sizes=(6, 5))
+
+    def fail(*_):
+        raise trouble
+
+    monkeypatch.setattr(ParallelTrajectoryTempering, "__call__", fail)
+    assert sampler_of(net, data.X_train) is net
+    monkeypatch.setattr(samplers, "MOST_WEIGHTS", 29)  # 5 times 6 are too many
+    monkeypatch.setattr(RBMTransformer, "fit", None)
+    assert sampler_of(net, data.X_train) is net
 
 
 def test_predictions_are_drawn_against_what_is_true():
@@ -483,6 +513,7 @@ def test_fantasies_are_labelled_by_whether_their_chains_were_seen_to_mix(overlap
 
 def test_command_writes_the_page_and_leaves_what_is_not_its_own(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(samplers, "N_MINIBATCHES", 10)
     short = ["--pretrain-iter", "1", "--softmax-iter", "1", "--finetune-iter", "1"]
     short += ["--splits", "1", "--out", "out"]
     with threadpool_limits(1):

@@ -14,7 +14,8 @@ from oracles import (
 from scipy.special import expit, softmax
 
 from skdbn import RBMTransformer, load_model, save_model
-from skdbn._maths.boltzmann import RBM, hidden_mean
+from skdbn._maths import gradients
+from skdbn._maths.boltzmann import RBM, hidden_input, hidden_mean
 from skdbn._maths.engines import NumpyEngine
 from skdbn._maths.gradients import Link, ParallelTrajectoryTempering, Rung, reserve_phases
 from skdbn._maths.units import UNITS
@@ -93,6 +94,35 @@ def test_log_partition_along_the_way_is_that_of_enumeration(visible, hidden):
     run(tempering, last, chain, 30)
     found = tempering.log_partition(last, chain)
     assert abs(found - log_partition_function(last)) < 0.05
+
+
+@pytest.mark.parametrize("visible", KINDS)
+@pytest.mark.parametrize("hidden", KINDS)
+def test_swapped_states_keep_their_inputs_and_none_is_lost(visible, hidden, monkeypatch):
+    last, n = small_rbm(visible, hidden, seed=1), 200
+    tempering = ladder([scaled(last, factor) for factor in (0.0, 0.5, 0.8, 1.0)], n)
+    v_top = at_the_distribution(last, n, seed=9)
+    v_top += 0.001 * np.arange(n)[:, None]  # so that rows differ
+    before = np.stack([*(rung.v for rung in tempering.rungs), v_top])
+    moved = []
+
+    def see(rbm, v, x):
+        np.testing.assert_allclose(x, hidden_input(rbm, v), atol=1e-12)
+        moved.append(v.copy())
+
+    monkeypatch.setattr(gradients, "_move", see)
+    x = tempering._swap_with_rungs(last, v_top)
+    np.testing.assert_allclose(x, hidden_input(last, v_top), atol=1e-12)
+    after = np.stack([*moved, v_top])
+    np.testing.assert_array_equal(np.sort(before, axis=0), np.sort(after, axis=0))
+    assert (before != after).any(axis=(1, 2)).all()
+
+
+def test_short_minibatches_do_not_keep_the_machine_from_being_frozen():
+    X, _, _ = four_clusters()
+    rbm = RBMTransformer(12, gradient="ptt", batch_size=100, n_iter=30, learning_rate=0.3)
+    rbm.set_params(random_state=0).fit(X[:250])  # every third minibatch has 50 rows
+    assert len(rbm._kept["estimator"]["rungs"]) > 1
 
 
 def test_machine_that_has_gone_far_is_frozen_with_its_chains():
@@ -274,8 +304,8 @@ def test_every_mode_keeps_its_share_where_pcd_loses_it(data):
         return max(abs(shares_of_model(rbm, centres) - expected) / error)
 
     # Of 60 seeds with four clusters 15 are beyond 3 with "ptt", of 60 with bars and stripes 7.
-    assert np.median([farthest("ptt", seed) for seed in range(3)]) < 3.0
-    assert np.median([farthest("pcd", seed) for seed in range(3)]) > 4.0
+    assert np.median([farthest("ptt", seed) for seed in range(5)]) < 3.0
+    assert np.median([farthest("pcd", seed) for seed in range(5)]) > 4.0
 
 
 def test_learned_log_partition_is_that_of_enumeration():

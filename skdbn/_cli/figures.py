@@ -120,31 +120,35 @@ def _of_chains(net, data, of_machine):
         sampler, data.X_test if len(data.X_test) > 1 else None, n_chains=N_CHAINS, random_state=0
     )
     samples = SampleDisplay.from_estimator(sampler, random_state=0, **of_machine)
-    origin, advice = "", f"Training by {samples.trained_by} suits features; to train for samples, "
-    advice += "see 'Samples' in the user guide."
+    own, chains = net_of(net).rbms_[-1], "of the top RBM"
+    advice = "To train for samples, see 'Samples' in the user guide."
+    origin = "Fantasies are samples of the model, drawn by chains that start at noise."
     if sampler is not net:
-        top, own = sampler.rbms_[-1], net.rbms_[-1]
+        top, chains = sampler.rbms_[-1], "of the RBM that fantasies come from"
         origin = (
-            f" The chains run in a top RBM of {top.n_components} units that was trained for them "
-            f"by tempering ({samples.trained_by}), with {top.n_iter} passes. It replaces layer "
-            f"{len(net.rbms_)} here alone: that one was trained for features, by "
-            f"{own.gradient.upper()}-{own.n_gibbs_steps}, and its chains seldom mix."
+            "Fantasies are drawn by chains that start at noise. They run in a top RBM of "
+            f"{len(top.components_)} units that was trained for this figure alone, by tempering "
+            f"({samples.trained_by}), with {top.n_iter} passes over the training rows. Layer "
+            f"{len(net.rbms_)} of the net was trained for features, by "
+            f"{own.gradient.upper()}-{own.n_gibbs_steps}, and chains in such an RBM often do not "
+            "mix."
         )
         advice = ""
+    elif own.gradient == "cd":
+        advice = f"Training by {samples.trained_by} suits features. {advice}"
     opinion = ""
     if samples.predicted is not None:
         opinion = " Labels are predicted by the net from the fantasies, not drawn with them."
     yield Figure(
         "samples",
         "Fantasies",
-        f"Fantasies are samples of the model, drawn by chains that start at noise.{origin}"
-        f"{opinion} {_verdict(mixing.statistics, advice)}",
+        f"{origin}{opinion} {_verdict(mixing.statistics, advice)}",
         samples.figure_,
     )
     yield Figure(
         "mixing",
         "Mixing of the chains",
-        "Chains of the top RBM, started at rows of data and at noise. If they mix, the overlap "
+        f"Chains {chains}, started at rows of data and at noise. If they mix, the overlap "
         "with the start falls to 0 and both kinds of chains reach the same free energies. Only "
         "then can the fantasies be trusted.",
         mixing.figure_,

@@ -174,7 +174,7 @@ def _head(result):
             "Training was resumed from a checkpoint; fit seconds count only the time since then."
         )
     if options.load is not None:
-        notes.append(f"The model was loaded from {options.load}: nothing was trained in this run.")
+        notes.append(f"The model was loaded from {options.load}, not trained in this run.")
     if options.splits > 1:
         notes.append(
             f"The table shows means over {len(result.splits)} random splits into training and "

@@ -9,11 +9,12 @@ import warnings
 
 import numpy as np
 
-from skdbn import RBMTransformer
+from skdbn import DivergenceError, InterruptedTrainingWarning, RBMTransformer
 from skdbn._cli.outcome import predicts
 
-# About 20 s of a core for 500 units on the 500 below, whatever the number of rows.
-N_MINIBATCHES, BATCH_SIZE, MOST_ROWS = 3600, 100, 60_000
+# About 20 s of a core for 500 units on the 500 below.
+N_MINIBATCHES, BATCH_SIZE, MOST_ROWS, MOST_PASSES = 3600, 100, 60_000, 300
+MOST_WEIGHTS = 500_000  # with more it would take more than a minute
 FOR_SAMPLES = {
     "gradient": "ptt",
     "learning_rate": 0.1,
@@ -21,15 +22,18 @@ FOR_SAMPLES = {
     "centering": True,
     "sample_visible": True,
     "weight_decay": 0.0,
+    "visible_units": "binary",
+    "random_state": 0,
 }
 
 
 def sampler_of(model, X):
     """Return a model with a top RBM trained for samples, or the model itself.
 
-    Contrastive divergence trains RBMs for features, and their chains seldom mix. So the top one is
-    replaced by one that is trained by tempering on the same states of the layer below. This takes
-    only binary units, and a trained net that is no Pipeline.
+    Contrastive divergence trains RBMs for features, and their chains often do not mix. So a top one
+    of binary units is replaced by one that is trained by tempering on the same states of the layer
+    below, unless that would take long or fails. Pipelines are left as they are, and so are nets
+    that have not been trained to predict.
 
     Parameters
     ----------
@@ -46,20 +50,26 @@ def sampler_of(model, X):
     if hasattr(model, "steps") or not predicts(model) or not _can_be_improved(model.rbms_[-1]):
         return model
     *below, top = model.rbms_
+    n_components, n_visible = top.components_.shape
+    n_components = min(n_components, n_visible)
+    if n_components * n_visible > MOST_WEIGHTS:
+        return model
     if X.shape[0] > MOST_ROWS:
         X = X[np.sort(np.random.default_rng(0).permutation(X.shape[0])[:MOST_ROWS])]
-    for rbm in below:
-        X = rbm.transform(X)
-    n_samples, n_visible = X.shape
+    n_samples = X.shape[0]
     batch_size = min(BATCH_SIZE, n_samples)
-    n_components = min(top.n_components, n_visible)
-    n_iter = math.ceil(N_MINIBATCHES * batch_size / n_samples)
-    rbm = RBMTransformer(
-        n_components, n_iter=n_iter, batch_size=batch_size, random_state=0, **FOR_SAMPLES
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what has become of the units: they are not shown
-        rbm.fit(X)
+    n_iter = min(MOST_PASSES, math.ceil(N_MINIBATCHES / math.ceil(n_samples / batch_size)))
+    rbm = RBMTransformer(n_components, n_iter=n_iter, batch_size=batch_size, **FOR_SAMPLES)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for machine in below:
+            X = np.asarray(machine.transform(X))
+        try:
+            rbm.fit(X)
+        except (DivergenceError, MemoryError):
+            return model
+    if any(issubclass(warning.category, InterruptedTrainingWarning) for warning in caught):
+        return model
     sampler = copy.copy(model)
     sampler.rbms_ = [*below, rbm]
     return sampler

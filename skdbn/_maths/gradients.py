@@ -296,7 +296,9 @@ class ParallelTrajectoryTempering:
         if len(chain) > len(self.rungs[0].v):
             self._add_chains(len(chain))
         self.paid += 2 * n_gibbs_steps + 3
-        if self.paid >= PRODUCTS_OF_RUNG * len(self.rungs):
+        due = PRODUCTS_OF_RUNG * len(self.rungs)
+        # A short minibatch cannot freeze the machine, so it waits for a full one, if one comes.
+        if self.paid >= (due if len(chain) == len(self.rungs[0].v) else 2 * due):
             self.paid = 0
             x = self._swap_with_rungs(rbm, phases.v_neg)
             rbm.hidden_units.mean(x, out=phases.h_neg)
@@ -337,7 +339,8 @@ class ParallelTrajectoryTempering:
         """Swap states from the bottom up, and move the chains of each rung after its swaps.
 
         The machine is frozen if it is far from the last rung. The result is the input of its hidden
-        units. No product is computed twice: there are four per rung.
+        units. Inputs and energies go along with swapped states, so that there are four products per
+        rung.
         """
         n, xp = len(v_top), rbm.engine.xp
         machines = [*(rung.rbm for rung in self.rungs), rbm]
