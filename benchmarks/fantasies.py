@@ -16,7 +16,7 @@ import numpy as np
 from common import mnist, print_setting
 
 from skdbn import DBNClassifier, RBMTransformer
-from skdbn._cli.samplers import sampler_of
+from skdbn._cli.samplers import FOR_SAMPLES, sampler_of
 from skdbn.inspection import chain_statistics
 from skdbn.plotting import SampleDisplay
 
@@ -26,18 +26,7 @@ RECIPES = {  # parameters of the machines below the top one, and of the top one,
         {},
         {"gradient": "pcd", "n_gibbs_steps": 5, "learning_rate": 0.02, "weight_decay": 1e-4},
     ),
-    "tempered": (
-        {},
-        {
-            "gradient": "ptt",
-            "learning_rate": 0.1,
-            "learning_rate_schedule": "linear",
-            "centering": True,
-            "sample_visible": True,
-            "weight_decay": 0.0,
-            "batch_size": 100,
-        },
-    ),
+    "tempered": ({}, {"batch_size": 100, **FOR_SAMPLES}),
 }
 N_HIDDEN = 500
 LAYERS = {"machine": (N_HIDDEN,), "stack": (N_HIDDEN, N_HIDDEN)}

@@ -16,6 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import mean, stdev
 
+import mnist_error
 import tables
 
 from skdbn import DBNClassifier
@@ -58,16 +59,14 @@ def accuracies():
 
 def errors_on_mnist():
     """Return labels, mean and spread of the test error in percent, by what the figure calls it."""
-    errors = defaultdict(lambda: defaultdict(list))
-    for run in lines_of("mnist_error.jsonl"):
-        smooth = run["parameters"].get("label_smoothing")
-        is_chosen = run["row"] != "DBNClassifier, best recipe" or smooth
-        if run["stage"] == "test" and run["row"] in ROWS and is_chosen:
-            errors[ROWS[run["row"]]][run["n_labels"]].append(100 * run["error"])
-    return {
-        name: [(n, mean(found), stdev(found)) for n, found in sorted(points.items())]
-        for name, points in errors.items()
-    }
+    runs, points = mnist_error.read_runs(), defaultdict(list)
+    for row in mnist_error.TABLES["D"]:
+        parameters = mnist_error.chosen(row, runs)
+        if row.name in ROWS and parameters is not None:
+            made = mnist_error.found(row, parameters, "test", runs)
+            errors = [100 * run["error"] for run in made]
+            points[ROWS[row.name]].append((row.n_labels, mean(errors), stdev(errors)))
+    return {name: sorted(points[name]) for name in dict.fromkeys(ROWS.values())}
 
 
 def draw(gains, path):
