@@ -109,8 +109,9 @@ def test_swapped_states_keep_their_inputs_and_none_is_lost(visible, hidden, monk
     def see(rbm, v, x):
         np.testing.assert_allclose(x, hidden_input(rbm, v), atol=1e-12)
         moved.append(v.copy())
+        return v
 
-    monkeypatch.setattr(gradients, "_move", see)
+    monkeypatch.setattr(gradients, "gibbs_step", see)
     x = tempering._swap_with_rungs(last, v_top)
     np.testing.assert_allclose(x, hidden_input(last, v_top), atol=1e-12)
     after = np.stack([*moved, v_top])

@@ -173,7 +173,7 @@ def binary_states(engine, n_units, n_at_once):
         yield ((numbers[:, None] >> xp.arange(n_units)) & 1).astype(engine.dtype)
 
 
-def gibbs_step(rbm, v, given=None):
+def gibbs_step(rbm, v, given=None, x=None):
     """Draw hidden states given the visible ones, then visible states given these.
 
     Parameters
@@ -185,13 +185,16 @@ def gibbs_step(rbm, v, given=None):
     given : ndarray of shape (n_rows, n_visible), optional
         Clamped visible states, NaN where a unit is free. The step then leaves the distribution of
         the free units given these unchanged, provided `v` agrees with them.
+    x : ndarray of shape (n_rows, n_hidden), optional
+        Input of the hidden units given v, if known; overwritten.
 
     Returns
     -------
     ndarray of shape (n_rows, n_visible)
         New visible states.
     """
-    h = hidden_mean(rbm, v)
+    x = hidden_input(rbm, v) if x is None else x
+    h = rbm.hidden_units.mean(x, out=x)
     h = rbm.hidden_units.sample(h, out=h)
     v = visible_mean(rbm, h)
     v = rbm.visible_units.sample(v, out=v)

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from skdbn._maths.boltzmann import (
     RBM,
     free_energy,
+    gibbs_step,
     hidden_input,
     hidden_mean,
     independent_states,
@@ -363,7 +364,7 @@ class ParallelTrajectoryTempering:
             swapped = rbm.engine.uniform(odds.shape) < odds
             v_below[swapped], v_above[swapped] = v_both[n:][swapped], v_both[:n][swapped]
             x[swapped] = x_of_above[swapped]
-            _move(below, v_below, x)
+            v_below[...] = gibbs_step(below, v_below, x=x)
             x = xp.where(swapped[:, None], x_both[:n], x_both[n:])
             energy = xp.where(swapped, energy_both[:n], energy_both[n:])
         if odds.mean() < LEAST_ACCEPTANCE and n == len(self.rungs[0].v):
@@ -455,14 +456,6 @@ def _works(below, above, v_below, v_above):
 def _odds(xp, work_below, work_above):
     """Return the Metropolis probabilities that swaps are accepted."""
     return xp.exp(xp.minimum(work_above - work_below, 0.0))
-
-
-def _move(rbm, v, x):
-    """Make a Gibbs step of visible states, given the input of the hidden units."""
-    h = rbm.hidden_units.mean(x, out=x)
-    h = rbm.hidden_units.sample(h, out=h)
-    visible_mean(rbm, h, out=v)
-    rbm.visible_units.sample(v, out=v)
 
 
 def running_offsets(rbm, phases, offsets=None):
