@@ -421,9 +421,9 @@ def test_one_long_label_does_not_take_its_length_for_every_row(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["", "1.5", "x"], r"target of row 3 \(counted from 1\) is text, 'x', must be a number"),
-        (["1", "2", "n/a"], r"row 3 \(counted from 1\) is text, 'n/a'"),
-        (["1", "2", "3"], r"row 1 \(counted from 1\) is text, '1'"),
+        (["", "1.5", "x"], r"target of row 2 \(counted from 0\) is text, 'x', must be a number"),
+        (["1", "2", "n/a"], r"row 2 \(counted from 0\) is text, 'n/a'"),
+        (["1", "2", "3"], r"row 0 \(counted from 0\) is text, '1'"),
     ],
 )
 def test_text_that_is_no_number_to_predict_is_named(tmp_path, labels, message):

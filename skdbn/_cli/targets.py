@@ -151,7 +151,7 @@ def _numbers(y, where, is_text, options):
     if is_text:
         row = next((i for i, label in enumerate(y.tolist()) if label and not is_number(label)), 0)
         raise ValueError(
-            f"{where}the target of row {row + 1} (counted from 1) is text, "
+            f"{where}the target of row {row} (counted from 0) is text, "
             f"{reprlib.repr(str(y[row]))}, must be a number. To predict classes, omit --regress."
         )
     if options.unlabeled is not None or options.n_labels is not None:
@@ -171,7 +171,7 @@ def _lacks_label(y, where, unlabeled):
     if is_missing.any():
         row = np.flatnonzero(is_missing)[0]
         raise ValueError(
-            f"{where}row {row + 1} (counted from 1) has no label, the first of "
+            f"{where}row {row} (counted from 0) has no label, the first of "
             f"{is_missing.sum()}. Fill in the labels, remove the rows, or pass --unlabeled '' to "
             "learn from them without labels."
         )
