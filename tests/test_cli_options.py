@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -320,6 +321,39 @@ def test_columns_of_another_order_are_refused(capsys):
     assert "column 1 was 'a', but is 'b' in data.csv" in line
 
 
+def write_columns(path, *names):
+    """Write two columns and labels; without names, there is no header."""
+    columns = {"a": X[:, 2], "b": X[:, 3], "c": X[:, 3], "label": Y}
+    rows = np.column_stack([columns[name] for name in names or ("a", "b", "label")])
+    np.savetxt(path, rows, fmt="%d", delimiter=",", header=",".join(names), comments="")
+    return ["--data", path, "--label", "label" if names else "3"]
+
+
+def test_model_of_the_command_remembers_the_names_of_its_columns(capsys):
+    job = [*write_columns("data.csv", "a", "b", "label"), *QUICK]
+    assert main([*job, "--out", "named"]) == 0
+    assert load_model("named/model.npz").feature_names_in_.tolist() == ["a", "b"]
+    capsys.readouterr()
+    load_it = ["--load", "named/model.npz"]
+    assert main([*write_columns("same.csv", "label", "a", "b"), *load_it, "--out", "out"]) == 0
+    assert main([*write_columns("bare.csv"), *load_it]) == 0
+    assert "warning" not in capsys.readouterr().err
+    line = refusal([*write_columns("other.csv", "b", "a", "label"), *load_it], capsys)
+    assert "column 1 was 'a', but is 'b' in other.csv. Pass the same columns" in line
+    line = refusal([*write_columns("other.csv", "a", "c", "label"), *load_it], capsys)
+    assert "column 2 was 'b', but is 'c' in other.csv" in line
+
+
+def test_names_change_no_weight_and_a_table_without_them_leaves_none(capsys):
+    assert main([*write_columns("data.csv", "a", "b", "label"), *QUICK, "--out", "named"]) == 0
+    assert main([*write_columns("bare.csv"), *QUICK, "--out", "bare"]) == 0
+    named, bare = (load_model(f"{name}/model.npz") for name in ("named", "bare"))
+    assert not hasattr(bare, "feature_names_in_")
+    for one, other in zip(named.coefs_, bare.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert main([*write_columns("data.csv", "b", "a", "label"), "--load", "bare/model.npz"]) == 0
+
+
 # -- when training ends early
 
 
@@ -421,6 +455,31 @@ def test_figures_of_an_earlier_run_do_not_stay(tmp_path, monkeypatch, capsys):
     files = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert "unit_probes_layer_2.png" not in files
     assert files == json.loads((tmp_path / "out" / "report.json").read_text())["files"]
+
+
+@pytest.mark.parametrize("has_results", [False, True])
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, MemoryError])
+def test_trouble_with_the_figures_leaves_one_run_and_the_command_works_again(
+    monkeypatch, capsys, has_results, trouble
+):
+    def stop(options, out, data, net):
+        out.write("one.png", b"")
+        raise trouble
+
+    job, folder = [*QUICK, "--no-knn", "--out", "out"], Path("out")
+    if has_results:
+        assert main([*job, "--layers", "5"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "draw", stop)
+        assert main(job) in (2, 130)
+    report = read_report(folder)
+    assert not report["finished"]
+    assert report["layers"] == [10]
+    assert len(load_model("out/model.npz").intercepts_[0]) == 10
+    assert sorted(path.name for path in folder.iterdir()) == ["model.npz", "one.png", "report.json"]
+    assert main(job) == 0
+    assert read_report(folder)["finished"]
+    assert not Path("out/one.png").exists()
 
 
 def test_folder_of_the_user_is_refused_before_training(tmp_path, capsys):

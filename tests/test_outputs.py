@@ -116,6 +116,18 @@ def test_file_that_is_not_a_folder_is_refused(tmp_path):
         Folder(tmp_path / "out")
 
 
+def test_every_file_is_listed_before_it_is_there(tmp_path):
+    out = Folder(tmp_path)
+    write(out, one="new")
+    out.write_report(OURS)
+    write(out, two="new")  # and the run ends here
+    assert set(names(tmp_path)) <= set(json.loads((tmp_path / "report.json").read_text())["files"])
+    write(Folder(tmp_path), three="newer")
+    assert not json.loads((tmp_path / "report.json").read_text())["finished"]
+    Folder(tmp_path).write_report(OURS)
+    assert names(tmp_path) == ["report.json"]
+
+
 def test_what_a_killed_process_left_is_written_over(tmp_path):
     out = Folder(tmp_path)
     (tmp_path / ".samples.png.tmp").write_text("half of a fig")

@@ -29,6 +29,7 @@ from skdbn._cli.training import (
     is_fitted,
     load_net,
     load_partial,
+    name_features,
     new_net,
     reached,
     train,
@@ -134,12 +135,14 @@ def _run(options):
     if rows:
         print(table(splits))
     if is_fitted(net):  # otherwise the results of an earlier run are better
-        write(out, data, net, finished)
+        if options.load is None:
+            name_features(net, data)
+        summary = report(options, data, net, splits, finished, partial is not None)
+        write(out, data, net, summary)
         figures = []
         if out is not None or options.show:
             figures = draw(options, out, data, net)
         if out is not None:
-            summary = report(options, data, net, splits, finished, partial is not None)
             write_page(out, options, data, net, splits, figures, summary)
             out.write_report(summary)
     if not finished:

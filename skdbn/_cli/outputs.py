@@ -3,7 +3,8 @@
 The rule: files that skdbn did not write are never replaced. So ``--out`` takes a folder that is
 new, empty, or from an earlier run, as its `report.json` shows. Files of the earlier run are
 replaced, or removed if this run does not write them; all other files stay. A file is written
-completely or not at all.
+completely or not at all, and only once the report lists it: so a run that ends early leaves a
+folder that the next run takes.
 """
 
 import json
@@ -16,6 +17,7 @@ from skdbn._files.storage import replaced
 MODEL, PAGE, REPORT, SUBMISSION = "model.npz", "index.html", "report.json", "submission.csv"
 OF_OLD_REPORTS = [REPORT, MODEL, SUBMISSION]  # files of old runs, whose reports list none
 PRODUCER = "skdbn"  # key of `versions` that shows that skdbn wrote a report
+WITHOUT_RESULTS = {"finished": False, "versions": {PRODUCER: None}}  # a report
 
 
 class Folder:
@@ -37,7 +39,7 @@ class Folder:
 
     def __init__(self, path):
         self.path = path
-        self._written = []
+        self._written, self._report = [], WITHOUT_RESULTS
         if path.exists() and not path.is_dir():
             raise ValueError(f"--out {path} exists and is not a folder. Pass another path.")
         path.mkdir(parents=True, exist_ok=True)
@@ -57,11 +59,11 @@ class Folder:
         if self._earlier:
             tempfile.TemporaryFile(dir=path).close()  # fails if the folder is not writable
         else:
-            self.write_report({"finished": False, "versions": {PRODUCER: None}})
+            self.write_report(WITHOUT_RESULTS)
 
     @property
     def files(self):
-        """Names of the files of this run, including the report, which is written last."""
+        """Names of the files of this run, including the report."""
         return sorted({*self._written, REPORT})
 
     def write_model(self, model):
@@ -72,8 +74,7 @@ class Folder:
         model : estimator
             Any model that `save_model` accepts.
         """
-        save_model(model, self._path_of(MODEL))
-        self._written.append(MODEL)
+        save_model(model, self._listed(MODEL))
 
     def write(self, name, content):
         """Write another file, completely or not at all.
@@ -85,9 +86,20 @@ class Folder:
         content : bytes
             Content of the file.
         """
-        with replaced(self._path_of(name)) as file:
+        with replaced(self._listed(name)) as file:
             file.write(content)
+
+    def _listed(self, name):
+        """Return the path of a file to write, once the report lists it."""
         self._written.append(name)
+        self._replace_report({*self._earlier, *self.files})
+        return self._path_of(name)
+
+    def _replace_report(self, files):
+        """Write the last report of this run with other files."""
+        text = json.dumps({**self._report, "files": sorted(files)}, indent=2)
+        with replaced(self._path_of(REPORT)) as file:
+            file.write(f"{text}\n".encode())
 
     def _path_of(self, name):
         """Return the path of a file to write; remove a symbolic link there."""
@@ -104,10 +116,8 @@ class Folder:
         report : dict
             Content that JSON can represent.
         """
-        files = self.files
-        text = json.dumps({**report, "files": files}, indent=2)
-        with replaced(self._path_of(REPORT)) as file:
-            file.write(f"{text}\n".encode())
+        files, self._report = self.files, report
+        self._replace_report(files)
         for name in set(self._earlier) - set(files):
             (self.path / name).unlink(missing_ok=True)
         self._earlier = files

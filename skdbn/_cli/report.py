@@ -21,15 +21,16 @@ from skdbn._files.storage import replaced
 DOTS_PER_INCH = 120  # in figures
 
 
-def write(out, data, net, finished):
-    """Write the model to the folder, if any, and a submission if the data ask for one.
+def write(out, data, net, summary):
+    """Write model and report to the folder, if any, and a submission if the data ask for one.
 
     Here and below, net and data are those of the first split.
     """
-    if out is not None:  # first, because training took longest
-        out.write_model(net)
+    if out is not None:
+        out.write_model(net)  # first, because training took longest
+        out.write_report({**summary, "finished": False})  # until all other files are written
     # Without a folder, only a finished training gives a submission.
-    if data.X_submission is not None and (finished or out is not None):
+    if data.X_submission is not None and (summary["finished"] or out is not None):
         _write_submission(out, data, net.predict(data.X_submission))
 
 

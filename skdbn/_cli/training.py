@@ -282,6 +282,12 @@ def _fit_twice(net, data, watched, top_row):
     return net
 
 
+def name_features(net, data):
+    """Let a net remember the names of its columns, if they have names."""
+    if data.feature_names:
+        net.feature_names_in_ = np.array(data.feature_names, dtype=object)
+
+
 def is_fitted(net):
     """Tell whether a net has been trained, fully or in part."""
     return isinstance(net, Pipeline) or hasattr(net, "coefs_")
