@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from test_datasets import DAMAGES, GZIP_DAMAGES, LABELS, damaged_folder, idx, write_folder
 from threadpoolctl import threadpool_limits
@@ -79,6 +80,11 @@ def write_kaggle(folder, labels=Y, train_header=None, test_header=None, test=X[:
     return folder
 
 
+def frame(rows):
+    """The rows with the names of their columns."""
+    return pd.DataFrame(rows, columns=PIXELS)
+
+
 def read_report(folder):
     return json.loads((folder / "report.json").read_text())
 
@@ -134,6 +140,15 @@ def test_figures_are_written_for_every_layer(tmp_path, capsys):
     for path in (tmp_path / "out").glob("*.png"):
         assert plt.imread(path).std() > 0.05
     assert not plt.get_fignums()
+
+
+@pytest.mark.usefixtures("with_figures")
+def test_net_without_a_pass_has_figures_but_no_loss_curves(tmp_path, capsys):
+    no_pass = ["--pretrain-iter", "0", "--softmax-iter", "0", "--finetune-iter", "0"]
+    assert main([*QUICK, *no_pass, "--out", "out"]) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"bias_probes.png", "index.html"} <= names
+    assert "loss_curves.png" not in names
 
 
 @pytest.mark.usefixtures("with_figures")
@@ -326,7 +341,7 @@ def test_kaggle_folder_gets_a_submission(tmp_path, capsys, out):
     assert {line.split(",")[1] for line in lines[1:]} <= set("012")
     if out:
         model = load_model(tmp_path / out / "model.npz")
-        labels = model.predict((X[:7] / 255).astype(np.float32))
+        labels = model.predict(frame((X[:7] / 255).astype(np.float32)))
         assert [int(line.split(",")[1]) for line in lines[1:]] == labels.tolist()
 
 
@@ -352,7 +367,8 @@ def test_submission_has_the_ids_and_the_name_of_the_labels(
         "skdbn: column 'PassengerId' only numbers the rows and is not used; to make it a feature, "
         "rename it"
     ]
-    labels = load_model(tmp_path / "out" / "model.npz").predict((X[:7] / 255).astype(np.float32))
+    model = load_model(tmp_path / "out" / "model.npz")
+    labels = model.predict(frame((X[:7] / 255).astype(np.float32)))
     rows = [f"{900 + 7 * i},{label}" for i, label in enumerate(labels)]
     content = (tmp_path / "out" / "submission.csv").read_text()
     assert content == "\n".join(["PassengerId,Survived", *rows, ""])
@@ -495,6 +511,20 @@ def test_ctrl_c_without_out_writes_no_submission(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stderr", InterruptingStream(FINETUNE_PASS.format(1)))
     assert main(["--data", "kaggle", *QUICK]) == 130
     assert not (tmp_path / "submission.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_written"), [(MACHINE_PASS.format(1), False), (SOFTMAX_PASS.format(1), True)]
+)
+def test_net_that_was_not_trained_to_predict_writes_no_submission(
+    tmp_path, monkeypatch, moment, is_written
+):
+    write_kaggle(tmp_path / "kaggle")
+    monkeypatch.setattr(sys, "stderr", InterruptingStream(moment))
+    assert main(["--data", "kaggle", *QUICK, "--out", "out"]) == 130
+    text = "skdbn: no submission.csv is written: the top layer has not been trained\n"
+    assert (text in sys.stderr.getvalue()) == (not is_written)
+    assert (tmp_path / "out" / "submission.csv").exists() == is_written
 
 
 def test_submission_of_the_user_is_not_replaced(tmp_path, capsys):

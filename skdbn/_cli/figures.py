@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdbn._cli.outcome import net_of, predicts, shape_of_images
+from skdbn._cli.outcome import net_of, phases, predicts, shape_of_images
 from skdbn._cli.samplers import sampler_of
 from skdbn.inspection import visible_columns
 from skdbn.plotting import (
@@ -63,7 +63,7 @@ def figures_of(net, data):
     n_layers = len(getattr(net_of(net), "rbms_", []))
     if n_layers:
         yield from _of_machines(net, data, n_layers)
-    if n_layers or predicts(net):
+    if any(phase.n_made for phase in phases(net)):
         yield Figure(
             "loss_curves",
             "Loss curves",

@@ -12,7 +12,7 @@ import sklearn
 from skdbn import __version__
 from skdbn._cli.figures import figures_of
 from skdbn._cli.options import command
-from skdbn._cli.outcome import net_of, top_losses
+from skdbn._cli.outcome import net_of, predicts, top_losses
 from skdbn._cli.outputs import PAGE, SUBMISSION
 from skdbn._cli.page import Result, page
 from skdbn._cli.training import parameters_of
@@ -31,6 +31,12 @@ def write(out, data, net, summary):
         out.write_report({**summary, "finished": False})  # until all other files are written
     # Without a folder, only a finished training gives a submission.
     if data.X_submission is not None and (summary["finished"] or out is not None):
+        if not predicts(net):
+            print(
+                f"skdbn: no {SUBMISSION} is written: the top layer has not been trained",
+                file=sys.stderr,
+            )
+            return
         _write_submission(out, data, net.predict(data.X_submission))
 
 
