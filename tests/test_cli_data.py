@@ -53,6 +53,20 @@ def test_each_class_has_its_share_of_the_rows_that_are_held_out(tmp_path):
         assert np.bincount(data.y_test).tolist() == [8, 2]
 
 
+@pytest.mark.parametrize("unlabeled", [None, "2"])
+def test_test_rows_have_their_indices_in_the_files(tmp_path, unlabeled):
+    options = [] if unlabeled is None else ["--unlabeled", unlabeled]
+    np.savez(tmp_path / "whole.npz", X=IMAGES, y=LABELS)
+    data = load(tmp_path / "whole.npz", *options)
+    np.testing.assert_allclose(data.X_test * 255, IMAGES.reshape(60, 20)[data.test_rows], rtol=1e-6)
+    parts = {"x_train": IMAGES[:30], "y_train": LABELS[:30]}
+    np.savez(tmp_path / "split.npz", **parts, x_test=IMAGES[30:], y_test=LABELS[30:])
+    data = load(tmp_path / "split.npz", *options)
+    expected = [i for i in range(30) if str(LABELS[30 + i]) != unlabeled]
+    assert data.test_rows.tolist() == expected
+    np.testing.assert_array_equal(data.y_test, LABELS[30:][expected])
+
+
 # -- arrays
 
 

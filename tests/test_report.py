@@ -257,6 +257,29 @@ def test_rows_of_a_table_are_shown_with_their_columns_and_everything_is_escaped(
     assert read.text.count("<data> & 'more'.csv") == 2  # the heading, and the table at the end
 
 
+@pytest.mark.parametrize("make", [digits, wine, diabetes])
+@pytest.mark.parametrize("comes_split", [False, True])
+def test_rows_have_their_numbers_in_the_data(make, comes_split):
+    data = make()
+    net = fitted(data)
+    numbers = 10_000 - 7 * np.arange(len(data.y_test))
+    plain, numbered = (
+        written(part, net)
+        for part in (data, data._replace(test_rows=numbers, comes_split=comes_split))
+    )
+    if make is digits:
+        plain, shown = (re.findall(r"<br>row (\d+)", text) for text in (plain, numbered))
+    else:
+        plain, shown = (
+            [row for row, *_ in Reader(text).table("numbers", "row")[1:]]
+            for text in (plain, numbered)
+        )
+    assert len(plain) > 5
+    assert shown == [str(numbers[int(row)]) for row in plain]
+    among = "among the test rows" if comes_split else "among all rows"
+    assert f"Rows are counted from 0, {among}." in numbered
+
+
 def test_page_of_a_regressor_shows_the_largest_errors():
     data = diabetes()
     net = fitted(data)

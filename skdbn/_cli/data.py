@@ -55,6 +55,9 @@ class Data(NamedTuple):
         Whether the rows have values outside [0, 1].
     comes_split : bool
         Whether the data come with test rows.
+    test_rows : ndarray of int or None
+        Indices of the test rows in the files: among all rows, or among the test rows if the data
+        come with some.
     """
 
     X_train: object
@@ -73,6 +76,7 @@ class Data(NamedTuple):
     are_bytes: bool = False
     are_measurements: bool = False
     comes_split: bool = False
+    test_rows: object = None
 
     @property
     def classes(self):
@@ -243,6 +247,7 @@ def _assemble(source, options, seed, bytes_exceed):
         are_bytes=divisor == LARGEST_BYTE and image_shape is None and not has_byte_type,
         are_measurements=divisor is None,
         comes_split="all" not in X,
+        test_rows=taken["test"],
     )
 
 

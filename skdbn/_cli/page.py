@@ -288,7 +288,8 @@ def _rows(data, missed):
         text = f"{n_missed} of {n_rows} test rows are misclassified"
         text += f"; {n_shown} of them are shown" if n_shown < n_missed else ""
         text += "." if missed.probability is None else ". The most confident errors come first."
-    text += " Rows are counted from 0."
+    are_of_all = data.test_rows is not None and not data.comes_split
+    text += f" Rows are counted from 0, among {'all' if are_of_all else 'the test'} rows."
     draw = _lines if shape is None else _images
     return [_paragraph(text), draw(data, Shown(*shown), shape)]
 
@@ -302,7 +303,7 @@ class Shown(NamedTuple):
     probability: object
 
     def labels(self):
-        """Yield the number of each row, and the texts beside it."""
+        """Yield the index of each test row, and the texts beside it."""
         for i, row in enumerate(self.rows):
             true, predicted = self.true[i], self.predicted[i]
             if isinstance(predicted, np.floating) and self.probability is None:
@@ -312,6 +313,11 @@ class Shown(NamedTuple):
                 yield int(row), str(true), str(predicted), share
 
 
+def _number_of(data, row):
+    """Return the number of a test row in the data."""
+    return row if data.test_rows is None else int(data.test_rows[row])
+
+
 def _images(data, shown, shape):
     """Return rows as images, with their true and predicted targets."""
     low, high = float(np.min(data.X_test)), float(np.max(data.X_test))
@@ -319,7 +325,7 @@ def _images(data, shown, shape):
     items = []
     for row, true, predicted, number in shown.labels():
         number = f" ({number})" if number else ""
-        texts = f"true {true}", f"predicted {predicted}{number}", f"row {row}"
+        texts = [f"true {true}", f"predicted {predicted}{number}", f"row {_number_of(data, row)}"]
         image = _image(_png(data.X_test[row].reshape(shape), *limits), ", ".join(texts))
         texts = "<br>".join(map(_text, texts))
         items.append(f"<li>{image}{texts}</li>")
@@ -345,8 +351,8 @@ def _lines(data, shown, shape):
     number = "error" if data.is_regression else "probability"
     headings = ["row", "true", "predicted", number, *names[:MOST_COLUMNS]]
     rows = [
-        [*labels, *(f"{value:.4g}" for value in data.X_test[labels[0]][:MOST_COLUMNS])]
-        for labels in shown.labels()
+        [_number_of(data, row), *texts, *(f"{x:.4g}" for x in data.X_test[row][:MOST_COLUMNS])]
+        for row, *texts in shown.labels()
     ]
     caption = ""
     if n_columns > MOST_COLUMNS:
