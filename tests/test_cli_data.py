@@ -446,6 +446,18 @@ def test_text_that_is_no_number_to_predict_is_named(tmp_path, labels, message):
         load(tmp_path / "data.npz", "--regress", *["--unlabeled", ""] * ("" in labels))
 
 
+@pytest.mark.parametrize(("step", "options"), [(0.5, []), (1, ["--regress"])])
+def test_advice_on_missing_numbers_to_predict_works(tmp_path, step, options):
+    path, lines = tmp_path / "data.csv", [f"{i / 7},{i * step}" for i in range(60)]
+    path.write_text("\n".join(["a,label", "3,", *lines, "4,"]))
+    with pytest.raises(ValueError, match=r"row 0 \(counted from 0\) has no target, .* of 2. Fill"):
+        load(path, *options)
+    with pytest.raises(ValueError, match="Omit them, and fill in the missing .* remove their rows"):
+        load(path, *options, "--unlabeled", "")
+    path.write_text("\n".join(["a,label", *lines]))
+    assert load(path, *options).is_regression
+
+
 def test_label_of_arrays_is_refused(tmp_path):
     np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS)
     with pytest.raises(ValueError, match="is not a text table. Omit --label"):

@@ -95,7 +95,7 @@ def read_targets(y, where, options):
     ValueError
         If the targets are invalid.
     """
-    lacks = _lacks_label(y, where, options.unlabeled)
+    lacks = _lacks_label(y, where, options)
     known = y[~lacks]
     if len(known) == 0:
         raise ValueError(
@@ -104,8 +104,7 @@ def read_targets(y, where, options):
     is_text = known.dtype.kind == "U"
     if not is_text and not np.isfinite(known).all():
         raise ValueError(f"{where}y has an infinite value. Replace it, or remove the row.")
-    is_regression = options.regress or (not is_text and (known != np.floor(known)).any())
-    if is_regression:
+    if _are_numbers_to_predict(known, options):
         return _numbers(y, where, is_text, options)
     if not is_text:
         if known.dtype.kind == "f" and (largest := np.abs(known).max()) >= LARGEST_EXACT:
@@ -146,6 +145,12 @@ def as_numbers(texts, regress):
         return texts
 
 
+def _are_numbers_to_predict(known, options):
+    """Tell whether the targets of the rows that have one mean regression."""
+    is_text = known.dtype.kind == "U"
+    return options.regress or (not is_text and bool((known != np.floor(known)).any()))
+
+
 def _numbers(y, where, is_text, options):
     """Return the targets of a regression."""
     if is_text:
@@ -155,25 +160,31 @@ def _numbers(y, where, is_text, options):
             f"{reprlib.repr(str(y[row]))}, must be a number. To predict classes, omit --regress."
         )
     if options.unlabeled is not None or options.n_labels is not None:
+        is_missing = np.isnan(y).any()
+        also = ", and fill in the missing targets or remove their rows" if is_missing else ""
         raise ValueError(
             f"{where}the targets are numbers, but --unlabeled and --n-labels work only with "
-            "classes. Omit them."
+            f"classes. Omit them{also}."
         )
     return Targets(y.astype(float), True, None)
 
 
-def _lacks_label(y, where, unlabeled):
+def _lacks_label(y, where, options):
     """Return the mask of rows without a label; raise if the user did not allow any."""
-    is_text = y.dtype.kind == "U"
+    unlabeled, is_text = options.unlabeled, y.dtype.kind == "U"
     is_missing = y == "" if is_text else np.isnan(y)
     if unlabeled in MISSING:
         return _found(is_missing | (is_text & (y == unlabeled)), where, unlabeled)
     if is_missing.any():
-        row = np.flatnonzero(is_missing)[0]
+        row, n_rows = np.flatnonzero(is_missing)[0], is_missing.sum()
+        if _are_numbers_to_predict(y[~is_missing], options):
+            raise ValueError(
+                f"{where}row {row} (counted from 0) has no target, the first of {n_rows}. Fill in "
+                "the targets, or remove the rows."
+            )
         raise ValueError(
-            f"{where}row {row} (counted from 0) has no label, the first of "
-            f"{is_missing.sum()}. Fill in the labels, remove the rows, or pass --unlabeled '' to "
-            "learn from them without labels."
+            f"{where}row {row} (counted from 0) has no label, the first of {n_rows}. Fill in the "
+            "labels, remove the rows, or pass --unlabeled '' to learn from them without labels."
         )
     if unlabeled is None:
         return is_missing
