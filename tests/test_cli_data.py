@@ -629,6 +629,28 @@ def test_rows_without_labels_are_for_training_alone(tmp_path, y, unlabeled):
         assert str(label) == str(data.unlabeled if LABELS[i] == 2 else LABELS[i][0])
 
 
+@pytest.mark.parametrize("cell", ["", "NA", "null", "?", "NaN", "n/a"])
+def test_cells_without_a_value_among_numbers_lack_a_label(tmp_path, cell):
+    path, labels = tmp_path / "data.csv", [cell, *map(str, LABELS[1:])]
+    path.write_text("\n".join(["a,label", *(f"{i},{y}" for i, y in enumerate(labels))]))
+    with pytest.raises(ValueError, match=r"row 0 \(counted from 0\) has no label, .* pass --unl"):
+        load(path)
+    for unlabeled in ("", cell):
+        data = load(path, "--unlabeled", unlabeled)
+        assert data.classes.tolist() == [0, 1, 2]
+        assert (~data.is_labelled).sum() == 1
+
+
+def test_cells_without_a_value_among_text_are_labels(tmp_path, irises):
+    irises["species"] = np.array(["NA", "null", "Europe"])[IRIS.target]  # as of continents
+    irises.to_csv(tmp_path / "iris.csv", index=False)
+    assert load(tmp_path / "iris.csv", "--label", "species").classes.tolist() == [
+        "Europe",
+        "NA",
+        "null",
+    ]
+
+
 def test_only_some_labels_are_kept():
     hidden, unlabeled = hide_labels(LABELS, 7, seed=0)
     kept = hidden != unlabeled

@@ -1,7 +1,8 @@
 """The targets: class labels of any kind, or numbers.
 
 The rule: class labels are whole numbers or text. Numbers with fractions mean regression. Labels of
-a text table are codes, which are text, if one of them has a leading zero, such as 0012.
+a text table are codes, which are text, if one of them has a leading zero, such as 0012. Where all
+others are numbers, cells such as NA lack a label; among text, NA is a label like any other.
 """
 
 import re
@@ -11,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdbn._cli.tables import is_number
+from skdbn._cli.tables import MISSING, is_number
 
 LARGEST_EXACT = 2**53  # from here on floats, as tables are read, skip whole numbers
 CODE = r"0\d"  # the beginning of a code; numbers have no leading zeros
-MISSING = ("", "nan")  # values of --unlabeled that stand for missing labels
+ALWAYS_MISSING = ("", "nan")  # values of --unlabeled that stand for missing labels of any kind
 
 
 class Targets(NamedTuple):
@@ -122,7 +123,7 @@ def read_targets(y, where, options):
 
 
 def as_numbers(texts, regress):
-    """Return strings as floats, NaN for empty ones; unchanged if one is a code or not a number.
+    """Return strings as floats, NaN for missing ones; unchanged if one is a code or no number.
 
     Parameters
     ----------
@@ -138,9 +139,9 @@ def as_numbers(texts, regress):
     """
     if not regress and any(re.match(CODE, text) for text in texts.tolist()):
         return texts
-    is_empty = texts == ""
+    is_missing = [text.lower() in MISSING for text in texts.tolist()]
     try:
-        return np.where(is_empty, "nan", texts).astype(float)
+        return np.where(is_missing, "nan", texts).astype(float)
     except ValueError:
         return texts
 
@@ -173,7 +174,8 @@ def _lacks_label(y, where, options):
     """Return the mask of rows without a label; raise if the user did not allow any."""
     unlabeled, is_text = options.unlabeled, y.dtype.kind == "U"
     is_missing = y == "" if is_text else np.isnan(y)
-    if unlabeled in MISSING:
+    is_marked = unlabeled is not None and not is_text and unlabeled.lower() in MISSING
+    if is_marked or unlabeled in ALWAYS_MISSING:
         return _found(is_missing | (is_text & (y == unlabeled)), where, unlabeled)
     if is_missing.any():
         row, n_rows = np.flatnonzero(is_missing)[0], is_missing.sum()
