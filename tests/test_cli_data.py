@@ -367,6 +367,23 @@ def test_table_is_read_whatever_its_name(tmp_path):
     assert len(load(path, "--label", "species").X_train) == 125
 
 
+@pytest.mark.parametrize("quoting", [csv.QUOTE_NONNUMERIC, csv.QUOTE_ALL])
+@pytest.mark.parametrize(("separator", "written"), [(",", ", "), (";", ";  "), (" ", "   ")])
+@pytest.mark.parametrize("has_names", [True, False])
+def test_spaces_may_stand_before_quotes_and_within_them(
+    tmp_path, quoting, separator, written, has_names
+):
+    labels = np.array(['iris, of "Bob"', "iris; x", "iris virginica"])[IRIS.target]
+    path, names = tmp_path / "iris.txt", ["sl", "sepal width", "pl", "pw", "kind of iris"]
+    rows = [[*values, label] for values, label in zip(IRIS.data.tolist(), labels, strict=True)]
+    file = io.StringIO()
+    csv.writer(file, delimiter="|", quoting=quoting).writerows([names, *rows][not has_names :])
+    path.write_text(file.getvalue().replace("|", written))
+    data = load(path, "--label", "kind of iris" if has_names else "5")
+    assert_is(data, IRIS.data, labels, np.float64)
+    assert data.feature_names == (names[:4] if has_names else None)
+
+
 @pytest.mark.parametrize(
     ("text", "label", "message"),
     [
@@ -384,7 +401,10 @@ def test_table_is_read_whatever_its_name(tmp_path):
         ("a,b,label\n1,2,0\n1,Bonn,1\n", None, "line 3: column 'b' has 'Bonn', which is not a nu"),
         ("?,7,a\n3,4,b\n", "3", r"line 1: no value in column 1 \('\?'\). Fill"),
         ("a,a,b\n1,2,3\n", "a", "line 1: 2 columns are named 'a'. Give the label column"),
+        ("a,label\n1,0\n1\n", None, "line 3: 1 values, but the first line has 2.$"),
         ("a,label\n1,0\n1,2,3\n", None, "line 3: 3 values, but the first line has 2"),
+        ('"a" "label"\n"1" 5 "x"\n', None, "line 2: 3 val.* the first line has 2. If .* row.names"),
+        ("my label\n1\n2\n", None, "line 1: only one column"),
         ("", None, "line 1: the file is empty"),
         ("\n\n", None, "line 1: the file is empty"),
         ("a,label\n", None, "line 2: there are no rows"),

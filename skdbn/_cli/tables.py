@@ -6,6 +6,7 @@ rows, as its name and its values show, is read but marked as such.
 """
 
 import csv
+import re
 import reprlib
 import warnings
 from functools import partial
@@ -21,6 +22,8 @@ TOO_LONG = f"more than {MAX_LINE} characters; pass such data as an .npz file"
 NOT_TEXT = "not text; save the table as UTF-8 text"
 NOT_UTF8 = "\0", "\N{REPLACEMENT CHARACTER}"  # characters that show it; the second replaces bytes
 SEPARATORS = (";", "\t", ",", None)  # None is for spaces; a comma may be part of a number
+CELL = re.compile(r'"((?:[^"]|"")*)"|(\S+)')  # between spaces: with or without quotes
+QUOTED = re.compile(r'"[^"]*"')
 N_LOOKED_AT = 20  # lines that show the separator
 MISSING = {"", "nan", "na", "n/a", "null", "none", "?"}  # cells without a value
 LABEL = "label"  # default name of the label column
@@ -168,20 +171,22 @@ def _form(lines, label, has_labels):
 
 
 def _separator(lines):
-    """Return the separator that gives all lines the same number of cells."""
+    """Return the separator outside quotes that gives all lines the same number of cells."""
+    lines = [QUOTED.sub("_", line) for line in lines]
     counts = {
         separator: [len(_fields(line, separator)) for line in lines] for separator in SEPARATORS
     }
     for separator, n_cells in counts.items():
         if min(n_cells) == max(n_cells) > 1:
             return separator
-    return max((";", "\t", ","), key=lambda separator: counts[separator][0])
+    most = max((";", "\t", ","), key=lambda separator: counts[separator][0])
+    return None if counts[most][0] == 1 and min(counts[None]) > 1 else most
 
 
 def _fields(line, separator):
     """Return the cells of a line, without surrounding quotes and spaces."""
     if separator is None:
-        return [cell.strip('"') for cell in line.split()]
+        return [plain or quoted.replace('""', '"') for quoted, plain in CELL.findall(line)]
     if '"' in line:
         cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
     else:
@@ -329,14 +334,18 @@ def _read_rows(file, form, dtype, n_lines, converters):
             n_lines, parsed = n_lines + 1, None
             if fault := _fault_of(line):
                 raise ValueError(fault)
-            is_plain = form.separator is not None and '"' not in line
-            n_values = line.count(form.separator) + 1 if is_plain else len(form.fields(line))
+            has_quotes = '"' in line
+            if has_quotes or form.separator is None:
+                cells = form.fields(line)
+                n_values = len(cells)
+            else:
+                n_values = line.count(form.separator) + 1
             if n_values != form.n_columns:
                 if not line.strip() and not any(map(str.strip, following)):
                     return  # empty lines at the end
-                raise ValueError(f"{n_values} values, but the first line has {form.n_columns}")
+                raise ValueError(_other_number(n_values, form))
             parsed = line
-            yield line
+            yield _quoted(cells, form.separator) if has_quotes else line
 
     try:
         with warnings.catch_warnings():
@@ -354,6 +363,22 @@ def _read_rows(file, form, dtype, n_lines, converters):
     except (ValueError, OverflowError, DeprecationWarning, csv.Error) as error:
         fault = parsed and _fault_in(parsed, form)
         raise ValueError(f"line {n_lines}: {fault or error}") from error
+
+
+def _other_number(n_values, form):
+    """Return what is wrong with a line of more or fewer values than the first line."""
+    fault = f"{n_values} values, but the first line has {form.n_columns}"
+    if form.names and n_values == form.n_columns + 1:
+        fault += (
+            ". If the first value is the name of a row, write no such names (R: row.names=FALSE)"
+        )
+    return fault
+
+
+def _quoted(cells, separator):
+    """Return a line of cells in quotes, for NumPy, which takes no spaces between both."""
+    cells = ['"' + cell.replace('"', '""') + '"' for cell in cells]
+    return (separator or " ").join(cells)
 
 
 def _fault_in(line, form):
