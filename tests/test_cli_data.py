@@ -501,7 +501,9 @@ def irises():
     return pd.DataFrame(IRIS.data, columns=NAMES).assign(species=SPECIES)
 
 
-@pytest.mark.parametrize("name", ["Id", "ID", "iD", "PassengerId", "ImageID", "user_id", "user id"])
+@pytest.mark.parametrize(
+    "name", ["Id", "ID", "iD", "PassengerId", "ImageID", "user_id", "user id", "ROW_ID"]
+)
 @pytest.mark.parametrize("at", [0, 2, 5])
 def test_column_that_only_numbers_the_rows_is_no_feature(tmp_path, irises, name, at):
     irises.insert(at, name, range(1, 151))
@@ -513,7 +515,10 @@ def test_column_that_only_numbers_the_rows_is_no_feature(tmp_path, irises, name,
         assert [*data.ids] == [name]
 
 
-@pytest.mark.parametrize("name", ["Grid", "humid", "Paid", "ID of", "id_", "identity", "number"])
+@pytest.mark.parametrize(
+    "name",
+    ["Grid", "humid", "Paid", "PAID", "is COVID", "ÜID", "ID of", "id_", "identity", "number"],
+)
 def test_column_of_another_name_is_a_feature(tmp_path, irises, name):
     irises.assign(**{name: range(150)}).to_csv(tmp_path / "iris.csv", index=False)
     data = load(tmp_path / "iris.csv", "--label", "species")

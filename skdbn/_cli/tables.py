@@ -72,9 +72,7 @@ class Form(NamedTuple):
     def ids(self):
         """Indices of the columns that are named like ids."""
         return [
-            i
-            for i, name in enumerate(self.names or [])
-            if i != self.label and (name.lower() == ID or name.endswith(ENDS_OF_IDS))
+            i for i, name in enumerate(self.names or []) if i != self.label and _is_of_ids(name)
         ]
 
     def fields(self, line):
@@ -126,6 +124,12 @@ def read_table(path, label=None, has_labels=True):
 
 
 # -- the format of a table
+
+
+def _is_of_ids(name):
+    """Tell whether a column is named like ids; words in capitals, such as GRID, are not."""
+    is_word = name.endswith("ID") and name[-3:-2].isupper()
+    return name.lower() == ID or (name.endswith(ENDS_OF_IDS) and not is_word)
 
 
 def _first_lines(file):
