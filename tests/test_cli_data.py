@@ -398,6 +398,8 @@ def test_spaces_may_stand_before_quotes_and_within_them(
         ("a,label\n1.5,0\nnan,1\n", None, "line 3: no value in column 'a'"),
         ("a,label\n1.5,0\n1e999,1\n", None, "line 3: column 'a' has 'inf', which is not finite"),
         ("a;label\n1,5;0\n2,5;1\n", None, "line 2: column 'a' has '1,5'. Use decimal points"),
+        ('a,label\n1,0\n"1,100",1\n', None, "line 3: column 'a' has '1,100'. Remove commas that s"),
+        ('a,label\n1,0\n"-1,234,567.8",1\n', None, "567.8'. Remove commas that separate thousands"),
         ("a,b,label\n1,2,0\n1,Bonn,1\n", None, "line 3: column 'b' has 'Bonn', which is not a nu"),
         ("?,7,a\n3,4,b\n", "3", r"line 1: no value in column 1 \('\?'\). Fill"),
         ("a,a,b\n1,2,3\n", "a", "line 1: 2 columns are named 'a'. Give the label column"),

@@ -23,6 +23,7 @@ NOT_TEXT = "not text; save the table as UTF-8 text"
 NOT_UTF8 = "\0", "\N{REPLACEMENT CHARACTER}"  # characters that show it; the second replaces bytes
 SEPARATORS = (";", "\t", ",", None)  # None is for spaces; a comma may be part of a number
 CELL = re.compile(r'"((?:[^"]|"")*)"|(\S+)')  # between spaces: with or without quotes
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")  # or, with one comma, a fraction
 QUOTED = re.compile(r'"[^"]*"')
 N_LOOKED_AT = 20  # lines that show the separator
 MISSING = {"", "nan", "na", "n/a", "null", "none", "?"}  # cells without a value
@@ -403,6 +404,11 @@ def _fault(form, i, cell):
         )
     if is_number(cell):
         return f"{column} has {shown}, which is not finite. Replace it, or remove the row"
+    if THOUSANDS.fullmatch(cell):
+        return (
+            f"{column} has {shown}. Remove commas that separate thousands, and write decimal "
+            "commas as points"
+        )
     if is_number(cell.replace(",", ".", 1)):
         return f"{column} has {shown}. Use decimal points instead of commas"
     name = reprlib.repr(form.names[i] if form.names else i)
