@@ -247,6 +247,17 @@ def test_model_that_does_not_know_the_data_is_refused(capsys, X, y, message):
     assert message in refusal(["--data", "data.npz", "--load", "digits.npz"], capsys)
 
 
+def test_model_of_numbers_is_refused_for_text_without_naming_an_option_not_given(capsys):
+    net = DBNRegressor((5,), rbm=RBMTransformer(n_iter=1), output_iter=1, finetune_iter=1)
+    save_model(net.fit(X, Y), "numbers.npz")
+    np.savez("data.npz", X=X, y=Y.astype(str))
+    for options in ([], ["--regress"]):
+        job = ["--data", "data.npz", "--load", "numbers.npz", *options]
+        line = refusal(job, capsys)
+        assert "must be a number. numbers.npz predicts numbers: pass a model of classes to" in line
+        assert "--regress" not in line
+
+
 @pytest.mark.usefixtures("model_of_digits")
 def test_model_of_pixels_takes_dark_bytes_for_bytes(tmp_path, capsys):
     np.savez("data.npz", X=(X * 100).round().astype(np.uint8), y=Y)

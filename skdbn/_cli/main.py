@@ -114,7 +114,8 @@ def _run(options):
         net._check_parameters()
     else:
         net = load_net(options.load)
-        options.regress = options.regress or is_regressor(net)
+        options.loads_regressor = is_regressor(net)
+        options.regress = options.regress or options.loads_regressor
         data = _loaded(options, bytes_exceed=bytes_exceed(net))
         check_that_it_fits(net, options, data)
     out = _prepare(options, data)

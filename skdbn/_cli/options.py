@@ -159,6 +159,7 @@ def parse(arguments=None):
     -------
     Namespace
         The options. One that is not given is None, or has its default or the value of a recipe.
+        `loads_regressor` tells whether the model of --load predicts numbers.
     """
     parser = argparse.ArgumentParser(
         prog=program(),
@@ -185,6 +186,7 @@ def parse(arguments=None):
     for name, value in RECIPES.get(options.data, {}).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
+    options.loads_regressor = False  # unknown until the file is read
     options.arguments = sys.argv[1:] if arguments is None else [str(item) for item in arguments]
     return options
 

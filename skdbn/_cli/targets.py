@@ -156,9 +156,12 @@ def _numbers(y, where, is_text, options):
     """Return the targets of a regression."""
     if is_text:
         row = next((i for i, label in enumerate(y.tolist()) if label and not is_number(label)), 0)
+        remedy = "To predict classes, omit --regress."
+        if options.loads_regressor:
+            remedy = f"{options.load} predicts numbers: pass a model of classes to --load."
         raise ValueError(
             f"{where}the target of row {row} (counted from 0) is text, "
-            f"{reprlib.repr(str(y[row]))}, must be a number. To predict classes, omit --regress."
+            f"{reprlib.repr(str(y[row]))}, must be a number. {remedy}"
         )
     if options.unlabeled is not None or options.n_labels is not None:
         is_missing = np.isnan(y).any()
