@@ -222,6 +222,32 @@ def test_bytes_of_other_types_are_told_of(capsys):
     assert "treated as bytes" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("part", "wrong", "options", "message"),
+    [
+        (
+            "test_images",
+            np.nan,
+            [],
+            "data.npz: X of the test rows has a missing value (NaN) in row",
+        ),
+        ("val_images", np.inf, [], "data.npz: X of the validation rows has an infinite value in "),
+        ("train_images", 1e200, [], "data.npz: X of the training rows has values as large as 1e+"),
+        ("test_labels", -1, ["--unlabeled", "-1"], "data.npz: no test row has a label. Add labels"),
+        ("val_labels", -1, ["--unlabeled", "-1"], "data.npz: no validation row has a label. Add "),
+        ("val_labels", 7, [], "data.npz: validation rows have the labels 7, which no training row"),
+    ],
+)
+def test_part_in_which_something_is_wrong_is_named(capsys, part, wrong, options, message):
+    parts = {
+        f"{name}_{kind}": np.array(array[:60], float)
+        for name in ("train", "val", "test")
+        for kind, array in (("images", X), ("labels", np.arange(60) % 3))
+    }
+    np.savez("data.npz", **{**parts, part: np.full_like(parts[part], wrong)})
+    assert message in refusal(["--data", "data.npz", *options], capsys)
+
+
 # -- models that do not know the data
 
 

@@ -17,6 +17,13 @@ from skdbn._cli.tables import read_table
 from skdbn._cli.targets import Targets, as_numbers, column_of, hide_labels, read_targets
 from skdbn.datasets import find_files, load_digits, load_mnist, read_idx_files
 
+NAMES_OF_X = {  # in messages
+    "all": "X",
+    "train": "X of the training rows",
+    "val": "X of the validation rows",
+    "test": "X of the test rows",
+    "submission": "X of test.csv",
+}
 HELD_OUT = 1 / 6  # share of the rows to test on, if the data come without test rows
 FEWEST_ROWS = 12  # for regression, so that two rows are held out
 LARGEST_BYTE, LARGE_BYTE = 255, 127  # bytes reach above the second, at most to the first
@@ -227,11 +234,7 @@ def _assemble(source, options, seed, bytes_exceed):
         X |= dict.fromkeys(taken, X["all"])
         y = {part: targets.y[rows] for part, rows in taken.items()}
     else:
-        ends = np.cumsum([len(X[part]) for part in labels])[:-1]
-        y = dict(zip(labels, np.split(targets.y, ends), strict=True))
-        known = dict(zip(labels, np.split(targets.is_known, ends), strict=True))
-        taken = {part: None if part == "train" else np.flatnonzero(known[part]) for part in labels}
-        y = {part: y[part] if rows is None else y[part][rows] for part, rows in taken.items()}
+        taken, y = _given_parts(targets, {part: len(X[part]) for part in labels}, where)
     if "submission" in X:
         taken["submission"] = None
     rows = {f"X_{part}": _scaled(X[part], numbers, divisor) for part, numbers in taken.items()}
@@ -249,6 +252,24 @@ def _assemble(source, options, seed, bytes_exceed):
         comes_split="all" not in X,
         test_rows=taken["test"],
     )
+
+
+def _given_parts(targets, sizes, where):
+    """Return the indices of the rows of each part, None for all, and their targets.
+
+    Only training rows may lack a label.
+    """
+    taken, y, ends = {}, {}, np.cumsum([*sizes.values()])[:-1]
+    split = zip(sizes, np.split(targets.y, ends), np.split(targets.is_known, ends), strict=True)
+    for part, of_part, is_known in split:
+        taken[part] = None if part == "train" else np.flatnonzero(is_known)
+        y[part] = of_part if part == "train" else of_part[is_known]
+        if len(y[part]) == 0:
+            raise ValueError(
+                f"{where}no {'test' if part == 'test' else 'validation'} row has a label. Add "
+                "labels, or check the value of --unlabeled."
+            )
+    return taken, y
 
 
 def _flat(parts, where):
@@ -306,7 +327,7 @@ def _divisor(parts, where, bytes_exceed):
 
     All rows are judged together, so that test rows are scaled like training rows.
     """
-    first, *others = (_range(X, where) for X in parts.values())
+    first, *others = (_range(X, f"{where}{NAMES_OF_X[part]}") for part, X in parts.items())
     low, high, are_whole = zip(first, *others, strict=True)
     of_all = Range(min(low), max(high), all(are_whole)).divisor(bytes_exceed)
     of_training = first.divisor(bytes_exceed)
@@ -325,17 +346,17 @@ def _divisor(parts, where, bytes_exceed):
     return of_training
 
 
-def _range(X, where):
+def _range(X, name):
     """Return the range of the values of rows; raise if one is missing or infinite."""
     low, high, are_whole = np.inf, -np.inf, True
     for start, block in _blocks(X):
         if X.dtype.kind == "f" and not np.isfinite(block).all():
-            raise ValueError(f"{where}{_not_finite(X, start)}")
+            raise ValueError(f"{name} has {_not_finite(X, start)}")
         low, high = min(low, float(block.min())), max(high, float(block.max()))
         are_whole = are_whole and bool(X.dtype.kind != "f" or (block == np.floor(block)).all())
     if max(-low, high) > LARGEST:
         raise ValueError(
-            f"{where}X has values as large as {max(-low, high):g}, but at most {LARGEST:g} can be "
+            f"{name} has values as large as {max(-low, high):g}, but at most {LARGEST:g} can be "
             "standardized. Divide such columns by a constant."
         )
     return Range(low, high, are_whole)
@@ -349,13 +370,13 @@ def _blocks(X):
 
 
 def _not_finite(X, start):
-    """Return a message about the first value that is missing or infinite."""
+    """Return the end of a message about the first value that is missing or infinite."""
     block = X[start : start + max(1, BLOCK // X.shape[1])]
     row, column = np.argwhere(~np.isfinite(block))[0]
     value = "a missing value (NaN)" if np.isnan(block[row, column]) else "an infinite value"
     n_rows = sum(int((~np.isfinite(block)).any(axis=1).sum()) for _, block in _blocks(X))
     return (
-        f"X has {value} in row {start + row}, column {column} (counted from 0); {n_rows} of its "
+        f"{value} in row {start + row}, column {column} (counted from 0); {n_rows} of its "
         f"{len(X)} rows have such values. Drop these rows, or fill the values with "
         "sklearn.impute.SimpleImputer or RBMTransformer.impute."
     )

@@ -26,6 +26,7 @@ from skdbn._cli.scores import evaluate, table
 from skdbn._cli.training import (
     bytes_exceed,
     check_that_it_fits,
+    check_validation_rows,
     is_fitted,
     load_net,
     load_partial,
@@ -110,6 +111,7 @@ def _run(options):
     """Load data, train on each split, print the table, write files; return the exit status."""
     if options.load is None:
         data = _loaded(options)
+        check_validation_rows(options, data)
         net = new_net(options, data)
         net._check_parameters()
     else:

@@ -157,16 +157,27 @@ def check_that_it_fits(net, options, data):
     if data.is_regression:
         return
     known = net.classes_.tolist()
-    unknown = [
-        label
-        for label in np.unique([*data.classes.tolist(), *data.y_test.tolist()]).tolist()
-        if label not in known
-    ]
-    if unknown:
+    if unknown := _unknown([*data.classes.tolist(), *data.y_test.tolist()], known):
         raise ValueError(
             f"{options.load} does not know the labels {_listed(unknown)} of {options.data}. It "
             f"was trained on the labels {_listed(known)}."
         )
+
+
+def check_validation_rows(options, data):
+    """Raise if validation rows have labels that no training row has."""
+    if data.y_val is None or data.is_regression:
+        return
+    if unknown := _unknown(data.y_val.tolist(), data.classes.tolist()):
+        raise ValueError(
+            f"{options.data}: validation rows have the labels {_listed(unknown)}, which no "
+            "training row has. Remove these rows, or add training rows with these labels."
+        )
+
+
+def _unknown(labels, known):
+    """Return the labels that are not among the known ones."""
+    return [label for label in np.unique(labels).tolist() if label not in known]
 
 
 def _listed(labels):
