@@ -901,6 +901,31 @@ def test_checkpoint_of_other_options_is_refused(tmp_path, capsys):
 
 
 @needs_callbacks
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        (np.array(list("abc"))[Y], [], "the labels 0, 1, 2. Remove it to start"),
+        (Y, ["--n-labels", "12"], "other options (--unlabeled or --n-labels). Remove it"),
+    ],
+)
+@pytest.mark.parametrize("moment", [MACHINE_PASS.format(1), FINETUNE_PASS.format(1)])
+def test_checkpoint_of_other_labels_is_refused_with_advice_that_works(
+    tmp_path, capsys, monkeypatch, moment, y, options, message
+):
+    job = ["--data", "data.npz", *QUICK, "--no-knn", "--checkpoint", "state"]
+    write_npz(tmp_path / "data.npz")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", InterruptingStream(moment))
+        assert main(job) == 130
+    capsys.readouterr()
+    write_npz(tmp_path / "data.npz", y=y)
+    line = refusal([*job, *options], capsys)
+    assert f"--checkpoint state already exists and was made with {message}" in line
+    Path("state").unlink()
+    assert main([*job, *options]) == 0
+
+
+@needs_callbacks
 def test_progress_is_one_line_on_a_terminal(monkeypatch, capsys):
     class Terminal(io.StringIO):
         def isatty(self):

@@ -121,7 +121,7 @@ def _run(options):
         data = _loaded(options, bytes_exceed=bytes_exceed(net))
         check_that_it_fits(net, options, data)
     out = _prepare(options, data)
-    partial = load_partial(options, net)
+    partial = load_partial(options, net, data)
     if data.are_bytes:
         print(
             "skdbn: values from 0 to 255 are treated as bytes and divided by 255; if they are "

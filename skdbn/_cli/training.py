@@ -31,7 +31,11 @@ from skdbn._cli.scores import evaluate
 OF_THE_TOP_LAYER = "softmax_iter", "output_iter"  # its name in a classifier and in a regressor
 BATCH_SIZE = "batch_size"  # also of the RBMs, unless an option sets theirs
 N_SHOWN = 5  # labels in a message
-OF_NO_PARAMETER = {"hidden_layer_sizes": "--layers", "random_state": "--seed"}
+OF_NO_PARAMETER = {
+    "hidden_layer_sizes": "--layers",
+    "random_state": "--seed",
+    "unlabeled": "--unlabeled or --n-labels",
+}
 
 
 def new_net(options, data, split=0):
@@ -187,23 +191,31 @@ def _listed(labels):
     return f"{shown} and {n_others} more" if n_others > 0 else shown
 
 
-def load_partial(options, net):
-    """Return the net in the checkpoint, if any; raise if its options differ."""
+def load_partial(options, net, data):
+    """Return the net in the checkpoint, if any; raise if its options or its labels differ."""
     if options.checkpoint is None or not options.checkpoint.exists():
         return None
     partial = load_checkpoint(options.checkpoint)
-    if type(partial) is type(net):
-        expected, given = net.get_params(), partial.get_params()
-        other = [name for name in expected if name != "rbm" and expected[name] != given.get(name)]
-        if not other:
-            return partial
-        options_differ = f"was made with other options ({', '.join(map(_option, other))})"
-    else:
-        options_differ = f"holds a {type(partial).__name__}"
+    fault = _misfit(partial, net, data)
+    if fault is None:
+        return partial
     raise ValueError(
-        f"--checkpoint {options.checkpoint} already exists and {options_differ}. Remove it to "
-        "start again, or pass another path."
+        f"--checkpoint {options.checkpoint} already exists and {fault}. Remove it to start again, "
+        "or pass another path."
     )
+
+
+def _misfit(partial, net, data):
+    """Return why a net from a checkpoint cannot be trained on, or None."""
+    if type(partial) is not type(net):
+        return f"holds a {type(partial).__name__}"
+    expected, given = net.get_params(), partial.get_params()
+    other = [name for name in expected if name != "rbm" and expected[name] != given.get(name)]
+    if other:
+        return f"was made with other options ({', '.join(map(_option, other))})"
+    if hasattr(partial, "classes_") and not np.array_equal(partial.classes_, data.classes):
+        return f"was made with the labels {_listed(partial.classes_.tolist())}"
+    return None
 
 
 # -- training
