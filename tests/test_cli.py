@@ -270,8 +270,11 @@ def test_table_after_ctrl_c_is_of_the_finished_splits(tmp_path, capsys, monkeypa
     assert main([*SHORT, "--splits", "3", "--out", "out"]) == 130
     assert "mean of 2 splits" in capsys.readouterr().out
     report = read_report(tmp_path / "out")
-    assert not report["finished"]
+    assert (report["finished"], report["n_finished_splits"]) == (False, 2)
     assert len(report["results_of_further_splits"]) == 1
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "The run was interrupted after 2 of 3 splits." in page
+    assert "in phase" not in page
 
 
 def test_npz_file_is_split(tmp_path, capsys):

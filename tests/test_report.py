@@ -78,7 +78,7 @@ def written(data, net, figures=(), **changes):
         data,
         net,
         changes.get("splits_of", [rows]),
-        changes.get("finished", True),
+        changes.get("n_finished", options.splits),
         changes.get("resumed", False),
         {"skdbn": "1", "numpy": "2"},
         ["model.npz", "report.json"],
@@ -332,21 +332,21 @@ def test_parameters_and_circumstances_are_there():
 def test_interrupted_run_says_how_far_it_came():
     data = digits()
     unfitted = DBNClassifier((12,), **SHORT)
-    read = Reader(written(data, unfitted, finished=False, splits_of=[[]]))
+    read = Reader(written(data, unfitted, n_finished=0, splits_of=[[]]))
     assert read.notes == [
         "The run was interrupted before the first pass ended, so nothing was learned."
     ]
     assert "Nothing was evaluated." in read.text
     pretrained = fitted(data, softmax_iter=0, finetune_iter=0)
     pretrained.set_params(softmax_iter=4)
-    read = Reader(written(data, pretrained, finished=False))
+    read = Reader(written(data, pretrained, n_finished=0))
     assert read.notes == [
         "The run was interrupted. This page shows what was learned up to pass 2 of 2 in phase "
         "pretrain layer 1. The top layer has not been trained yet, so predictions are meaningless."
     ]
     assert not any(kind == "confusion" for kind, _ in read.tables)
     half = fitted(data).set_params(finetune_iter=7)
-    read = Reader(written(data, half, finished=False))
+    read = Reader(written(data, half, n_finished=0))
     assert read.notes[0].endswith("was learned up to pass 3 of 7 in phase finetune.")
     assert read.table("numbers", "phase")[-1][:3] == ["finetune", "3", "7"]
 
@@ -360,6 +360,14 @@ def test_page_says_what_was_loaded_resumed_and_averaged():
     assert "loaded from <model>.npz, not trained in this run" in read.notes[1]
     read = Reader(written(data, net, splits=3, splits_of=[rows, rows]))
     assert "means over 2 random splits" in read.notes[0]
+    read = Reader(written(data, net, splits=3, n_finished=2, splits_of=[rows, rows]))
+    assert read.notes[0] == "The run was interrupted after 2 of 3 splits."
+    assert "means over 2 random splits" in read.notes[1]
+    (note,) = Reader(written(data, net, splits=3, n_finished=1, splits_of=[rows])).notes
+    assert note.endswith("interrupted after 1 of 3 splits. All results are of the first split.")
+    (note,) = Reader(written(data, net, splits=3, n_finished=0, splits_of=[rows])).notes
+    assert "up to pass 3 of 3 in phase finetune" in note
+    read = Reader(written(data, net, splits=2, splits_of=[rows, rows]))
     assert read.table("numbers", "mean of 2 splits")[1][2] == "0.00%"  # the spread
 
 

@@ -132,15 +132,17 @@ def _run(options):
     if options.splits > 1:
         print(f"split 1 of {options.splits}", file=sys.stderr)  # the time left is for one split
     net, rows, finished = _compare(options, net, partial, data)
-    splits = [rows]
-    if finished and options.splits > 1:
-        finished = _go_through_further_splits(options, splits)
+    splits, n_finished = [rows], 0
+    if finished:
+        _go_through_further_splits(options, splits)
+        n_finished = len(splits)
+    finished = n_finished == options.splits
     if rows:
         print(table(splits))
     if is_fitted(net):  # otherwise the results of an earlier run are better
         if options.load is None:
             name_features(net, data)
-        summary = report(options, data, net, splits, finished, partial is not None)
+        summary = report(options, data, net, splits, n_finished, partial is not None)
         write(out, data, net, summary)
         figures = []
         if out is not None or options.show:
@@ -252,18 +254,17 @@ def _compare(options, net, partial, data):
 
 
 def _go_through_further_splits(options, splits):
-    """Append the table rows of the other splits; return whether all of them finished."""
+    """Append the table rows of the other splits, of those that finish."""
     try:
         for split in range(1, options.splits):
             print(f"split {split + 1} of {options.splits}", file=sys.stderr)
             data = load(options, split)
             _, rows, finished = _compare(options, new_net(options, data, split), None, data)
             if not finished:
-                return False
+                return
             splits.append(rows)
     except KeyboardInterrupt:
-        return False
-    return True
+        return
 
 
 def _nearest_neighbors(data):

@@ -65,7 +65,7 @@ class Result(NamedTuple):
     data: object
     net: object
     splits: list
-    finished: bool
+    n_finished: int  # splits; the first one may have been interrupted
     resumed: bool
     versions: dict
     files: list  # in the folder of the page
@@ -167,7 +167,7 @@ def _head(result):
     if not data.is_regression and hasattr(result.net, "classes_"):
         size += f", {len(result.net.classes_)} classes"
     notes = []
-    if not result.finished:
+    if result.n_finished < options.splits:
         notes.append(_interruption(result))
     if result.resumed:
         notes.append(
@@ -175,7 +175,7 @@ def _head(result):
         )
     if options.load is not None:
         notes.append(f"The model was loaded from {options.load}, not trained in this run.")
-    if options.splits > 1:
+    if len(result.splits) > 1:
         notes.append(
             f"The table shows means over {len(result.splits)} random splits into training and "
             "test rows; everything else is about the first split."
@@ -186,6 +186,10 @@ def _head(result):
 
 def _interruption(result):
     """Return how far an interrupted run got."""
+    n_splits = result.options.splits
+    if result.n_finished > 0:
+        text = f"The run was interrupted after {result.n_finished} of {n_splits} splits."
+        return text if result.n_finished > 1 else f"{text} All results are of the first split."
     begun = [phase for phase in phases(result.net) if phase.n_made > 0]
     if not begun:
         return "The run was interrupted before the first pass ended, so nothing was learned."

@@ -95,7 +95,7 @@ def write_page(out, options, data, net, splits, figures, report):
         data,
         net,
         splits,
-        report["finished"],
+        report["n_finished_splits"],
         report["resumed"],
         report["versions"],
         out.files,
@@ -105,7 +105,7 @@ def write_page(out, options, data, net, splits, figures, report):
     out.write(PAGE, content)
 
 
-def report(options, data, net, splits, finished, resumed):
+def report(options, data, net, splits, n_finished, resumed):
     """Return the content of report.json; a resumed fit counts only the seconds since then."""
     results = [[row.as_dict() for row in rows] for rows in splits]
     training = parameters_of(net) if options.load is None else {"load": str(options.load)}
@@ -116,7 +116,8 @@ def report(options, data, net, splits, finished, resumed):
         "n_test": len(data.X_test),
         **training,
         "seed": options.seed,
-        "finished": finished,
+        "finished": n_finished == options.splits,
+        "n_finished_splits": n_finished,
         "resumed": resumed,
         "results": results[0],
         "results_of_further_splits": results[1:],
