@@ -446,6 +446,18 @@ def test_labels_that_floats_do_not_tell_apart_are_refused(tmp_path, labels):
     assert load(path, "--regress").is_regression
 
 
+def test_labels_beyond_int64_are_refused_and_not_turned_negative(tmp_path):
+    path, labels = tmp_path / "data.npz", LABELS.astype(np.uint64)
+    np.savez(path, X=IMAGES, y=labels + np.uint64(2**63))
+    with pytest.raises(
+        ValueError, match="9223372036854775810 are too large, must be below 2\\*\\*63"
+    ):
+        load(path)
+    assert load(path, "--regress").is_regression
+    np.savez(path, X=IMAGES, y=labels + np.uint64(2**63 - 3))
+    assert load(path).classes.tolist() == [2**63 - 3, 2**63 - 2, 2**63 - 1]
+
+
 def test_one_long_label_does_not_take_its_length_for_every_row(tmp_path):
     path = tmp_path / "data.csv"
     lines = "".join(f"1,{i}\n" for i in range(2000))

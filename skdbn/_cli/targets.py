@@ -108,12 +108,7 @@ def read_targets(y, where, options):
     if _are_numbers_to_predict(known, options):
         return _numbers(y, where, is_text, options)
     if not is_text:
-        if known.dtype.kind == "f" and (largest := np.abs(known).max()) >= LARGEST_EXACT:
-            raise ValueError(
-                f"{where}labels such as {largest:.17g} have too many digits to be told apart. Use "
-                "shorter numbers or text, or pass --regress to predict numbers."
-            )
-        known = known.astype(int)
+        known = _whole(known, where)
     if not lacks.any():
         return Targets(known, False, None)
     unlabeled = "" if is_text else int(known.min()) - 1
@@ -144,6 +139,21 @@ def as_numbers(texts, regress):
         return np.where(is_missing, "nan", texts).astype(float)
     except ValueError:
         return texts
+
+
+def _whole(known, where):
+    """Return labels as integers; raise if they are too large."""
+    largest = np.abs(known).max()
+    if known.dtype.kind == "f" and largest >= LARGEST_EXACT:
+        fault = f"{largest:.17g} have too many digits to be told apart"
+    elif known.dtype.kind == "u" and largest > np.iinfo(int).max:
+        fault = f"{largest} are too large, must be below 2**63"
+    else:
+        return known.astype(int)
+    raise ValueError(
+        f"{where}labels such as {fault}. Use shorter numbers or text, or pass --regress to predict "
+        "numbers."
+    )
 
 
 def _are_numbers_to_predict(known, options):
