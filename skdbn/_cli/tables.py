@@ -190,6 +190,8 @@ def _separator(lines):
 
 def _fields(line, separator):
     """Return the cells of a line, without surrounding quotes and spaces."""
+    if separator is None and '"' not in line:
+        return line.split()
     if separator is None:
         return [plain or quoted.replace('""', '"') for quoted, plain in CELL.findall(line)]
     if '"' in line:
