@@ -7,6 +7,7 @@ once. `Run` makes the passes.
 import copy
 import math
 from functools import partial
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from skdbn._maths.network import (
     Network,
     forward,
     hidden_layers,
+    scores,
     virtual_adversarial_direction,
 )
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
@@ -32,7 +34,7 @@ from skdbn._training.columns import as_they_are, columns_of
 from skdbn._training.diagnosis import FewLabelsWarning, warn
 from skdbn._training.fitting import draw_seeds
 from skdbn._training.loop import Training, minimize
-from skdbn._training.rows import Rows, hold_out, in_blocks
+from skdbn._training.rows import BLOCK_SIZE, Rows, blocks, hold_out, in_blocks
 from skdbn._training.threads import threads_for
 
 SMALLEST_BATCH = 2  # with "auto"
@@ -45,6 +47,8 @@ SHARE_OF_DISTANCE = 0.3  # between neighbours: length of a virtual adversarial s
 MOST_NEIGHBOURS, MOST_VALUES = 2000, 10_000_000  # rows and values that determine the distance
 N_STEPS_OF_TRIAL = 1000  # of the nets that decide whether to take the step
 LEAST_AGREEMENT = 0.65  # Cohen's kappa of their predictions
+LEAST_SPREAD = 1.0  # standard deviation of the inputs of a layer's units
+CONSTANT = 1e-5  # standard deviation that may be rounding, relative to the inputs
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with their upper bounds
     "dropout": 1.0,
     "input_dropout": 1.0,
@@ -114,8 +118,9 @@ def check_that_it_can_go_on(net, templates):
 # -- pretraining
 
 
-def pretrain(run, net, templates, rows, held_out):
-    """Train one RBM after another, each on the output of the one below."""
+def pretrain(run, net, templates, rows, held_out, labelled):
+    """Train one RBM after another, each on the output of the one below; prepare fine-tuning."""
+    before = net.coefs_
     for i, template in enumerate(templates):
         if i > 0:
             below = net.rbms_[i - 1]
@@ -127,6 +132,8 @@ def pretrain(run, net, templates, rows, held_out):
             _take_frozen(run, net, i, template, rows, phase)
         elif not run.is_past(phase):
             _pretrain_layer(run, net, i, template, rows, held_out, phase, len(templates))
+    if net.coefs_ is not before and net.finetune_iter != 0:  # an RBM was new or had passes left
+        _spread_units(net, labelled)
 
 
 def _through(machine, rows):
@@ -190,6 +197,49 @@ def _take(net, i, machine, attributes=None):
         coefs_=[*coefs, *net.coefs_[len(rbms) :]],
         intercepts_=[*intercepts, *net.intercepts_[len(rbms) :]],
     )
+
+
+def _spread_units(net, rows):
+    """Multiply the layers of the network whose logistic units are nearly constant or linear.
+
+    RBMs of few columns, or of columns with small deviations, have small weights at the end. A brief
+    fine-tuning could not change that, and the net would hardly bend. So the root mean square of the
+    standard deviations of the inputs of a layer's units is raised to `LEAST_SPREAD`. Their means
+    stay.
+    """
+    engine = ENGINES["numpy"](rows.X.dtype, 0)
+    coefs, intercepts = list(net.coefs_), list(net.intercepts_)
+    for i, kind in enumerate(net._hidden_units):
+        if kind != "binary":
+            continue
+        units = [UNITS[name](engine) for name in net._hidden_units[:i]]
+        head = HEADS["linear"](engine)
+        layers = Network(coefs[: i + 1], intercepts[: i + 1], units, head, engine)
+        n, total, squares = rows.reduced(partial(_sums_of_inputs, layers), add)
+        mean = total / n
+        spread = math.sqrt(np.maximum(squares / n - mean * mean, 0.0).mean())
+        if CONSTANT * math.sqrt((squares / n).mean()) < spread < LEAST_SPREAD:
+            factor = LEAST_SPREAD / spread
+            moved = factor * intercepts[i] + (1.0 - factor) * mean
+            coefs[i], intercepts[i] = factor * coefs[i], moved.astype(rows.X.dtype)
+    vars(net).update(coefs_=coefs, intercepts_=intercepts)
+
+
+def _sums_of_inputs(layers, rows):
+    """Return the weight of rows, and the sums of the inputs of the top units and their squares."""
+    engine, (n_samples, n_features) = layers.engine, rows.X.shape
+    n_multiplications = min(n_samples, BLOCK_SIZE) * layers.n_weights_of_largest_layer
+    n, total, squares = sums = np.zeros((3, len(layers.intercepts[-1])))
+    with np.errstate(over="ignore", invalid="ignore"), threads_for(n_multiplications):
+        for block in blocks(n_samples):
+            size = block.stop - block.start
+            x = rows.read(engine, block, engine.buffer("rows", size, n_features))
+            x = scores(layers, x).astype(float)
+            weight = np.ones(size) if rows.weight is None else rows.weight[block].astype(float)
+            n += weight.sum()
+            total += weight @ x
+            squares += weight @ (x * x)
+    return sums
 
 
 # -- the top layer, and fine-tuning

@@ -209,7 +209,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         n_phases = self.pretrain * len(layers) + 2
         with run.callbacks_told(rows, held_out, n_phases, lambda: self._targets_of(rows.y)):
             if self.pretrain and not run.is_past(*layers):
-                pretrain(run, self, templates, rows, held_out)
+                pretrain(run, self, templates, rows, held_out, weighed)
             n_passes = getattr(self, f"{self._top}_iter")
             run.go_through(
                 self._top,
@@ -252,7 +252,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             is_first = not self.loss_curve_  # or follows an interrupted first call
             if is_first:
                 if self.pretrain:
-                    pretrain(run, self, templates, weighted, None)
+                    pretrain(run, self, templates, weighted, None, weighed.weighted())
                 n_passes = getattr(self, f"{self._top}_iter")
                 run.go_through(
                     self._top,
