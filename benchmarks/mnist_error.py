@@ -744,6 +744,24 @@ and 0.74 instead of 0.76 with falling noise. So chance in fine-tuning is not wha
 The results in the last two paragraphs were obtained with changes of the code that were not kept, so
 no command repeats them.
 
+In November 2026, three ideas were tried with a prototype of the fine-tuning phase in another
+library. It takes the machines of seed 0, and with seed 0 its form of the chosen recipe, but with a
+rate that falls along a line, leads to 0.85 % on the split. Beside each result stand those of the
+chosen recipe for the same seeds of fine-tuning, from above.
+
+* A denoising cost: a decoder that starts as the reverse of the three machines reconstructs the
+  clean digits from the noisy top layer, and its cross-entropy, times 0.01, is added to the loss.
+  Seeds 0 to 4: 0.72, 0.77, 0.77, 0.79 and 0.78, compared with 0.77, 0.75, 0.81, 0.79 and 0.83:
+  0.024 +- 0.014 less. With a factor of 0.03, seed 0 has 0.75. That is as little as falling noise
+  gained, which the test digits did not confirm, so it was dropped.
+* Batch normalization that leaves the pretrained function unchanged and can be folded into the
+  weights at the end: 0.87 instead of 0.77 with seed 0.
+* Machines of rectified units, 20 passes, below rectified layers: 1.03 with a rate that falls along
+  a line; with batch normalization 0.83; with that, 40 passes and a step of 1.5, 0.85. The chosen
+  recipe has 0.77.
+
+So 0.75 % was not reached, and no parameter was added.
+
 Some candidates of the best recipe were run before adversarial directions were correct for rows that
 are nearly certain, and are not in the tables. Seed 0 on the split: noise 0.7 and 0.3 with length 1
 and with length 2, 20 passes, 1.06 and 1.26 %; noise 0.5 and 0.2 with length 1.5, 40 passes, 0.88 %;
