@@ -111,7 +111,8 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     offset_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation, without outliers, of each column with a gaussian unit; 0 and 1
         for binary units. The network sees ``(x - offset_) / scale_``; values of gaussian units
-        beyond both 5 and the range of the values that are not outliers are clipped.
+        beyond both 5 and the range of the values that are not outliers are clipped, and those of
+        binary units to [-0.5, 1.5] unless some of those fitted were outside [0, 1].
     rbms_ : list of RBMTransformer
         The RBMs as pretraining left them, with their visible intercepts; empty without pretraining.
     coefs_ : list of ndarray of shape (n_in, n_out)

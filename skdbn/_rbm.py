@@ -145,7 +145,8 @@ class RBMTransformer(Machine):
     offset_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation, without outliers, of each column with a gaussian unit: the unit
         stands for ``(x - offset_) / scale_``. Values beyond both five deviations and the range of
-        the values that are not outliers are clipped. 0 and 1 for binary units.
+        the values that are not outliers are clipped. 0 and 1 for binary units, whose values are
+        clipped to [-0.5, 1.5] unless some of those fitted were outside [0, 1].
     loss_curve_ : list of float
         Reconstruction error after each pass: the mean squared difference between X and
         ``inverse_transform(transform(X))`` in units of `scale_`. It is computed on the monitored

@@ -96,6 +96,36 @@ def test_outliers_do_not_ruin_a_column():
     assert np.isfinite(rbm.transform(damaged)).all()
 
 
+CUBE = np.indices((2,) * 6).reshape(6, -1).T  # each column has mean 1/2 and deviation 1/2
+
+
+@pytest.mark.parametrize("X", [CUBE + 0.0, 2.0 * CUBE - 1.0], ids=["binary", "gaussian"])
+@pytest.mark.parametrize("others", [0, 1])
+def test_outlier_is_clipped_whatever_the_other_columns_are(X, others, tmp_path):
+    X = np.hstack([X, 30.0 * RNG.normal(size=(len(X), others))])
+    rbm = RBMTransformer(5, random_state=0).fit(X)
+    assert (rbm.offset_[:6] == 0.0).all()
+    assert (rbm.scale_[:6] == 1.0).all()
+    save_model(rbm, tmp_path / "rbm.npz")
+    loaded = load_model(tmp_path / "rbm.npz")
+    far, at_the_limit = X[:20].copy(), X[:20].copy()
+    far[0, 0], at_the_limit[0, 0] = 255.0, rbm._limits[1, 0]
+    for model in (rbm, loaded, clone(rbm).partial_fit(X)):
+        np.testing.assert_array_equal(model.transform(far), model.transform(at_the_limit))
+    far[:, 1] = at_the_limit[:, 1] = np.nan
+    np.testing.assert_array_equal(rbm.free_energy(far), rbm.free_energy(at_the_limit))
+    np.testing.assert_array_equal(rbm.impute(far)[:, 1], rbm.impute(at_the_limit)[:, 1])
+    net = DBNClassifier((5,), finetune_iter=2, random_state=0).fit(X, X[:, 1])
+    far[:, 1] = at_the_limit[:, 1] = 0.0
+    np.testing.assert_array_equal(net.predict_proba(far), net.predict_proba(at_the_limit))
+
+
+def test_values_that_binary_units_were_fitted_to_are_not_clipped():
+    with pytest.warns(DataRangeWarning, match="from 0 to 255"):
+        rbm = RBMTransformer(5, visible_units="binary", n_iter=0, random_state=0).fit(255.0 * CUBE)
+    assert (rbm.free_energy(255.0 * CUBE[-1:]) != rbm.free_energy(1.5 * CUBE[-1:])).all()
+
+
 def test_rare_values_of_a_column_that_hardly_varies_count():
     X = np.hstack([MEASURED, np.zeros((N, 1))])
     X[7, 3] = 12.0

@@ -148,6 +148,14 @@ def test_large_net_predicts_the_same():
     assert_same(make_net(hidden_layer_sizes=(500, 500), **quick).fit(X, Y), X_TEST)
 
 
+@pytest.mark.parametrize("others", [X, MIXED], ids=["0-1", "mixed"])
+def test_outlier_is_clipped_whatever_the_other_columns_are(others):
+    outlying = others.copy()
+    outlying[0, 20] = 255.0
+    for model in (clone(RBM).fit(others), make_net().fit(others, Y)):
+        assert_same(model, outlying)
+
+
 def test_value_far_from_zero_keeps_its_digits():
     net = make_regressor().fit(X, 1e9 + Y)
     np.testing.assert_allclose(run(net, X)["values"], net.predict(X), rtol=0, atol=1e-4)

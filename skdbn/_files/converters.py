@@ -78,6 +78,8 @@ class _Graph:
             return x
         for cut, limit in zip(("Max", "Min"), columns.limits, strict=True):
             x = self.node(cut, x, self.constant(limit.astype(np.float32)))
+        if columns.keep_the_scale:
+            return x
         # In the difference of large numbers float32 would lose most digits.
         x = self.cast(x, TensorProto.DOUBLE)
         for map_, numbers in (("Sub", columns.offset), ("Div", columns.scale)):

@@ -57,17 +57,26 @@ class Columns(NamedTuple):
         """Return the fitted attributes that `columns_of` reads."""
         return dict(zip(COLUMN_ATTRIBUTES, self, strict=True))
 
+    @property
+    def keep_the_scale(self):
+        """Whether all values within the limits stay as they are."""
+        return not self.offset.any() and (self.scale == 1.0).all()
+
     def into_units(self, rows):
         """Map rows in place."""
-        np.clip(rows, *self.limits, out=rows)
-        rows -= self.offset
-        rows /= self.scale
+        lowest, highest = self.limits
+        np.maximum(rows, lowest, out=rows)  # with limits by column several times as fast as clip
+        np.minimum(rows, highest, out=rows)
+        if not self.keep_the_scale:
+            rows -= self.offset
+            rows /= self.scale
         return rows
 
     def into_data(self, states):
         """Map states back in place."""
-        states *= self.scale
-        states += self.offset
+        if not self.keep_the_scale:
+            states *= self.scale
+            states += self.offset
         return states
 
 
@@ -79,11 +88,12 @@ def columns_of(estimator):
 def map_of(estimator):
     """Return the columns of a fitted estimator, or None if their map changes nothing."""
     columns = columns_of(estimator)
-    return columns if columns.offset.any() or (columns.scale != 1.0).any() else None
+    changes_nothing = columns.keep_the_scale and np.isinf(columns.limits).all()
+    return None if changes_nothing else columns
 
 
 def as_they_are(X, kind, support=(-np.inf, np.inf)):
-    """Return the map that changes nothing, for units of one kind and the range of their values."""
+    """Return the map that only clips, for units of one kind and the range of their values."""
     zeros = np.zeros(X.shape[1], X.dtype)
     limits = np.repeat(_limits(support).astype(X.dtype), X.shape[1], axis=1)
     return Columns(np.full(X.shape[1], kind), zeros, zeros + 1, limits)
@@ -96,7 +106,7 @@ def _limits(support):
 
 
 def as_given(rows, kind, support):
-    """Return the map that changes nothing; warn of values out of range for the kind of unit."""
+    """Return a map that keeps the scale; values out of range are not clipped, but warned of."""
     X = rows.X
     low, high = rows.reduced(_range, _joined)
     lowest, highest = support
