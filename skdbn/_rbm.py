@@ -32,6 +32,7 @@ from skdbn._training.columns import (
     warn_of_other_scale,
 )
 from skdbn._training.diagnosis import (
+    advice_on_machine,
     warn_of_growing_weights,
     warn_of_idle_units,
 )
@@ -563,7 +564,9 @@ class RBMTransformer(Machine):
             x = held_out._replace(columns=map_of(self)).read(engine, drawn, memory)
             held_out = Rows(x, weight=held_out.weight_of(drawn))
         learner = MachineLearner(self, rows, held_out, engine, optimizer, offsets)
-        remedy = "Lower learning_rate; gaussian units need 0.01 or less."
+        in_net = not hasattr(self, "_run")  # it is the net that is being fitted
+        advice = "Lower {rbm}learning_rate; gaussian units need 0.01 or less."
+        remedy = advice_on_machine(advice, in_net)
         machine, how = without_callbacks(self), {"held_out": None, "seed": seed}
         of_part = partial(machine._new_training, **how, schedule=schedule)
         return Training(learner, optimizer, self, remedy, self.early_stopping, of_part)

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import warnings
 
 import joblib
@@ -30,6 +31,8 @@ from skdbn import (
     DataRangeWarning,
     DBNClassifier,
     DivergenceError,
+    GrowingWeightsWarning,
+    HiddenUnitsWarning,
     InterruptedTrainingWarning,
     RBMTransformer,
 )
@@ -613,10 +616,36 @@ def test_values_outside_the_range_of_binary_units_warn_once_per_fit():
 def test_divergence_of_pretraining_names_the_layer():
     template = RBMTransformer(visible_units="gaussian", learning_rate=10.0)
     net = make_net(rbm=[template, QUICK])
-    with pytest.raises(DivergenceError, match=r"layer 1 of 2: .* pass \d+: .* Lower learning_rate"):
+    with pytest.raises(DivergenceError, match=r"layer 1 of 2: .* pass \d+: .* Lower rbm__learn"):
         net.fit(1e3 * (X - 0.5), Y)
     with pytest.raises(NotFittedError):
         net.predict(X)
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+@pytest.mark.parametrize(
+    ("rate", "units", "scale", "what"),
+    [
+        (10.0, "gaussian", 1, DivergenceError),
+        (0.1, "binary", 16, GrowingWeightsWarning),
+        (3.0, "binary", 1, HiddenUnitsWarning),
+    ],
+)
+def test_advice_on_pretraining_can_be_followed(rate, units, scale, what, is_list):
+    template = RBMTransformer(n_iter=5, learning_rate=rate, visible_units=units)
+    net = make_net(hidden_layer_sizes=20, rbm=[template] if is_list else template)
+    remedies = {"learning_rate": 0.01, "weight_decay": 1e-3, "visible_units": "auto"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if issubclass(what, Warning):
+            warnings.simplefilter("error", what)
+        with pytest.raises(what, match=r"Pretraining of layer 1 of 1: ") as caught:
+            net.fit(scale * X, Y)
+        advice = str(caught.value).split(" If rbm is a list, rbm__0__learning_rate is that of")[0]
+        named = re.findall(rf"rbm__({'|'.join(remedies)})\b", advice)
+        assert named == re.findall("|".join(remedies), advice) != []
+        prefix = "rbm__0__" if is_list else "rbm__"
+        net.set_params(**{prefix + name: remedies[name] for name in named}).fit(scale * X, Y)
 
 
 def test_divergence_of_fine_tuning_gives_the_fitted_network_back():

@@ -78,6 +78,17 @@ def warn(message, category):
     )
 
 
+def advice_on_machine(advice, in_net):
+    """Return advice that names parameters of a machine, each after the field {rbm}.
+
+    In a net they are parameters of the template.
+    """
+    if not in_net:
+        return advice.format(rbm="")
+    of_a_list = " If rbm is a list, rbm__0__learning_rate is that of layer 1, and so on."
+    return advice.format(rbm="rbm__") + of_a_list
+
+
 def idle_units(h, are_discrete):
     """Return which hidden units hardly vary over rows (dead), and which are saturated.
 
@@ -101,27 +112,30 @@ def warn_of_idle_units(dead, saturated, where=""):
     if saturated > MANY:
         finding = (
             f"{saturated:.0%} of the hidden units are saturated (always off or always on, within "
-            f"0.05) and {dead:.0%} are dead (the same in every row). Lower learning_rate tenfold, "
-            "or raise weight_decay."
+            f"0.05) and {dead:.0%} are dead (the same in every row). "
         )
+        advice = "Lower {rbm}learning_rate tenfold, or raise {rbm}weight_decay."
     elif dead == 1.0 and not where:
         finding = (
             "The hidden layer is constant: no unit changes by more than 0.05 from row to row. "
-            "Raise n_iter or learning_rate, or check that X varies."
         )
+        advice = "Raise n_iter or learning_rate, or check that X varies."
     else:
         return
-    warn(where + finding, HiddenUnitsWarning)
+    warn(where + finding + advice_on_machine(advice, bool(where)), HiddenUnitsWarning)
 
 
 def warn_of_growing_weights(largest_weights, where=""):
     """Warn if training is diverging: the largest weight is large and grows from pass to pass."""
     before, largest = (0.0, 0.0, *largest_weights)[-2:]
     if largest > max(LARGE_WEIGHT, GROWTH * before):
+        advice = (
+            "Lower {rbm}learning_rate, raise {rbm}weight_decay, or set {rbm}visible_units='auto' "
+            "if X is not within [0, 1]."
+        )
         warn(
             f"{where}The largest weight is {largest:.3g} after {len(largest_weights)} passes and "
-            "still growing: training is diverging. Lower learning_rate, raise weight_decay, or "
-            "set visible_units='auto' if X is not within [0, 1].",
+            f"still growing: training is diverging. {advice_on_machine(advice, bool(where))}",
             GrowingWeightsWarning,
         )
 
