@@ -218,6 +218,21 @@ def test_sparse_rows_give_what_dense_rows_give_and_are_not_made_dense():
     assert (sparse != kept).nnz == 0
 
 
+def test_values_of_duplicate_sparse_entries_are_added_up():
+    n_rows = len(ONE_HOT)
+    columns = np.repeat(ONE_HOT.argmax(axis=1), 2)
+    twice = csr_matrix((np.tile([300.0, -299.0], n_rows), columns, np.arange(n_rows + 1) * 2))
+    np.testing.assert_array_equal(twice.toarray(), ONE_HOT)
+    for units in ("auto", "binary"):
+        rbm, expected = (
+            RBMTransformer(3, visible_units=units, random_state=0).fit(X) for X in (twice, ONE_HOT)
+        )
+        np.testing.assert_array_equal(rbm.components_, expected.components_)
+        np.testing.assert_array_equal(rbm.transform(twice), expected.transform(ONE_HOT))
+        np.testing.assert_array_equal(rbm.log_likelihood(twice), rbm.log_likelihood(ONE_HOT))
+    assert twice.data.tolist() == [300.0, -299.0] * n_rows
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_data_are_not_changed(order):
     X, labels = np.array(MEASURED, order=order), ONE_HOT.argmax(axis=1)

@@ -93,8 +93,17 @@ def resolve_batch_size(batch_size, n_samples, smallest):
     return min(batch_size, n_samples)
 
 
+def without_duplicates(X):
+    """Return an array as it is, a CSR matrix with at most one stored value for each entry."""
+    if issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def value_range(X):
     """Return the smallest and the largest value of an array or CSR matrix, ignoring NaN."""
+    X = without_duplicates(X)
     values = (X.data if issparse(X) else X).ravel()
     zeros = issparse(X) and X.nnz < np.prod(X.shape)
     smallest, largest = (

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from skdbn._training.checks import value_range
+from skdbn._training.checks import value_range, without_duplicates
 from skdbn._training.diagnosis import warn
 from skdbn._training.rows import BLOCK_SIZE, Rows, blocks, dense_blocks
 
@@ -284,7 +284,7 @@ def _outside(rows, low, high):
     X = rows.X
     n_values, n_outside, example = 0, 0, None
     for block in blocks(X.shape[0]):
-        rows = X[block]
+        rows = without_duplicates(X[block])
         values, columns = _stored(rows)
         n_values += np.count_nonzero(~np.isnan(values))
         lowest, highest = value_range(rows)
@@ -317,7 +317,7 @@ def check_zeros_and_ones(estimator, X):
     """Raise unless the values of all binary units are 0 or 1."""
     is_binary = estimator.visible_units_ == BINARY
     for block in blocks(X.shape[0]):
-        rows = X[block]
+        rows = without_duplicates(X[block])
         values, columns = _stored(rows)
         is_grey = (values != 0.0) & (values != 1.0) & ~np.isnan(values) & is_binary[columns]
         if is_grey.any():
