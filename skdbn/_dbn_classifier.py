@@ -381,13 +381,13 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
         def encode(rows, name):
             y = _flat(self._given_labels(rows.y, name), name)
-            unknown = np.setdiff1d(y, given)
-            if len(unknown):
+            unknown = _unknown(y, given).tolist()
+            if unknown:
                 raise ValueError(
-                    f"{name} has {unknown[0]}, which is not among the classes: {given}. List all "
+                    f"{name} has {unknown[0]!r}, which is not among the classes: {given}. List all "
                     "classes in the first call: partial_fit(X, y, classes=...)."
                     if is_part
-                    else f"{name} has {unknown[0]}, which is not among the classes in y: {given}."
+                    else f"{name} has {unknown[0]!r}, which is not among the classes in y: {given}."
                 )
             numbers = np.full(rows.X.shape[0], UNLABELLED)
             numbers[~np.ma.getmaskarray(rows.y).ravel()] = np.searchsorted(given, y)
@@ -614,6 +614,15 @@ def _flat(y, name="y"):
             "or an indicator matrix of zeros and ones for several labels."
         )
     return column_or_1d(y, warn=True)
+
+
+def _unknown(labels, classes):
+    """Return the labels that are not among the classes."""
+    labels = np.unique(labels)
+    kinds = {array.dtype.kind for array in (labels, classes)}
+    if "U" in kinds and kinds & set("biuf"):  # NumPy would compare the numbers as strings
+        return labels
+    return np.setdiff1d(labels, classes)
 
 
 def _described(head, classes):

@@ -148,6 +148,18 @@ def test_any_number_is_a_class_unless_it_is_said_to_mean_none():
     assert_same(model, net(unlabeled=None).fit(X, (y + 1) // 2))
 
 
+@pytest.mark.parametrize(
+    ("y", "marker", "right_one"),
+    [(Y.astype(str), -1, "-1"), (Y, "-1", -1), (objects(Y.astype(str)), -1, "-1")],
+    ids=["number for strings", "string for numbers", "number for objects"],
+)
+def test_marker_of_another_type_than_the_labels_is_refused(y, marker, right_one, fitted):
+    message = f"y has the label {right_one!r}, but unlabeled == {marker!r}: .*={right_one!r}"
+    with pytest.raises(ValueError, match=message):
+        net(unlabeled=marker).fit(X, y)
+    assert_same(net(unlabeled=right_one).fit(X, y), fitted)
+
+
 def test_missing_label_that_is_not_the_marker_is_refused():
     y = np.where(np.arange(N) == 7, np.nan, Y)
     for labels in (y, objects([pd.NA if np.isnan(label) else int(label) for label in y])):

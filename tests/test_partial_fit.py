@@ -418,6 +418,17 @@ def test_first_rows_may_lack_a_class_that_is_named():
         net("classes").partial_fit(X, y, classes=[0, 1])
 
 
+@pytest.mark.parametrize("n_classes", [3, 30])
+def test_label_of_another_type_than_the_classes_is_named_as_python_writes_it(n_classes):
+    y, numbers = TARGETS["classes"], np.arange(n_classes)
+    with pytest.raises(ValueError, match=r"y has '0', which is not among the classes: \[ ?0 "):
+        net("classes").partial_fit(X, y.astype(str), classes=numbers)
+    with pytest.raises(ValueError, match=r"y has 0, which is not among the classes: \['0' "):
+        net("classes").partial_fit(X, y, classes=numbers.astype(str))
+    with pytest.raises(ValueError, match=r"y_val has '2', .* classes in y: \[0 1 2\]"):
+        net("classes").fit(X, y, X_val=X[:1], y_val=["2"])
+
+
 def test_classes_may_be_named_again_but_not_changed():
     y = TARGETS["classes"]
     model = net("classes").partial_fit(X, y, classes=[0, 1, 2])

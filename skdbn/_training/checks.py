@@ -227,6 +227,8 @@ def masked_labels(y, unlabeled, name="y"):
         )
     y = column_or_1d(y, warn=True)
     mask = means_no_label(y, unlabeled)
+    if not mask.any():
+        _check_type_of_marker(y, unlabeled, name)
     labels = y[~mask]
     check_some_labels(labels, unlabeled, name)
     if labels.dtype == object and not any(isinstance(label, str) for label in labels):
@@ -234,6 +236,16 @@ def masked_labels(y, unlabeled, name="y"):
     filled = np.full(len(y), labels[0], labels.dtype)
     filled[~mask] = labels
     return np.ma.array(filled, mask=mask)
+
+
+def _check_type_of_marker(labels, unlabeled, name):
+    """Raise if labels differ from the marker only in that one is a string, the other a number."""
+    for label in set(labels.tolist()):
+        if isinstance(label, str) != isinstance(unlabeled, str) and str(label) == str(unlabeled):
+            raise ValueError(
+                f"{name} has the label {label!r}, but unlabeled == {unlabeled!r}: one is a string, "
+                f"the other a number, so no row is without a label. Pass unlabeled={label!r}."
+            )
 
 
 def means_no_label(labels, unlabeled):
