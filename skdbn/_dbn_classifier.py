@@ -108,7 +108,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         are fewer.
     early_stopping : bool or "loss", default=False
         Whether to hold out rows, stop fine-tuning when their accuracy no longer rises (with "loss":
-        when their loss no longer falls), and keep the weights of the best pass.
+        when their loss no longer falls), and keep the weights of the best pass. Of passes with the
+        same accuracy, the one with the lowest loss is the best.
     validation_fraction : float, default=0.1
         Share of the rows to hold out from all phases when `early_stopping` is set and `fit` gets no
         `X_val`.

@@ -367,6 +367,21 @@ def test_early_stopping_that_watches_the_loss_keeps_the_pass_with_the_lowest_one
     assert not hasattr(other, "best_validation_loss_")
 
 
+def test_of_passes_with_the_same_accuracy_the_one_with_the_lowest_loss_is_kept():
+    data, labels = load_iris(return_X_y=True)
+    held_out = {"X_val": data[::10], "y_val": labels[::10]}
+    net = make_net(early_stopping=True, finetune_iter=60).fit(data, labels, **held_out)
+    scores, losses = np.array(net.validation_scores_), np.array(net.validation_loss_curve_)
+    is_best = scores == net.best_validation_score_
+    assert is_best.sum() > 1
+    p = net.predict_proba(data[::10])
+    lowest = losses[is_best].min()
+    assert lowest < losses[np.argmax(is_best)]
+    assert log_loss(labels[::10], p) == pytest.approx(lowest, rel=1e-6)
+    since = len(scores) - 1 - np.argmax(is_best)  # of a rise, which a lower loss is not
+    assert since == 10 or (since < 10 and len(scores) == 60)
+
+
 def test_warm_start_forgets_what_an_earlier_fit_watched():
     net = make_net(early_stopping=True, warm_start=True).fit(X[FEW], Y[FEW])
     assert net.best_validation_score_ == max(net.validation_scores_)

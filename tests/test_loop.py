@@ -178,6 +178,14 @@ def test_best_pass_is_kept_and_only_a_fall_by_tol_counts():
     assert Best().after(1.0, "a", 0.5).after(0.9, "b", 0.5).parameters == "b"
 
 
+def test_tie_goes_to_the_pass_with_the_lower_second_loss_and_counts_as_no_fall():
+    best = Best()
+    for i, second_loss in enumerate([3.0, 2.0, 2.5, 2.0]):
+        best = best.after(1.0, i, 0.0, second_loss)
+    assert best == (1.0, 3, 1, 2.0)
+    assert best.after(1.5, 4, 0.0, 0.0).parameters == 1
+
+
 def test_training_stops_without_a_fall_and_ends_with_the_best_pass():
     losses = [5.0, 1.0, 2.0, 3.0, 0.0]
     training = make_training(Learner(losses=losses), patience=2)
@@ -218,7 +226,7 @@ def test_training_goes_on_from_its_state_to_the_same_bits(name, n_made):
 
 
 @pytest.mark.parametrize("part", ["n_passes", "best", "engine", "optimizer", "learner"])
-@pytest.mark.parametrize("value", [None, "x", -1, [], {"loss": 1}])
+@pytest.mark.parametrize("value", [None, "x", -1, [], {"loss": 1}, {"tie_breaker": 1}])
 def test_each_part_of_the_state_refuses_what_does_not_fit(part, value):
     training = make_training(Learner(losses=[1.0] * 3))
     run(training)

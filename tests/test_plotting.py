@@ -390,6 +390,15 @@ def test_ring_is_around_the_pass_that_early_stopping_restored(net, title, score)
     assert not rings(LossCurveDisplay.from_estimator(shorter))
 
 
+def test_ring_of_passes_with_the_same_accuracy_is_at_the_lowest_loss():
+    net = DBNClassifier((6,), early_stopping=True, rbm=RBMTransformer(n_iter=1), random_state=0)
+    net.set_params(finetune_iter=1).fit(X[100:200], Y[100:200], X_val=X[:100], y_val=Y[:100])
+    net.validation_scores_, net.validation_loss_curve_ = [0.9, 0.8, 0.9, 0.9], [3.0, 1.0, 2.0, 2.5]
+    net.n_iter_ = 4
+    ((_, n, _),) = rings(LossCurveDisplay.from_estimator(net))
+    assert n == 3
+
+
 def test_rings_of_machines_are_at_the_lowest_error_of_each_layer():
     rbm = RBMTransformer(n_iter=30, early_stopping=True, n_iter_no_change=2, learning_rate=0.5)
     net = DBNClassifier((8, 6), rbm=rbm, finetune_iter=1, random_state=0)

@@ -43,18 +43,23 @@ def fitted_attributes(estimator):
 
 
 class Best(NamedTuple):
-    """The pass with the lowest loss of held-out rows, for early stopping."""
+    """The pass with the lowest loss of held-out rows, for early stopping.
+
+    The loss may be a score with the opposite sign. Of passes that tie, the best one has the lowest
+    `tie_breaker`.
+    """
 
     loss: float = math.inf
     n_passes_without_fall: int = 0
     parameters: object = None
+    tie_breaker: float = math.inf
 
-    def after(self, loss, parameters, tol):
+    def after(self, loss, parameters, tol, tie_breaker=0.0):
         """Return the best pass after one more; only a fall by more than `tol` resets the count."""
         fallen = loss < self.loss - tol
         n_passes = 0 if fallen else self.n_passes_without_fall + 1
-        if loss < self.loss:
-            return Best(loss, n_passes, parameters)
+        if (loss, tie_breaker) < (self.loss, self.tie_breaker):
+            return Best(loss, n_passes, parameters, tie_breaker)
         return self._replace(n_passes_without_fall=n_passes)
 
 
@@ -129,7 +134,8 @@ class Training:
             raise self.divergence("the loss")
         parameters = self.learner.parameters.copy()
         if loss is not None:
-            best = best.after(loss, parameters, self.tol)
+            tie_breaker = points.get("validation_loss_curve_", 0.0)
+            best = best.after(loss, parameters, self.tol, tie_breaker)
         attributes = {**attributes, **self.learner.arrays(parameters), **self.learner.extras(best)}
         for name, point in points.items():
             attributes[name] = [*attributes.get(name, []), point]
@@ -170,7 +176,7 @@ class Training:
     def set_state(self, state):
         """Continue from a state. Parts raise if theirs does not fit."""
         best = Best(**state["best"])
-        if not isinstance(best.loss, float):
+        if not (isinstance(best.loss, float) and isinstance(best.tie_breaker, float)):
             raise TypeError("the best loss is not a number")
         whole_number(best.n_passes_without_fall)
         if best.parameters is not None:

@@ -173,7 +173,7 @@ def _quantities(model):
         errors = [_of_last_passes(rbm, "validation_loss_curve_") for rbm in rbms]
         gaps = [_of_last_passes(rbm, "free_energy_gap_curve_") for rbm in rbms]
         best = [
-            _best_pass(rbm, error, min) if is_one_fit else None
+            _best_pass(rbm, error) if is_one_fit else None
             for rbm, error in zip(rbms, errors, strict=True)
         ]
         seen = [rbm.loss_curve_ for rbm in rbms]
@@ -183,8 +183,9 @@ def _quantities(model):
         loss = LOSSES[net._head]
         losses = _of_last_passes(net, "validation_loss_curve_")
         scores = _of_last_passes(net, "validation_scores_")
-        lowest = [_best_pass(net, losses, min) if net._watches == "loss" else None]
-        highest = [_best_pass(net, scores, max) if net._watches == "score" else None]
+        lowest = [_best_pass(net, losses) if net._watches == "loss" else None]
+        errors = [-score for score in scores]
+        highest = [_best_pass(net, errors, losses) if net._watches == "score" else None]
         top_curve, score = getattr(net, f"{net._top}_loss_curve_"), SCORES[net._top]
         quantities += [
             Quantity(f"{net._top}: {loss}", [top_curve], [], []),
@@ -194,11 +195,15 @@ def _quantities(model):
     return quantities
 
 
-def _best_pass(estimator, curve, best_of):
-    """Return the pass that early stopping restored, counted from 1, or None if unknown."""
+def _best_pass(estimator, curve, *others):
+    """Return the pass that early stopping restored, counted from 1, or None if unknown.
+
+    It is the lowest point of a curve; the others decide between passes that tie.
+    """
     if not estimator.early_stopping or estimator.warm_start or not curve or math.isnan(curve[0]):
         return None
-    return curve.index(best_of(curve)) + 1
+    passes = list(zip(curve, *others, strict=True))
+    return passes.index(min(passes)) + 1
 
 
 def _mark_best(ax, curves, passes):
