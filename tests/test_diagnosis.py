@@ -97,6 +97,15 @@ def test_network_that_only_guesses_warns():
         net.fit(X, labels)
 
 
+def test_advice_on_steps_that_are_too_long_can_be_followed():
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), finetune_iter=30, random_state=0)
+    with pytest.warns(NotConvergedWarning, match="far above that of guessing, .*: its steps are"):
+        net.set_params(learning_rate_init=1e6).fit(X, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.set_params(learning_rate_init="auto").fit(X, Y)
+
+
 # -- curves
 
 

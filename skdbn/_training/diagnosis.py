@@ -22,6 +22,7 @@ SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as sat
 CONSTANT = 0.05  # range of activations below which a unit counts as dead
 MANY = 0.75  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
+WORSE = 2.0  # times the loss of guessing, which noise and dropout alone hardly reach
 NOTHING = 1e-9  # loss of guessing that is only rounding error
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
 MANY_DEVIATIONS = 3.0  # standard errors by which a scattered loss may change
@@ -155,7 +156,13 @@ def warn_unless_converged(losses, guessing):
     scatter = np.sqrt(2.0 * variance / n)
     if guessing < NOTHING:  # all targets are the same: there is nothing to learn
         return
-    if last > GUESSING * guessing:
+    if last > WORSE * guessing:
+        finding = (
+            f"Fine-tuning ended with a loss of {last:.4g}, far above that of guessing, "
+            f"{guessing:.4g}: its steps are too long. Lower learning_rate_init, or set it to "
+            "'auto'. If that does not help, lower noise, dropout and adversarial steps."
+        )
+    elif last > GUESSING * guessing:
         finding = (
             f"Fine-tuning ended with a loss of {last:.4g}, hardly better than that of guessing, "
             f"{guessing:.4g}: the network has learned next to nothing, or noise, dropout and "
