@@ -16,6 +16,7 @@ from skdbn._training.checks import (
     check_some_labels,
     masked_labels,
     means_no_label,
+    warn_of_column,
 )
 from skdbn._training.rows import UNLABELLED
 
@@ -496,7 +497,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         name = rules.get("name", "X").replace("X", "y")
         if self.unlabeled is None:
             check_labels(y, name, ", or set unlabeled=float('nan') if they have no label")
-            return super()._validate_targets(X, y, **rules)
+            X, y = super()._validate_targets(X, y, **rules)
+            warn_of_column(y, name)
+            return X, y
         labels = masked_labels(y, self.unlabeled, name)
         X, y = super()._validate_targets(X, labels.data, **rules)
         return X, np.ma.array(y, mask=labels.mask)
@@ -614,7 +617,7 @@ def _flat(y, name="y"):
             f"y has shape {y.shape} and values other than 0 and 1. Pass one class for each row, "
             "or an indicator matrix of zeros and ones for several labels."
         )
-    return column_or_1d(y, warn=True)
+    return column_or_1d(y)
 
 
 def _unknown(labels, classes):

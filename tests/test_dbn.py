@@ -19,7 +19,7 @@ from sklearn.datasets import (
     make_blobs,
     make_circles,
 )
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
@@ -619,6 +619,18 @@ def test_advice_on_values_outside_the_range_can_be_followed(load):
         assert clone(net).fit(scaled, labels).score(scaled, labels) > 0.95
         net.set_params(rbm__visible_units="auto").fit(data, labels)
     assert net.score(data, labels) > 0.95
+
+
+@pytest.mark.parametrize("container", [np.array, pd.DataFrame])
+def test_column_of_labels_warns_once_at_the_users_line(container):
+    y, net = container(Y[FEW, None]), make_net(finetune_iter=1, pretrain=False)
+    with pytest.warns(DataConversionWarning, match=r"y was .* \(300, 1\). Pass y.sq") as caught:
+        net.fit(X[FEW], y)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert_same_network(net, clone(net).fit(X[FEW], y.squeeze()))
+    with pytest.warns(DataConversionWarning, match="y_val was .* Pass y_val.squeeze") as caught:
+        net.fit(X[FEW], Y[FEW], X_val=X[FEW], y_val=y)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_values_outside_the_range_of_binary_units_warn_once_per_fit():

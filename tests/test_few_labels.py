@@ -136,9 +136,11 @@ def test_whatever_marks_rows_without_labels_gives_the_same_bits(unlabeled, y, fi
 
 
 def test_column_of_labels_is_flattened_with_a_warning(fitted):
-    with pytest.warns(DataConversionWarning):
+    with pytest.warns(DataConversionWarning, match=r"\(90, 1\). Pass y.squeeze\(\)") as caught:
         model = net().fit(X, Y[:, None])
     assert_same(model, fitted)
+    found = [w.filename for w in caught if w.category is DataConversionWarning]
+    assert found == [__file__]
 
 
 def test_any_number_is_a_class_unless_it_is_said_to_mean_none():

@@ -8,7 +8,10 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import assert_all_finite, check_scalar, column_or_1d
+
+from skdbn._training.diagnosis import warn
 
 FLOATS = (np.float64, np.float32)  # types of computations
 MAX_SEED = np.iinfo(np.int32).max
@@ -207,6 +210,16 @@ def check_labels(y, name="y", advice=""):
         )
 
 
+def warn_of_column(y, name):
+    """Warn if labels, one for each row, are a column and no vector."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        warn(
+            f"A column-vector {name} was passed when a 1d array was expected: it has shape "
+            f"{y.shape}. Pass {name}.squeeze().",
+            DataConversionWarning,
+        )
+
+
 def _is_missing(label):
     """Tell whether a label is None, NaN or the NA of pandas."""
     try:
@@ -225,7 +238,8 @@ def masked_labels(y, unlabeled, name="y"):
             f"unlabeled == {unlabeled!r} needs one class per row, but {name} has shape {y.shape}. "
             "Set unlabeled=None, or pass one class for each row."
         )
-    y = column_or_1d(y, warn=True)
+    warn_of_column(y, name)
+    y = column_or_1d(y)
     mask = means_no_label(y, unlabeled)
     if not mask.any():
         _check_type_of_marker(y, unlabeled, name)
