@@ -10,6 +10,7 @@ import pytest
 import skops.io
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import LabelEncoder
 
 from skdbn import (
     DBNClassifier,
@@ -224,6 +225,15 @@ def test_model_of_another_version_says_so(way, tmp_path, monkeypatch):
     buffer.seek(0)
     with pytest.warns(VersionWarning, match=r"saved by skdbn 0.0.9, but this is skdbn \d.*Fit it"):
         load()
+
+
+def test_labels_that_files_cannot_contain_can_be_encoded(tmp_path):
+    labels, net, encoder = np.datetime64("2020-01-01") + Y, make_net(), LabelEncoder()
+    with pytest.raises(TypeError, match=r"class labels have the type .*LabelEncoder: fit"):
+        save_model(net.fit(X, labels), tmp_path / "net.npz")
+    save_model(net.fit(X, encoder.fit_transform(labels)), tmp_path / "net.npz")
+    predicted = load_model(tmp_path / "net.npz").predict(X_TEST)
+    assert encoder.inverse_transform(predicted).dtype == labels.dtype
 
 
 @pytest.mark.parametrize("model", [RBM, make_net()])

@@ -20,6 +20,7 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    LabelEncoder,
     MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
@@ -89,12 +90,13 @@ def test_every_net_predicts_the_same(make, y, dtype):
     [
         Y - 5,
         Y.astype(np.uint8),
+        Y.astype(np.uint64),
         Y.astype(float),
         Y > 4,
         np.array([f"digit {y} ä" for y in Y]),
         np.array([f"digit {y} ä" for y in Y], object),
     ],
-    ids=["int", "uint8", "float", "bool", "string", "object"],
+    ids=["int", "uint8", "uint64", "float", "bool", "string", "object"],
 )
 def test_labels_of_every_kind_are_the_same(labels):
     net = make_net().fit(X, labels)
@@ -212,6 +214,22 @@ def test_any_number_of_rows_can_be_predicted_at_once():
 
 
 # -- what is refused
+
+
+@pytest.mark.parametrize(
+    ("labels", "what"),
+    [
+        (np.datetime64("2020-01-01") + Y, r"the type datetime64\[D\]"),
+        (np.uint64(2**63) + Y.astype(np.uint64), "values above those of int64"),
+    ],
+)
+def test_labels_that_onnx_cannot_contain_can_be_encoded(labels, what):
+    net, encoder = make_net(finetune_iter=1), LabelEncoder()
+    with pytest.raises(TypeError, match=f"class labels have {what}.*LabelEncoder: fit"):
+        to_onnx(net.fit(X, labels))
+    expected = net.predict(X_TEST)
+    numbers = run(net.fit(X, encoder.fit_transform(labels)), X_TEST)["labels"]
+    assert (encoder.inverse_transform(numbers) == expected).all()
 
 
 def test_search_is_refused_with_what_to_convert():

@@ -17,7 +17,9 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._dbn_classifier import DBNClassifier
 from skdbn._dbn_regressor import DBNRegressor
+from skdbn._files.estimators import ENCODING
 from skdbn._rbm import RBMTransformer
+from skdbn._training.checks import MAX_INTEGER
 from skdbn._training.columns import map_of
 
 ACTIVATIONS = {"binary": "Sigmoid", "gaussian": "Identity"}  # of UNITS
@@ -156,13 +158,17 @@ def _convert_regressor(scope, operator, container):
 def _classes(net):
     """Return the classes as an array of a type of ONNX, and that type."""
     classes = net.classes_
-    if classes.dtype.kind in "OU":
+    kind = classes.dtype.kind
+    if kind in "OU":
         return classes, data_types.StringTensorType
-    if classes.dtype.kind == "b":
+    if kind == "b":
         return classes, data_types.BooleanTensorType
-    if classes.dtype.kind == "f":
+    if kind == "f":
         return classes.astype(float), DoubleTensorType
-    return classes.astype(np.int64, casting="safe"), Int64TensorType
+    if kind in "iu" and classes.max() <= MAX_INTEGER:
+        return classes.astype(np.int64), Int64TensorType
+    what = "values above those of int64" if kind == "u" else f"the type {classes.dtype}"
+    raise TypeError(f"The class labels have {what}, which ONNX cannot contain. {ENCODING}")
 
 
 def _types(model):

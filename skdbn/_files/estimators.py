@@ -14,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from skdbn._dbn_base import OF_HELD_OUT_ROWS
 from skdbn._dbn_classifier import DBNClassifier
 from skdbn._dbn_regressor import DBNRegressor
+from skdbn._files.storage import KINDS
 from skdbn._rbm import RBMTransformer
 from skdbn._training.checks import check_choice, check_real
 from skdbn._training.columns import columns_of
@@ -25,6 +26,10 @@ CLASSES = {
 }
 FROZEN = "FrozenEstimator"
 OPTIONAL = {"feature_names_in_"}
+ENCODING = (
+    "Encode them with sklearn.preprocessing.LabelEncoder: fit(X, encoder.fit_transform(y)). Its "
+    "inverse_transform decodes predictions."
+)
 
 
 def describe(model):
@@ -39,13 +44,29 @@ def describe(model):
     -------
     dict
         Class, parameters and fitted attributes.
+
+    Raises
+    ------
+    TypeError
+        If class labels are neither numbers nor strings.
     """
     if not hasattr(model, "n_iter_"):
         raise ValueError(f"This {type(model).__name__} is not fitted: call fit first.")
     attributes = {name: vars(model)[name] for name in _names(model) if name in vars(model)}
     if "rbms_" in attributes:
         attributes["rbms_"] = [describe(rbm) for rbm in attributes["rbms_"]]
+    if "classes_" in attributes:
+        _check_type_of_labels(attributes["classes_"])
     return {**describe_parameters(model), "attributes": attributes}
+
+
+def _check_type_of_labels(classes):
+    """Raise if a file cannot contain the class labels."""
+    if classes.dtype.kind not in f"{KINDS}O":  # objects are strings
+        raise TypeError(
+            f"The class labels have the type {classes.dtype}, which model files cannot contain. "
+            f"{ENCODING}"
+        )
 
 
 def describe_parameters(model):
