@@ -491,6 +491,18 @@ def test_new_rows_a_little_beyond_the_training_rows_say_nothing():
             model.transform(row[None])
 
 
+@pytest.mark.parametrize("n_rows", [100, 2000])
+@pytest.mark.parametrize("power", [3, 9])
+def test_fitted_rows_with_very_heavy_tails_on_both_sides_say_nothing(n_rows, power):
+    X = np.random.default_rng(5).standard_cauchy((n_rows, 4)) ** power
+    rbm = RBMTransformer(5, n_iter=1, random_state=0).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rbm.transform(X)
+    with pytest.warns(DataRangeWarning, match="of X are far"):
+        rbm.transform(1e3 * X)
+
+
 def test_rows_of_a_scale_that_binary_units_were_trained_on_are_not_mentioned_again():
     rbm = RBMTransformer(3, visible_units="binary", n_iter=0)
     with pytest.warns(DataRangeWarning):

@@ -25,7 +25,9 @@ N_VALUES = 1_000_000  # in a block
 LIMIT = 5.0  # standard deviations at which measurements are clipped
 SPAN = 10.0  # standard deviations that the values of a column may span, including rare ones
 PROBABILITIES = 0.0, 1.0
-MANY, MANY_VALUES = 0.05, 10  # share and number of values that may lie beyond the limits
+# Share and number of values that may lie beyond the limits. With heavy tails on both sides, nearly
+# twice the share at each end of the fitted rows does.
+MANY, MANY_VALUES = 2.0 * TAIL, 10
 FEW_ROWS = 10  # fewer are too few to determine the scale of a column
 COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits")  # of fitted estimators
 
