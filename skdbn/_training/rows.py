@@ -190,8 +190,9 @@ def hold_out(estimator, rows, held_out, seed, labels=None):
         raise ValueError(
             f"early_stopping == {estimator.early_stopping!r} and validation_fraction == "
             f"{fraction} cannot hold out some of {len(numbers)} "
-            f"rows{' with a label' * (len(others) > 0)}: {error} Pass more rows, change "
-            "validation_fraction, pass held-out rows to fit as X_val, or set early_stopping=False."
+            f"rows{' with a label' * (len(others) > 0)}: {str(error).rstrip('.')}. Pass more rows, "
+            "change validation_fraction, pass held-out rows to fit as X_val, or set "
+            "early_stopping=False."
         ) from error
     if len(others):
         kept = np.concatenate([kept, others])
