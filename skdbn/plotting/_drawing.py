@@ -5,6 +5,7 @@ The rule: Matplotlib is imported only when something is drawn.
 
 import math
 import re
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,10 @@ SHARE_OF_WIDTH = 0.9  # of a figure beside the colour bar
 WIDTH = 9.0  # inches
 INCHES_OF_NAMES = 1.2  # below a heat map
 MOST_NAMES, LONGEST_NAME = 45, 24  # of columns below a heat map
+LOWEST = 1.5  # inches of axes, which the label of a colour bar needs
+BETWEEN_AXES = 0.65  # inches for a title and the label of the axis above it
+CHARACTER = 0.085  # inches of a character of a title, beside a colour bar
+LINE_OF_TITLE = 0.17  # inches
 LINE = 0.14  # inches of a line of text over an image
 LONGEST_LABEL = 11  # characters of a line over an image
 
@@ -111,12 +116,12 @@ class Look(NamedTuple):
         """Return the ends of the scale, which of its ends are open, and its label."""
         what = "difference of value" if are_differences else "value"
         if self.is_standardized:
-            what, of_binary = "standard deviations\nfrom the mean of each column", "0 is -1, 1 is 1"
+            what, of_binary = "standard deviations\nfrom the column mean", "0 is -1, 1 is 1"
             if are_differences:
-                what = "difference in standard\ndeviations of each column"
+                what = "difference in standard\ndeviations of a column"
                 of_binary = "from 0 to 1 is 2"
             if (self.columns.visible_units == "binary").any():
-                what += f"\n(binary columns: {of_binary})"
+                what += f"\n(binary columns:\n{of_binary})"
         if are_differences or self.is_standardized:
             return _symmetric_limits(drawn), "both", what
         return limits_of(drawn), "neither", what
@@ -165,7 +170,8 @@ def _symmetric_limits(values):
 
 def state_scale(figure, image, axes, label, extend="neither"):
     """Add a colour bar that states the common scale of the axes."""
-    bar = figure.colorbar(image, ax=list(axes), fraction=0.02, pad=0.01, aspect=30, extend=extend)
+    room = {"fraction": 0.02, "pad": 0.01, "aspect": 30, "panchor": False}  # titles stay centred
+    bar = figure.colorbar(image, ax=list(axes), extend=extend, **room)
     bar.set_label(label, fontsize="medium" if "\n" not in label else "small")
     return bar
 
@@ -205,7 +211,10 @@ def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0):
 def _subdivided(ax, heights, n_columns):
     """Return axes in rows of the given heights in place of one, which becomes invisible."""
     shape, spec = (len(heights), n_columns), ax.get_subplotspec()
-    spaces = {"height_ratios": heights, "hspace": 0.6}
+    height = ax.get_window_extent().height / ax.figure.dpi
+    left = max(height - (len(heights) - 1) * BETWEEN_AXES, height / 4)  # for the axes themselves
+    hspace = max(0.6, BETWEEN_AXES * len(heights) / left)
+    spaces = {"height_ratios": heights, "hspace": hspace}
     if spec is not None:
         grid = spec.subgridspec(*shape, **spaces)
     else:
@@ -273,19 +282,30 @@ def name_columns(ax, look):
         ax.set_xlabel("column, from 0")
         ax.tick_params(axis="x", labelsize="small", labelrotation=90)
         return
-    labels = [shortened(str(names[i]), LONGEST_NAME) for i in places]
+    names = [str(names[i]) for i in places]
+    labels = [shortened(name, LONGEST_NAME) for name in names]
+    if len(set(labels)) < len(set(names)):
+        numbered = zip(places, names, strict=True)
+        labels = [shortened(f"{i} {name}", LONGEST_NAME) for i, name in numbered]
     ax.set_xticks(places, labels, rotation=90, fontsize="small", parse_math=False)
 
 
 def shortened(text, longest):
-    """Return text cut to at most `longest` characters."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+    """Return text of at most `longest` characters: its beginning and its end, where it differs."""
+    n_last = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[: longest - 1 - n_last]}…{text[-n_last:]}"
+
+
+def _wrapped(title, inches):
+    """Return a title in lines that fit into a width."""
+    n_characters = max(1, int(SHARE_OF_WIDTH * inches / CHARACTER))
+    return "\n".join(textwrap.fill(line, n_characters) for line in title.split("\n"))
 
 
 def height_of(look, n_rows, n_columns, width=WIDTH, above=0):
     """Return the height in inches of n_rows of images if n_columns fill the width."""
     if look.image_shape is None:
-        return max(1.5, min(6.0, 0.2 * n_rows))
+        return max(LOWEST, min(6.0, 0.2 * n_rows))
     height, tile = look.image_shape[0] + GAP + above, look.image_shape[1] + GAP
     return n_rows * height * SHARE_OF_WIDTH * width / (n_columns * tile) + 0.3
 
@@ -314,7 +334,11 @@ def draw_grid(ax, rows, look, n_columns, limits, title, labels=()):
     tile = SHARE_OF_WIDTH * inches / n_drawn
     above = math.ceil(n_lines * LINE / tile * (look.image_shape[1] + GAP))
     height = height_of(look, math.ceil(len(rows) / n_drawn), n_drawn, width, above)
-    figure, (ax,) = new_axes(ax, [height], max(width, 4.0))
+    if ax is None:
+        width = max(width, 4.0)
+        title = _wrapped(title, width)
+        height = max(height, LOWEST) + title.count("\n") * LINE_OF_TITLE
+    figure, (ax,) = new_axes(ax, [height], width)
     image = draw(ax, rows, look, n_drawn, limits, title, above)
     height, width = look.image_shape[:2]
     for i, text in enumerate(texts):

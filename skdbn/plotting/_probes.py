@@ -13,6 +13,7 @@ from skdbn.inspection import (
 from skdbn.plotting._drawing import (
     GRAY,
     INCHES_OF_NAMES,
+    LOWEST,
     draw,
     draw_grid,
     look_of,
@@ -128,7 +129,7 @@ class BiasProbeDisplay:
                 ax, [2.3], 2.2 * len(patterns) + 0.8, n_columns=len(patterns)
             )
         else:
-            heights = [0.8] * len(patterns)
+            heights = [max(0.8, LOWEST / len(patterns))] * len(patterns)
             self.figure_, self.axes_ = new_axes(ax, heights, below=INCHES_OF_NAMES)
         limits, extend, what = look.scale(drawn)
         self.images_ = [
