@@ -26,7 +26,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     `fit` has three phases. Each hidden layer is trained as a restricted Boltzmann machine on the
     hidden probabilities of the one below; a softmax layer on top is trained while the layers below
-    are frozen; then backpropagation trains all layers.
+    are frozen; then backpropagation trains all layers. If fine-tuning follows, the weights of a
+    layer whose units hardly differ from one row to the next are first multiplied by a common
+    factor, because fine-tuning is too brief to make them large: see `coefs_`.
 
     The columns of the data may hold probabilities, zeros and ones, or measurements on any scale,
     side by side. No scaler is needed. If `y` is a matrix of zeros and ones (multilabel), each row
@@ -145,7 +147,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     rbms_ : list of RBMTransformer
         The RBMs as pretraining left them, with their visible intercepts; empty without pretraining.
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer after fine-tuning, as in MLPClassifier.
+        Weights of each layer after fine-tuning, as in MLPClassifier. They start from the weights in
+        `rbms_`, or from a multiple of these with which the inputs of the logistic units of a layer
+        have a standard deviation of 1 (root mean square over the units), if they have less.
     intercepts_ : list of ndarray of shape (n_out,)
         Intercepts of each layer after fine-tuning.
     softmax_loss_curve_ : list of float
