@@ -46,7 +46,7 @@ from skdbn._training.checks import (
     check_values,
     floats_for,
 )
-from skdbn._training.columns import check_zeros_and_ones, map_of
+from skdbn._training.columns import check_zeros_and_ones, columns_of, map_of
 from skdbn._training.diagnosis import warn_of_gap
 from skdbn._training.fitting import TrainedEstimator
 from skdbn._training.rows import Rows, dense_blocks, in_blocks
@@ -425,8 +425,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
     def _into_data(self, v):
         """Return states of the visible units as values of the data."""
-        columns = map_of(self)
-        if columns is None:
+        columns = columns_of(self)
+        if columns.keep_the_scale:
             return v
         with np.errstate(over="ignore"):
             return check_finite(columns.into_data(v), "way back to the data")

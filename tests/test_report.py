@@ -274,7 +274,7 @@ def test_rows_have_their_numbers_in_the_data(make, comes_split):
             [row for row, *_ in Reader(text).table("numbers", "row")[1:]]
             for text in (plain, numbered)
         )
-    assert len(plain) > 5
+    assert len(plain) >= 3
     assert shown == [str(numbers[int(row)]) for row in plain]
     among = "among the test rows" if comes_split else "among all rows"
     assert f"Rows are counted from 0, {among}." in numbered

@@ -76,9 +76,8 @@ class Columns(NamedTuple):
 
     def into_data(self, states):
         """Map states back in place."""
-        if not self.keep_the_scale:
-            states *= self.scale
-            states += self.offset
+        states *= self.scale
+        states += self.offset
         return states
 
 
