@@ -635,8 +635,8 @@ def test_names_can_be_given_and_are_no_formulas():
             ["temperature_…sor_morning", "temperature_…sor_evening"],
         ),
         (
-            ["temperature_of_a_sensor_at_noon", "temperature_of_the_sensor_at_noon"],
-            ["0 temperatur…sor_at_noon", "1 temperatur…sor_at_noon"],
+            ["measurement_of_a_sensor_at_noon", "measurement_of_the_sensor_at_noon"],
+            ["0 measuremen…sor_at_noon", "1 measuremen…sor_at_noon"],
         ),
     ],
 )
