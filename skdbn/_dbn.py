@@ -119,7 +119,7 @@ def check_that_it_can_go_on(net, templates):
 
 
 def pretrain(run, net, templates, rows, held_out, labelled):
-    """Train one RBM after another, each on the output of the one below; prepare fine-tuning."""
+    """Train one RBM after another, each on the output of the one below; spread the units."""
     before = net.coefs_
     for i, template in enumerate(templates):
         if i > 0:
@@ -132,7 +132,7 @@ def pretrain(run, net, templates, rows, held_out, labelled):
             _take_frozen(run, net, i, template, rows, phase)
         elif not run.is_past(phase):
             _pretrain_layer(run, net, i, template, rows, held_out, phase, len(templates))
-    if net.coefs_ is not before and net.finetune_iter != 0:  # an RBM was new or had passes left
+    if net.coefs_ is not before:  # an RBM was new or had passes left
         _spread_units(net, labelled)
 
 

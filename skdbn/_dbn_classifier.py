@@ -26,9 +26,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     `fit` has three phases. Each hidden layer is trained as a restricted Boltzmann machine on the
     hidden probabilities of the one below; a softmax layer on top is trained while the layers below
-    are frozen; then backpropagation trains all layers. If fine-tuning follows, the weights of a
-    layer whose units hardly differ from one row to the next are first multiplied by a common
-    factor, because fine-tuning is too brief to make them large: see `coefs_`.
+    are frozen; then backpropagation trains all layers. Before the last two phases, the weights of
+    a layer whose units hardly differ from one row to the next are multiplied by a common factor,
+    because fine-tuning is too brief to make them large: see `coefs_`.
 
     The columns of the data may hold probabilities, zeros and ones, or measurements on any scale,
     side by side. No scaler is needed. If `y` is a matrix of zeros and ones (multilabel), each row
@@ -630,7 +630,8 @@ def _unknown(labels, classes):
     kinds = {array.dtype.kind for array in (labels, classes)}
     if "U" in kinds and kinds & set("biuf"):  # NumPy would compare the numbers as strings
         return labels
-    return np.setdiff1d(labels, classes)
+    # The other way overflows with large unsigned labels in old versions of NumPy.
+    return labels[np.isin(labels, classes, invert=True, kind="sort")]
 
 
 def _described(head, classes):

@@ -17,9 +17,9 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     `fit` has three phases. Each hidden layer is trained as a restricted Boltzmann machine on the
     hidden probabilities of the one below; a linear layer on top is trained while the layers below
-    are frozen; then backpropagation trains all layers. If fine-tuning follows, the weights of a
-    layer whose units hardly differ from one row to the next are first multiplied by a common
-    factor, because fine-tuning is too brief to make them large: see `coefs_`.
+    are frozen; then backpropagation trains all layers. Before the last two phases, the weights of
+    a layer whose units hardly differ from one row to the next are multiplied by a common factor,
+    because fine-tuning is too brief to make them large: see `coefs_`.
 
     The columns of the data may hold probabilities, zeros and ones, or measurements on any scale,
     side by side, and there may be one target or several, on any scale. No scaler is needed. Columns
