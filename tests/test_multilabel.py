@@ -102,7 +102,7 @@ def test_fitted_attributes_are_as_in_mlp_classifier(learned):
 
 def test_labels_share_the_layers_below_and_nothing_else():
     # With the layers below frozen, each label is trained as if it were alone.
-    options = {"finetune_iter": 0, "softmax_iter": 5, "solver": "sgd", "batch_size": 50}
+    options = {"finetune_iter": 0, "softmax_iter": 40, "solver": "sgd", "batch_size": 50}
     both = net(**options).fit(X, Y)
     for i in range(3):
         beside = np.column_stack([Y[:, i], Y[::-1, i], np.ones(N, int)])
