@@ -4,8 +4,8 @@
 
 1000 fantasies on MNIST, from chains that start at noise, of a machine and of a stack of two, each
 trained in the ways of `RECIPES`; then the same with the top machine that the command line trains
-for its figure. A net that is fine-tuned on all real digits judges them, and as many real ones of
-the test set: how sure it is of its class, and which classes come up. Beside that, the overlap with
+for its figure. A net that is fine-tuned on real digits judges them, and as many real ones of the
+test set: how sure it is of its class, and which classes come up. Beside that, the overlap with
 their start of chains that start at data: near 0 where they mix.
 """
 
@@ -65,7 +65,7 @@ def main():
     print_setting()
     X, X_test, y, y_test = mnist()
     judge = DBNClassifier((N_HIDDEN, N_HIDDEN), random_state=0)
-    judge.fit(X, y)
+    judge.fit(X[: chosen.n_rows], y[: chosen.n_rows])
     print(f"accuracy of the judge on the test set {judge.score(X_test, y_test):.2%}")
     print(f"{'':22}{'sure':>8}{'mean':>8}  share of each class, overlap with the start")
     rows = np.random.default_rng(0).permutation(len(X_test))[:N_FANTASIES]
