@@ -80,7 +80,7 @@ class RBMTransformer(Machine):
         Estimator of the gradient: contrastive divergence ("cd"), which starts Markov chains at the
         data; persistent contrastive divergence ("pcd"), whose chains continue from minibatch to
         minibatch; or parallel trajectory tempering ("ptt"), whose chains also swap states with
-        earlier versions of the machine, so that none gets stuck in one mode, at 1.4 to 2.1 times
+        earlier versions of the machine, so that none gets stuck in one mode, at 1.3 to 1.8 times
         the cost.
     n_gibbs_steps : int, default=1
         Steps of the chains for each minibatch.

@@ -30,9 +30,9 @@ from skdbn._maths.boltzmann import (
 from skdbn._maths.likelihood import acceptance_ratio, log_partition_without_weights
 
 RATE_OF_OFFSETS = 0.01  # at which their running means move
-LEAST_ACCEPTANCE = 0.35  # of swaps with the last frozen machine; below it, one more is frozen
-PRODUCTS_OF_RUNG = 12  # four per swap and move of its chains, plus the time of the rest
-FEWER_ACCEPTED = 0.22  # of swaps between its neighbours, below which a frozen machine is kept
+LEAST_ACCEPTANCE = 0.5  # of swaps with the last frozen machine; below it, one more is frozen
+PRODUCTS_OF_RUNG = 14  # four per swap and move of its chains, plus the time of the rest
+FEWER_ACCEPTED = 0.35  # of swaps between its neighbours, below which a frozen machine is kept
 N_BISECTIONS_OF_SHIFT = 20  # far within the spread of works
 KEPT = 0.9  # share of the sums of a link that is kept when new samples come
 
@@ -254,9 +254,10 @@ class ParallelTrajectoryTempering:
     Earlier versions of the machine are frozen and keep their own chains. The first has no weights:
     its states are independent draws. Neighbours swap states with the probability that leaves both
     distributions unchanged, so states that are new to the last machine wander up to it, and log Z
-    is estimated along the way. The chains of all rungs move only so often that there are a third
-    more products than in "pcd": many rungs move seldom. Chains that were just copied, and
-    all chains while the rate is high, lag behind equilibrium, and log Z comes out too low.
+    is estimated along the way. The chains of all rungs move only so often that "pcd" has more than
+    three quarters of the products: many rungs move seldom. Chains that were just copied, and all
+    chains while the rate is high, lag behind equilibrium, and log Z comes out too low. A machine
+    frozen at such a time may lack a mode, and hold up the states of that mode later.
 
     Parameters
     ----------
