@@ -34,7 +34,7 @@ from skdbn._training.columns import as_they_are, columns_of
 from skdbn._training.diagnosis import FewLabelsWarning, warn
 from skdbn._training.fitting import draw_seeds
 from skdbn._training.loop import Training, minimize
-from skdbn._training.rows import BLOCK_SIZE, Rows, blocks, hold_out, in_blocks
+from skdbn._training.rows import Rows, hold_out, in_blocks, read_in_blocks
 from skdbn._training.threads import threads_for
 
 SMALLEST_BATCH = 2  # with "auto"
@@ -227,18 +227,13 @@ def _spread_units(net, rows):
 
 def _sums_of_inputs(layers, rows):
     """Return the weight of rows, and the sums of the inputs of the top units and their squares."""
-    engine, (n_samples, n_features) = layers.engine, rows.X.shape
-    n_multiplications = min(n_samples, BLOCK_SIZE) * layers.n_weights_of_largest_layer
     n, total, squares = sums = np.zeros((3, len(layers.intercepts[-1])))
-    with np.errstate(over="ignore", invalid="ignore"), threads_for(n_multiplications):
-        for block in blocks(n_samples):
-            size = block.stop - block.start
-            x = rows.read(engine, block, engine.buffer("rows", size, n_features))
-            x = scores(layers, x).astype(float)
-            weight = np.ones(size) if rows.weight is None else rows.weight[block].astype(float)
-            n += weight.sum()
-            total += weight @ x
-            squares += weight @ (x * x)
+    for block, x in read_in_blocks(layers, rows):
+        x = scores(layers, x).astype(float)
+        weight = np.ones(len(x)) if rows.weight is None else rows.weight[block].astype(float)
+        n += weight.sum()
+        total += weight @ x
+        squares += weight @ (x * x)
     return sums
 
 

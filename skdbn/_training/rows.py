@@ -217,17 +217,25 @@ def in_blocks(function, model, rows, n_columns=None):
     Without `n_columns` the function returns one value for each row. With it, the function writes
     `n_columns` values for each row into its argument `out`.
     """
+    engine, n_samples = model.engine, rows.X.shape[0]
+    result = engine.zeros(*((n_samples,) if n_columns is None else (n_samples, n_columns)))
+    for block, x in read_in_blocks(model, rows):
+        if n_columns is None:
+            result[block] = function(model, x)
+        else:
+            function(model, x, out=result[block])
+        check_finite(result[block], function.__name__.replace("_", " "))
+    return result
+
+
+def read_in_blocks(model, rows):
+    """Yield slices and what they are of the rows, in memory that the next block overwrites.
+
+    In the meantime products have as many threads as pay for the model, and overflow is silent.
+    """
     engine, (n_samples, n_features) = model.engine, rows.X.shape
-    shape = (n_samples,) if n_columns is None else (n_samples, n_columns)
-    result = engine.zeros(*shape)
     n_multiplications = min(n_samples, BLOCK_SIZE) * model.n_weights_of_largest_layer
     with np.errstate(over="ignore", invalid="ignore"), threads_for(n_multiplications):
         for block in blocks(n_samples):
             memory = engine.buffer("rows", block.stop - block.start, n_features)
-            x = rows.read(engine, block, memory)
-            if n_columns is None:
-                result[block] = function(model, x)
-            else:
-                function(model, x, out=result[block])
-            check_finite(result[block], function.__name__.replace("_", " "))
-    return result
+            yield block, rows.read(engine, block, memory)
