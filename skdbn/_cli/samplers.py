@@ -12,12 +12,12 @@ import numpy as np
 from skdbn import DivergenceError, InterruptedTrainingWarning, RBMTransformer
 from skdbn._cli.outcome import predicts
 
-# About 20 s of a core for 500 units on the 500 below.
-N_MINIBATCHES, BATCH_SIZE, MOST_ROWS, MOST_PASSES = 3600, 100, 60_000, 300
+# About 40 s of a core for 500 units on the 500 below.
+N_MINIBATCHES, BATCH_SIZE, MOST_ROWS, MOST_PASSES = 5400, 100, 60_000, 300
 MOST_WEIGHTS = 500_000  # with more it would take more than a minute
 FOR_SAMPLES = {
     "gradient": "ptt",
-    "learning_rate": 0.1,
+    "learning_rate": 0.15,
     "learning_rate_schedule": "linear",
     "centering": True,
     "sample_visible": True,

@@ -153,7 +153,9 @@ class SampleDisplay:
         SampleDisplay
             The display.
         """
-        title = f"{len(self.samples)} fantasies after {self.n_gibbs_steps} Gibbs steps"
+        n_samples = len(self.samples)
+        fantasies = "1 fantasy" if n_samples == 1 else f"{n_samples} fantasies"
+        title = f"{fantasies} after {self.n_gibbs_steps} Gibbs steps"
         if self.trained_by is not None:
             title += f" from noise, in a machine trained by {self.trained_by}"
         labels = []
