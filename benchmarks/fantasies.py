@@ -70,7 +70,7 @@ def main():
     print(f"{'':22}{'sure':>8}{'mean':>8}  share of each class, overlap with the start")
     rows = np.random.default_rng(0).permutation(len(X_test))[:N_FANTASIES]
     print_row("real digits", judge.predict_proba(X_test[rows]))
-    X, y = X[: chosen.n_rows], y[: chosen.n_rows]
+    X, y, steps = X[: chosen.n_rows], y[: chosen.n_rows], chosen.n_gibbs_steps
     for layers, sizes in LAYERS.items():
         nets = {
             recipe: trained(sizes, RECIPES[recipe], X, y, chosen.passes)
@@ -80,16 +80,17 @@ def main():
             nets["command line"] = sampler_of(nets["default"], X)
         for recipe, net in nets.items():
             display = SampleDisplay.from_estimator(
-                net, n_samples=N_FANTASIES, n_gibbs_steps=chosen.n_gibbs_steps, random_state=0
+                net, n_samples=N_FANTASIES, n_gibbs_steps=steps, random_state=0
             )
-            steps = chosen.n_gibbs_steps
             of_data, _ = chain_statistics(net, X, n_gibbs_steps=steps, random_state=0)
             overlap = f"{of_data.overlap[-1]:.2f}"
             print_row(f"{layers}, {recipe}", judge.predict_proba(display.samples), overlap)
             if chosen.out is not None:
                 chosen.out.mkdir(exist_ok=True)
-                display.samples = display.samples[:60]
-                display.plot().figure_.savefig(chosen.out / f"{layers}_{recipe}.png")
+                drawn = SampleDisplay.from_estimator(
+                    net, n_samples=60, n_gibbs_steps=steps, random_state=0
+                )
+                drawn.figure_.savefig(chosen.out / f"{layers}_{recipe}.png")
 
 
 if __name__ == "__main__":
