@@ -38,7 +38,9 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n-rows", type=int, default=60_000, help="training digits")
     parser.add_argument("--passes", type=int, default=30, help="of each machine")
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=[*RECIPES])
+    parser.add_argument(
+        "--recipes", nargs="+", choices=RECIPES, default=[*RECIPES], help="default: all"
+    )
     parser.add_argument("--n-gibbs-steps", type=int, default=1000, help="of each chain")
     parser.add_argument("--out", type=Path, help="folder for a picture of each model")
     return parser.parse_args()

@@ -179,6 +179,11 @@ def test_wrong_choice_is_refused_with_what_is_allowed(choice, message):
 # -- samples, curves, activations
 
 
+def test_title_counts_one_fantasy():
+    display = SampleDisplay.from_estimator(RBM, n_samples=1, n_gibbs_steps=3, random_state=0)
+    assert display.ax_.get_title().startswith("1 fantasy after 3 Gibbs steps")
+
+
 @pytest.mark.parametrize("model", [RBM, NET])
 def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(model):
     display = SampleDisplay.from_estimator(model, n_samples=5, n_gibbs_steps=3, random_state=0)

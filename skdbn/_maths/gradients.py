@@ -254,10 +254,10 @@ class ParallelTrajectoryTempering:
     Earlier versions of the machine are frozen and keep their own chains. The first has no weights:
     its states are independent draws. Neighbours swap states with the probability that leaves both
     distributions unchanged, so states that are new to the last machine wander up to it, and log Z
-    is estimated along the way. The chains of all rungs move only so often that "pcd" has more than
-    three quarters of the products: many rungs move seldom. Chains that were just copied, and all
+    is estimated along the way. The chains of all rungs move only so often that they add less than a
+    third to the products of "pcd": many rungs move seldom. Chains that were just copied, and all
     chains while the rate is high, lag behind equilibrium, and log Z comes out too low. A machine
-    frozen at such a time may lack a mode, and hold up the states of that mode later.
+    frozen at such a time may lack a mode, and states of that mode then hardly pass it.
 
     Parameters
     ----------
