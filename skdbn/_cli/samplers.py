@@ -12,7 +12,7 @@ import numpy as np
 from skdbn import DivergenceError, InterruptedTrainingWarning, RBMTransformer
 from skdbn._cli.outcome import predicts
 
-# About 40 s of a core for 500 units on the 500 below.
+# About 25 s of a core for 500 units on the 500 below.
 N_MINIBATCHES, BATCH_SIZE, MOST_ROWS, MOST_PASSES = 5400, 100, 60_000, 300
 MOST_WEIGHTS = 500_000  # with more it would take more than a minute
 FOR_SAMPLES = {
