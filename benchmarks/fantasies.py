@@ -1,12 +1,14 @@
 """Question: do the fantasies of a machine, and of a stack, look like digits to a classifier.
 
     python benchmarks/fantasies.py --n-rows 10000 --passes 3 --out fantasies
+    python benchmarks/fantasies.py --data digits --recipes default
 
-1000 fantasies on MNIST, from chains that start at noise, of a machine and of a stack of two, each
-trained in the ways of `RECIPES`; then the same with the top machine that the command line trains
-for its figure. A net that is fine-tuned on all training digits, with machines of its own, judges
-them, and as many real ones of the test set: how sure it is of its class, and which classes come up.
-Beside that, the overlap with their start of chains that start at data: near 0 where they mix.
+1000 fantasies on MNIST, or on the digits that come with the package, from chains that start at
+noise, of a machine and of a stack of two, each trained in the ways of `RECIPES`; then the same with
+the top machine that the command line trains for its figure. A net that is fine-tuned on all
+training digits, with machines of its own, judges them, and real ones of the test set, as many if it
+has them: how sure it is of its class, and which classes come up. Beside that, the overlap with
+their start of chains that start at data: near 0 where they mix.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from common import mnist, print_setting
 
 from skdbn import DBNClassifier, RBMTransformer
 from skdbn._cli.samplers import FOR_SAMPLES, sampler_of
+from skdbn.datasets import load_digits
 from skdbn.inspection import chain_statistics
 from skdbn.plotting import SampleDisplay
 
@@ -28,14 +31,15 @@ RECIPES = {  # parameters of the machines below the top one, and of the top one,
     ),
     "tempered": ({}, {"batch_size": 100, **FOR_SAMPLES}),
 }
-N_HIDDEN = 500
-LAYERS = {"machine": (N_HIDDEN,), "stack": (N_HIDDEN, N_HIDDEN)}
+DATA = {"mnist": (mnist, 500), "digits": (load_digits, 300)}  # and the units of each layer
+LAYERS = {"machine": 1, "stack": 2}
 N_FANTASIES = 1000
 SURE = 0.9
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", choices=DATA, default="mnist", help="default: %(default)s")
     parser.add_argument("--n-rows", type=int, default=60_000, help="training digits")
     parser.add_argument("--passes", type=int, default=30, help="of each machine")
     parser.add_argument(
@@ -66,14 +70,16 @@ def print_row(name, p, overlap=""):
 def main():
     chosen = options()
     print_setting()
-    X, X_test, y, y_test = mnist()
-    judge = DBNClassifier((N_HIDDEN, N_HIDDEN), random_state=1).fit(X, y)
-    print(f"accuracy of the judge on the test set {judge.score(X_test, y_test):.2%}")
+    load, n_hidden = DATA[chosen.data]
+    X, X_test, y, y_test = load()
+    judge = DBNClassifier((n_hidden, n_hidden), random_state=1).fit(X, y)
+    print(f"{chosen.data}: accuracy of the judge on the test set {judge.score(X_test, y_test):.2%}")
     print(f"{'':22}{'sure':>8}{'mean':>8}  share of each class, overlap with the start")
     rows = np.random.default_rng(0).permutation(len(X_test))[:N_FANTASIES]
     print_row("real digits", judge.predict_proba(X_test[rows]))
     X, y, steps = X[: chosen.n_rows], y[: chosen.n_rows], chosen.n_gibbs_steps
-    for layers, sizes in LAYERS.items():
+    for layers, n_layers in LAYERS.items():
+        sizes = (n_hidden,) * n_layers
         nets = {
             recipe: trained(sizes, RECIPES[recipe], X, y, chosen.passes)
             for recipe in chosen.recipes

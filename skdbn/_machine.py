@@ -479,8 +479,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     ):
         """Return `sample` of a stack: this machine on top of those in `below`, the lowest first.
 
-        With `expected`, the lowest visible units are not drawn: their expectations given the hidden
-        states above are returned. `given` is for a machine without others below.
+        With `expected`, nothing is drawn below the hidden states of this machine: each layer is set
+        to its expectations given the layer above. `given` is for a machine without others below.
         """
         check_integer(n_samples, "n_samples", 1)
         check_integer(n_gibbs_steps, "n_gibbs_steps", 0)
@@ -494,12 +494,12 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
             X = self._into_data(v)
         else:
             v = self._chain(rbm, v, n_gibbs_steps - 1, states)
-            X = self._visible(rbm, self._hidden(rbm, v), expected and not below)
+            X = self._visible(rbm, self._hidden(rbm, v), expected)
         if given is not None:
             X = clamped(rbm, X, given)
-        for i, machine in reversed([*enumerate(below)]):
+        for machine in reversed(below):
             rbm = machine._model_to_draw(random_state)
-            X = machine._visible(rbm, X.astype(rbm.engine.dtype), expected and i == 0)
+            X = machine._visible(rbm, X.astype(rbm.engine.dtype), expected)
         return X
 
     def _model_to_draw(self, random_state):

@@ -59,7 +59,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 @pytest.fixture
 def with_figures(monkeypatch):
     monkeypatch.setattr(cli, "draw", DRAW)
-    monkeypatch.setattr(samplers, "N_MINIBATCHES", 10)
+    monkeypatch.setattr(samplers, "MOST_PASSES", 1)
 
 
 def write_npz(path, **arrays):

@@ -1,5 +1,6 @@
 """Figures: what is in them, not only that they are there."""
 
+import copy
 import itertools
 import re
 import warnings
@@ -8,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
@@ -185,7 +187,7 @@ def test_title_counts_one_fantasy():
 
 
 @pytest.mark.parametrize("model", [RBM, NET])
-def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(model):
+def test_fantasies_are_drawn_as_images_under_a_title(model):
     display = SampleDisplay.from_estimator(model, n_samples=5, n_gibbs_steps=3, random_state=0)
     height = np.asarray(display.image_.get_array()).shape[0]
     assert (height == 8) == (model is RBM)  # or there is room for predictions
@@ -196,8 +198,11 @@ def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(mode
     assert title.startswith(
         "5 fantasies after 3 Gibbs steps from noise, in a machine trained by CD-1"
     )
-    one = SampleDisplay.from_estimator(model, n_samples=400, n_gibbs_steps=3, random_state=1)
-    states = model.sample(400, 3, random_state=1)
+
+
+def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn():
+    one = SampleDisplay.from_estimator(RBM, n_samples=400, n_gibbs_steps=3, random_state=1)
+    states = RBM.sample(400, 3, random_state=1)
     assert set(np.unique(states)) == {0.0, 1.0}
     p = one.samples
     assert ((p > 0.1) & (p < 0.9)).mean() > 0.05
@@ -205,6 +210,17 @@ def test_fantasies_are_what_is_expected_of_the_data_where_samples_are_drawn(mode
     assert abs((states - p).sum()) < 4.0 * error
     surprise = (states - p) ** 2 - p * (1.0 - p)  # 0 on average where p is that of each state
     assert abs(surprise.sum()) < 4.0 * np.sqrt((p * (1.0 - p) * (1.0 - 2.0 * p) ** 2).sum())
+
+
+def test_expectations_go_down_through_the_layers_of_a_stack():
+    machines = copy.deepcopy(NET.rbms_)
+    *below, top = machines
+    top.components_[:] = 0.0  # so the visible units of the top machine have the same expectations
+    drawn = SampleDisplay.from_estimator(machines, n_samples=5, n_gibbs_steps=3, random_state=0)
+    expected = expit(top.intercept_visible_)[None]
+    for machine in reversed(below):
+        expected = machine.inverse_transform(expected)
+    np.testing.assert_allclose(drawn.samples, np.repeat(expected, 5, axis=0), atol=1e-6)
 
 
 def texts_over(display):

@@ -435,7 +435,7 @@ def test_bias_probes_of_measurements_are_compared_with_0(are_measurements, looke
 
 
 def test_fantasies_come_from_a_top_machine_trained_for_them(monkeypatch):
-    monkeypatch.setattr(samplers, "N_MINIBATCHES", 8)
+    monkeypatch.setattr(samplers, "N_ROWS_OF_ALL_PASSES", 800)
     monkeypatch.setattr(samplers, "MOST_ROWS", 200)
     data = digits()
     net = fitted(data, hidden_layer_sizes=(12, 9))
@@ -479,7 +479,7 @@ def test_machine_of_measurements_is_not_replaced():
 
 
 def test_machine_for_fantasies_has_binary_units_even_where_activations_hardly_vary(monkeypatch):
-    monkeypatch.setattr(samplers, "N_MINIBATCHES", 4)
+    monkeypatch.setattr(samplers, "MOST_PASSES", 4)
     data = digits()
     dark = data._replace(X_train=0.1 * data.X_train[:30], y_train=data.y_train[:30])
     rbm = RBMTransformer(n_iter=1, visible_units="binary")

@@ -12,12 +12,14 @@ import numpy as np
 from skdbn import DivergenceError, InterruptedTrainingWarning, RBMTransformer
 from skdbn._cli.outcome import predicts
 
-# About 25 s of a core for 500 units on the 500 below.
-N_MINIBATCHES, BATCH_SIZE, MOST_ROWS, MOST_PASSES = 5400, 100, 60_000, 300
-MOST_WEIGHTS = 500_000  # with more it would take more than a minute
+MOST_ROWS = 60_000
+# With minibatches of 100 rows, about 25 s of a core for 500 units on the 500 below.
+N_ROWS_OF_ALL_PASSES, MOST_PASSES = 540_000, 200
+N_MINIBATCHES, BATCH_SIZES = 200, (10, 100)  # of a pass, and the limits of their rows
+MOST_WEIGHTS = 500_000  # with more it would take minutes
 FOR_SAMPLES = {
     "gradient": "ptt",
-    "learning_rate": 0.15,
+    "learning_rate": 0.3,
     "learning_rate_schedule": "linear",
     "centering": True,
     "sample_visible": True,
@@ -57,8 +59,8 @@ def sampler_of(model, X):
     if X.shape[0] > MOST_ROWS:
         X = X[np.sort(np.random.default_rng(0).permutation(X.shape[0])[:MOST_ROWS])]
     n_samples = X.shape[0]
-    batch_size = min(BATCH_SIZE, n_samples)
-    n_iter = min(MOST_PASSES, math.ceil(N_MINIBATCHES / math.ceil(n_samples / batch_size)))
+    batch_size = min(n_samples, int(np.clip(n_samples // N_MINIBATCHES, *BATCH_SIZES)))
+    n_iter = min(MOST_PASSES, math.ceil(N_ROWS_OF_ALL_PASSES / n_samples))
     rbm = RBMTransformer(n_components, n_iter=n_iter, batch_size=batch_size, **FOR_SAMPLES)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

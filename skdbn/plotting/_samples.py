@@ -88,11 +88,11 @@ class SampleDisplay:
     ):
         """Run Gibbs chains in the top RBM and draw the samples.
 
-        States are passed down through the layers as in ``sample`` of a net, except that the figure
-        shows the expected visible units instead of noisy states drawn from them. If the model
-        predicts, each fantasy is labelled with its prediction: the most probable class and its
-        probability, or the value that a regressor predicts. The label is the opinion of the net,
-        not part of the fantasy.
+        The hidden states at the end of a chain are passed down through the layers once, as in
+        ``sample`` of a net, except that each layer below them is set to its expectations given the
+        layer above instead of to noisy states drawn from them. If the model predicts, each fantasy
+        is labelled with its prediction: the most probable class and its probability, or the value
+        that a regressor predicts. The label is the opinion of the net, not part of the fantasy.
 
         Parameters
         ----------
