@@ -820,6 +820,15 @@ def test_report_of_a_loaded_model_names_its_file_and_claims_no_training(tmp_path
     assert "load" not in read_report(tmp_path / "out")
 
 
+def test_warnings_of_training_advise_options(capsys):
+    assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", "3"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
+    of_machine, of_net = (line.split(". ", 1)[1] for line in lines)
+    assert of_machine == "Lower --pretrain-learning-rate tenfold, or raise rbm__weight_decay."
+    assert of_net.startswith("Raise --finetune-iter, ")
+    assert "--learning-rate-init" in of_net
+
+
 def test_loaded_model_of_another_version_is_a_warning_of_one_line(tmp_path, capsys, monkeypatch):
     assert main([*QUICK, "--out", "out"]) == 0
     capsys.readouterr()

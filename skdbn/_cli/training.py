@@ -4,6 +4,7 @@ The rule: standard output is for results; messages of training go to standard er
 """
 
 import contextlib
+import re
 import reprlib
 import sys
 import time
@@ -27,6 +28,7 @@ from skdbn._cli.options import PARAMETERS
 from skdbn._cli.outcome import first_of, net_of, top_losses
 from skdbn._cli.progress import Progress
 from skdbn._cli.scores import evaluate
+from skdbn._training.diagnosis import ADVICE_ON_A_LIST
 
 OF_THE_TOP_LAYER = "softmax_iter", "output_iter"  # its name in a classifier and in a regressor
 BATCH_SIZE = "batch_size"  # also of the RBMs, unless an option sets theirs
@@ -36,6 +38,7 @@ OF_NO_PARAMETER = {
     "random_state": "--seed",
     "unlabeled": "--unlabeled or --n-labels",
 }
+NAMED = re.compile(r"\b(?P<name>[a-z]+_\w+)(=(?P<value>'?[\w.-]*\w'?))?")  # parameters in a message
 
 
 def new_net(options, data, split=0):
@@ -95,6 +98,18 @@ def _option(name):
         if (parameter.name, parameter.estimator is RBMTransformer) == (name, is_of_machines):
             return f"--{parameter.option}"
     return name
+
+
+def _with_options(message):
+    """Return a message with options in place of the parameters that they set."""
+
+    def option_of(found):
+        option = _option(found["name"])
+        if not option.startswith("--"):
+            return found[0]
+        return f"{option} {found['value']}" if found["value"] else option
+
+    return NAMED.sub(option_of, message.replace(ADVICE_ON_A_LIST, ""))
 
 
 # -- model files
@@ -270,7 +285,7 @@ def train(options, net, partial, data, rows):
         if issubclass(warning.category, InterruptedTrainingWarning):
             finished = False
         else:
-            print(f"skdbn: warning: {warning.message}", file=sys.stderr)
+            print(f"skdbn: warning: {_with_options(str(warning.message))}", file=sys.stderr)
     return net, seconds, finished
 
 
