@@ -103,7 +103,7 @@ def check_that_it_can_go_on(net, templates):
     if sizes != fitted_sizes:
         raise ValueError(
             f"hidden_layer_sizes == {net.hidden_layer_sizes!r}, but the fitted network has the "
-            f"sizes {fitted_sizes}. To start anew, call fit with warm_start=False."
+            f"sizes {fitted_sizes}. To start anew, call set_params(warm_start=False) and fit."
         )
     units = [_kinds_of_units(template) for template in templates]
     fitted_units = [rbm._units for rbm in net.rbms_]
@@ -111,7 +111,7 @@ def check_that_it_can_go_on(net, templates):
     if units != fitted_units:
         raise ValueError(
             f"rbm has the visible and hidden units {units}, but the fitted network has "
-            f"{fitted_units}. To start anew, call fit with warm_start=False."
+            f"{fitted_units}. To start anew, call set_params(warm_start=False) and fit."
         )
 
 

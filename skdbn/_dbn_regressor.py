@@ -328,7 +328,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
             raise ValueError(
                 f"The fitted network has loss == {losses[self._head]!r} and "
                 f"{len(self.target_scale_)} targets, not {self.loss!r} and {n_targets}. To start "
-                "anew, call fit with warm_start=False."
+                "anew, call set_params(warm_start=False) and fit."
             )
 
     def _targets_of(self, y):

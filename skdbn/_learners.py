@@ -25,7 +25,7 @@ from skdbn._training.rows import Rows, blocks, in_blocks
 INITIAL_MOMENTUM, N_INITIAL_PASSES = 0.5, 5
 MOMENTUM = 0.9  # with "auto"
 SMALLEST_BATCH = 10  # with "auto"
-HEAVIEST = 1.5  # mean weight of a minibatch, relative to that of all rows, which is 1
+HEAVIEST = 1.5  # weight of a row in a minibatch, where the mean over all rows is 1
 N_MONITORED = 1000  # most rows whose reconstruction error is monitored
 
 
@@ -58,6 +58,11 @@ class MachineLearner:
         self.n_multiplications = self.batch_size * self.rbm.n_weights_of_largest_layer
         n_chains = max(len(machine.h_samples_), self.batch_size)
         self.chains = np.resize(machine.h_samples_, (n_chains, len(machine.components_)))
+        self.visits, self.weight_of_visit = None, rows.weight
+        if rows.weight is not None and (
+            self.batch_size < self.n_samples or rows.weight.mean() > HEAVIEST
+        ):
+            self.visits, self.weight_of_visit = _light_visits(rows.weight)
         self.prepare_pass()
         self.watch(self._draw_watched())
 
@@ -86,10 +91,8 @@ class MachineLearner:
             self.reserved[n] = reserve_phases(self.rbm, n, n, self.rows.weight is not None)
         phases = self.reserved[n]
         if self.rows.weight is not None:
-            # A few heavy rows would throw the machine off: the more a minibatch weighs, the longer
-            # the steps of plain descent.
-            weight = self.rows.weight_of(indices)
-            phases.row_weights[:n] = weight / max(1.0, float(weight.mean()) / HEAVIEST)
+            weight = self.weight_of_visit[indices]
+            phases.row_weights[:n], phases.row_weights[n:] = weight, weight.mean()
         rbm, v = self.rbm, self._read(indices, phases.v_pos)
         if self.has_missing and self.is_conditional:
             rbm = conditional_machine(rbm, v)
@@ -198,6 +201,16 @@ class MachineLearner:
         self.watch(watched)
 
 
+def _light_visits(weight):
+    """Return the rows of a pass, heavy ones several times, and the weight of a visit of each row.
+
+    The more a minibatch weighs, the longer are the steps of plain descent: one visit of a heavy row
+    with all of its weight would throw a machine off.
+    """
+    n_visits = np.ceil(weight / HEAVIEST).astype(int)
+    return np.repeat(np.arange(len(weight)), n_visits), weight / np.maximum(1, n_visits)
+
+
 class NetworkLearner:
     """The layers of a network from `lowest` up, as the training loop sees them.
 
@@ -210,6 +223,7 @@ class NetworkLearner:
     """
 
     n_iter = 0  # a pass is like any other
+    visits = None
 
     def __init__(
         self,

@@ -495,7 +495,7 @@ class RBMTransformer(Machine):
 
     def _check_that_it_can_go_on(self):
         """Raise if the parameters describe another machine than the fitted one."""
-        advice = "To start anew, call fit with warm_start=False."
+        advice = "To start anew, call set_params(warm_start=False) and fit."
         if self.n_components != len(self.components_):
             raise ValueError(
                 f"n_components == {self.n_components}, but the fitted machine has "

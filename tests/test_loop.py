@@ -15,6 +15,7 @@ class Learner:
         self.parameters = np.zeros(1)
         self.given, self.losses, self.n_looks = gradient, losses, 0
         self.engine, self.n_samples, self.batch_size = ENGINES["numpy"](np.float64, 0), 10, 4
+        self.visits = None
 
     def gradient(self, indices, scale):
         return np.full(1, scale * self.given(indices))

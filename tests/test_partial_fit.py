@@ -636,6 +636,8 @@ def test_other_layers_are_refused_with_advice_that_works(name):
     y = TARGETS["classes"]
     other = {"hidden_layer_sizes": (6, 4), "rbm": RBMTransformer(hidden_units="gaussian")}[name]
     model = net("classes").partial_fit(X, y).set_params(**{name: other})
-    with pytest.raises(ValueError, match=r"To start anew, call fit with warm_start=False\."):
+    with pytest.raises(
+        ValueError, match=r"To start anew, call set_params\(warm_start=False\) and fit\."
+    ):
         model.partial_fit(X, y)
     model.set_params(rbm__n_iter=0, warm_start=False).fit(X, y)

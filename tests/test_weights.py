@@ -27,7 +27,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 from skdbn._dbn_regressor import HEADS_OF_LOSSES
-from skdbn._learners import MachineLearner, NetworkLearner
+from skdbn._learners import HEAVIEST, MachineLearner, NetworkLearner, _light_visits
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.gradients import GRADIENTS
 from skdbn._maths.heads import HEADS
@@ -722,6 +722,8 @@ def test_cross_validation_passes_weights_on():
         assert_same(a, b)
 
 
+# Boosting makes most rows light, and those may be far from the heavy ones.
+@pytest.mark.filterwarnings("ignore::skdbn.DataRangeWarning")
 def test_boosting_works():
     X, y = IRIS
     boosted = AdaBoostClassifier(SMALL, n_estimators=4, random_state=0).fit(X, y)
@@ -771,3 +773,25 @@ def test_few_heavy_rows_do_not_throw_a_machine_off():
     rbm = RBMTransformer(64, n_iter=10, random_state=0).fit(X, sample_weight=weight)
     assert rbm.loss_curve_[-1] < 0.3 * X.var(axis=0).mean()
     assert rbm.saturated_units_curve_[-1] < 0.5
+
+
+@pytest.mark.parametrize("gradient", ["cd", "pcd", "ptt"])
+@pytest.mark.filterwarnings("ignore::skdbn.HiddenUnitsWarning")
+def test_a_machine_learns_weighted_means_whatever_the_weights(gradient):
+    X = np.ones((500, 2))  # the first column is always 1
+    X[:, 1] = np.arange(500) < 5
+    weight = np.where(X[:, 1] == 1, 99.0, 1.0)  # 495 for each value
+    rbm = RBMTransformer(
+        2, gradient=gradient, learning_rate=0.05, learning_rate_schedule="linear",
+        momentum=0.0, weight_decay=0.0, n_iter=60, random_state=0,
+    ).fit(X, sample_weight=weight)  # fmt: skip
+    states = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    means = np.exp(rbm.log_likelihood(states)) @ states
+    np.testing.assert_allclose(means, [1.0, 0.5], atol=0.03)
+
+
+def test_heavy_rows_are_visited_often_rather_than_with_all_of_their_weight():
+    visits, weight = _light_visits(np.array([0.0, 0.2, 1.5, 1.6, 40.0]))
+    np.testing.assert_array_equal(np.bincount(visits), [0, 1, 1, 2, 27])
+    np.testing.assert_allclose(np.bincount(visits, weight[visits]), [0.0, 0.2, 1.5, 1.6, 40.0])
+    assert weight.max() <= HEAVIEST

@@ -49,8 +49,8 @@ class Phases(NamedTuple):
     weights : ndarray of shape (n_positive + n_negative,)
         Weight of each row in the gradient: each phase is averaged, and the data are negative.
     row_weights : ndarray of shape (n_positive + n_negative,) or None
-        Further factors of these weights, of mean 1 over the data. The caller sets those of the
-        data.
+        Further factors of these weights. The caller sets those of the data, and for the chains the
+        mean of these.
     v_pos, v_neg, h_pos, h_neg : ndarray
         The rows of `visible` and `hidden` that belong to the data and to the model.
     """

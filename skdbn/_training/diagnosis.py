@@ -54,7 +54,7 @@ class NotConvergedWarning(ConvergenceWarning):
 
 
 class FewLabelsWarning(UserWarning):
-    """Rows without labels led the network far from what the labelled rows alone predict."""
+    """Rows without labels led far from what the labelled rows alone predict, or there are none."""
 
 
 class MixingWarning(UserWarning):

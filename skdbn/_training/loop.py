@@ -5,6 +5,7 @@ learner: it has the vector `parameters`, which is trained in place, and the memb
 
 * ``rows``: the rows to learn from, unless they are always in memory;
 * ``engine``, ``n_samples``, ``batch_size``: random numbers, rows in all and in a minibatch;
+* ``visits``: indices of the rows that a pass visits, None if it visits each of them once;
 * ``n_multiplications``: those of the largest product that a minibatch takes;
 * ``gradient(indices, scale)``: the gradient of a minibatch, times a factor;
 * ``end_pass()``: a point for each curve, and the loss of held-out rows or None;
@@ -113,15 +114,18 @@ class Training:
             elsewhere(self, i, n_passes)
 
     def make_steps(self, begin, n_passes, share=1.0):
-        """Make a step for each of the shuffled minibatches of the rows.
+        """Make a step for each of the shuffled minibatches of a pass.
 
         The rows are a share of those of the pass. `begin` is the number of passes made before.
         """
         learner, optimizer = self.learner, self.optimizer
-        n_samples, batch_size = learner.n_samples, learner.batch_size
-        order = self.engine.permutation(n_samples)
-        for start in range(0, n_samples, batch_size):
-            progress = (begin + share * (start / n_samples)) / n_passes
+        visits, batch_size = learner.visits, learner.batch_size
+        n_visits = learner.n_samples if visits is None else len(visits)
+        order = self.engine.permutation(n_visits)
+        if visits is not None:
+            order = visits[order]
+        for start in range(0, n_visits, batch_size):
+            progress = (begin + share * (start / n_visits)) / n_passes
             scale = optimizer.scale(progress)
             gradients = learner.gradient(order[start : start + batch_size], scale)
             optimizer.step(learner.parameters, gradients, progress)
