@@ -111,7 +111,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         Kind of the unit of each column, "binary" or "gaussian", with or without pretraining: see
         `visible_units` of the template.
     offset_, scale_ : ndarray of shape (n_features,)
-        Mean and standard deviation, without outliers, of each column with a gaussian unit; 0 and 1
+        Mean and standard deviation, outliers clipped, of each column with a gaussian unit; 0 and 1
         for binary units. The network sees ``(x - offset_) / scale_``; values of gaussian units
         beyond both 5 and the range of the values that are not outliers are clipped, and those of
         binary units to [-0.5, 1.5] unless some of those fitted were outside [0, 1].

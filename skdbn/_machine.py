@@ -258,7 +258,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     ):
         """Return the log of the partition function, which turns free energies into likelihoods.
 
-        It is exact if one layer has few binary units, whose states are enumerated, or if both
+        It is exact if one layer has few units, all binary, whose states are enumerated, or if both
         layers are gaussian. Otherwise it is estimated by annealed importance sampling (AIS). Chains
         anneal from independent units up to the machine, which tends to underestimate, and from the
         machine down, which tends to overestimate. The value is Bennett's estimate from both
@@ -555,7 +555,8 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     def gibbs(self, v):
         """Make one Gibbs step, as `BernoulliRBM.gibbs` does.
 
-        Unlike `sample`, it continues the machine's own random numbers from call to call.
+        Unlike `sample`, it continues the machine's own random numbers from call to call, and like
+        all data, the states given are clipped far from those of the training data.
 
         Parameters
         ----------

@@ -144,7 +144,7 @@ class RBMTransformer(Machine):
     visible_units_ : ndarray of str of shape (n_features,)
         Kind of each visible unit, "binary" or "gaussian", determined from the first rows fitted.
     offset_, scale_ : ndarray of shape (n_features,)
-        Mean and standard deviation, without outliers, of each column with a gaussian unit: the unit
+        Mean and standard deviation, outliers clipped, of each column with a gaussian unit: the unit
         stands for ``(x - offset_) / scale_``. Values beyond both five deviations and the range of
         the values that are not outliers are clipped. 0 and 1 for binary units, whose values are
         clipped to [-0.5, 1.5] unless some of those fitted were outside [0, 1].

@@ -605,7 +605,7 @@ def unit_statistics(model, X):
 def chain_statistics(model, X=None, n_chains=20, n_gibbs_steps=1000, random_state=None):
     """Return how Gibbs chains of the top RBM move, from data and from noise.
 
-    The RBM mixes if the overlaps fall to 0 and chains from both starts reach the same free
+    The RBM mixes only if the overlaps fall to 0 and chains from both starts reach the same free
     energies. Samples after fewer steps than that depend on where they start.
 
     Parameters

@@ -28,7 +28,6 @@ from skdbn._cli.options import PARAMETERS
 from skdbn._cli.outcome import first_of, net_of, top_losses
 from skdbn._cli.progress import Progress
 from skdbn._cli.scores import evaluate
-from skdbn._training.diagnosis import ADVICE_ON_A_LIST
 
 OF_THE_TOP_LAYER = "softmax_iter", "output_iter"  # its name in a classifier and in a regressor
 BATCH_SIZE = "batch_size"  # also of the RBMs, unless an option sets theirs
@@ -38,6 +37,7 @@ OF_NO_PARAMETER = {
     "random_state": "--seed",
     "unlabeled": "--unlabeled or --n-labels",
 }
+ON_A_LIST = re.compile(r" If rbm is a list, [^.]*\.")  # advice for other nets
 NAMED = re.compile(r"\b(?P<name>[a-z]+_\w+)(=(?P<value>'?[\w.-]*\w'?))?")  # parameters in a message
 
 
@@ -109,7 +109,7 @@ def _with_options(message):
             return found[0]
         return f"{option} {found['value']}" if found["value"] else option
 
-    return NAMED.sub(option_of, message.replace(ADVICE_ON_A_LIST, ""))
+    return NAMED.sub(option_of, ON_A_LIST.sub("", message))
 
 
 # -- model files

@@ -29,7 +29,6 @@ MANY_DEVIATIONS = 3.0  # standard errors by which a scattered loss may change
 GAP = 1.0  # nats between two estimates of the same quantity
 LARGE_WEIGHT = 30.0  # far above the weights of training on scaled data
 GROWTH = 1.01  # factor per pass that counts as growth
-ADVICE_ON_A_LIST = " If rbm is a list, rbm__0__learning_rate is that of layer 1, and so on."
 # Code that may lie between the user's line and the one that warns.
 BETWEEN = (
     *(f"{Path(module.__file__).parent}{os.sep}" for module in (_version, sklearn, joblib)),
@@ -87,7 +86,8 @@ def advice_on_machine(advice, in_net):
     """
     if not in_net:
         return advice.format(rbm="")
-    return advice.format(rbm="rbm__") + ADVICE_ON_A_LIST
+    of_a_list = " If rbm is a list, rbm__0__learning_rate is that of layer 1, and so on."
+    return advice.format(rbm="rbm__") + of_a_list
 
 
 def idle_units(h, are_discrete):
