@@ -18,7 +18,6 @@ from skdbn._training.checks import (
     means_no_label,
     warn_of_column,
 )
-from skdbn._training.diagnosis import FewLabelsWarning, warn
 from skdbn._training.rows import UNLABELLED
 
 
@@ -366,14 +365,6 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     def _read_targets(self, rows, goes_on, is_part=False, classes=None):
         """Return fitted attributes of the head, the number of outputs, and an encoder of labels."""
         labels = self._given_labels(rows.y, "y")
-        if self.unlabeled is not None and not is_part and not np.ma.is_masked(rows.y):
-            warn(
-                f"unlabeled == {self.unlabeled!r}, but no row of y has this value, so all rows "
-                "count as labelled. Bagging, voting and stacking replace labels by numbers before "
-                "the net sees them: there, rows without a label would become a class. Leave them "
-                "out, or use the net alone. If all rows have labels, set unlabeled=None.",
-                FewLabelsWarning,
-            )
         check_classification_targets(labels)
         if is_multilabel(labels):
             return self._read_indicator(rows, goes_on, is_part, classes)

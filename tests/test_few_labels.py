@@ -3,7 +3,6 @@
 import copy
 import pickle
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from listeners import Listener
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import make_moons
-from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import DataConversionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, log_loss
@@ -21,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from skdbn import DBNClassifier, FewLabelsWarning, RBMTransformer, load_model, save_model
+from skdbn import DBNClassifier, RBMTransformer, load_model, save_model
 from skdbn._learners import NetworkLearner
 from skdbn._maths.engines import NumpyEngine
 from skdbn._maths.heads import HEADS
@@ -744,18 +742,3 @@ def test_net_that_refuses_is_as_before(fitted):
     with pytest.raises(ValueError, match="no row with a label"):
         model.fit(X, NOTHING)
     assert_same(model, fitted)
-
-
-def test_labels_that_a_meta_estimator_numbered_are_a_warning():
-    net = DBNClassifier((4,), rbm=RBMTransformer(n_iter=1), unlabeled=-1, finetune_iter=1)
-    with pytest.warns(FewLabelsWarning, match=r"no row of y has this value.* voting"):
-        VotingClassifier([("net", net)], voting="soft").fit(X, Y)
-    labelled = X[IS_LABELLED], Y[IS_LABELLED]
-    with pytest.warns(FewLabelsWarning, match="no row of y has this value"):
-        net.fit(*labelled)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        net.set_params(unlabeled=None).fit(*labelled)  # as the advice says
-        net.set_params(unlabeled=-1).fit(X, Y)
-        net.partial_fit(*labelled)  # other calls may have rows without labels
-    assert not [warning for warning in caught if "no row of y" in str(warning.message)]

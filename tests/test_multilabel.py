@@ -300,7 +300,7 @@ def test_warm_start_goes_on():
     np.testing.assert_array_equal(model.rbms_[0].components_, first.rbms_[0].components_)
     chance = np.eye(3)[RNG.integers(3, size=N)]
     assert model.fit(X, chance).n_iter_ == 9  # of a net of several labels this is no one-hot y
-    with pytest.raises(ValueError, match=r"2 labels .* To start anew, call fit with warm_start"):
+    with pytest.raises(ValueError, match=r"2 labels .* To start anew, call set_params"):
         model.fit(X, Y[:, :2])
     model.set_params(warm_start=False).fit(X, Y[:, :2])
 

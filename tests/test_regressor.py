@@ -319,7 +319,7 @@ def test_warm_start_goes_on_with_the_network_and_the_scale_of_its_targets():
 def test_warm_start_refuses_other_targets_losses_and_layers():
     net = make_net(warm_start=True).fit(X, Y)
     with pytest.raises(
-        ValueError, match=r"'squared_error' and 1 targets, not .* and 2\. .* call fit"
+        ValueError, match=r"'squared_error' and 1 targets, not .* and 2\. .* call set_params"
     ):
         net.fit(X, BOTH)
     with pytest.raises(

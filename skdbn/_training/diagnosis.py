@@ -53,7 +53,7 @@ class NotConvergedWarning(ConvergenceWarning):
 
 
 class FewLabelsWarning(UserWarning):
-    """Rows without labels led far from what the labelled rows alone predict, or there are none."""
+    """Rows without labels led the network far from what the labelled rows alone predict."""
 
 
 class MixingWarning(UserWarning):
