@@ -827,6 +827,18 @@ def test_warnings_of_training_advise_options(capsys):
     assert of_machine == "Lower --pretrain-learning-rate tenfold, or raise rbm__weight_decay."
     assert of_net.startswith("Raise --finetune-iter, ")
     assert "--learning-rate-init" in of_net
+    assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", "0.3"]) == 0
+    assert "--pretrain-learning-rate" not in capsys.readouterr().err
+
+
+def test_warning_of_measurements_with_binary_units_advises_an_option(capsys):
+    np.savez("measured.npz", X=RNG.normal(10.0, 5.0, (60, 4)), y=Y)
+    command = [*QUICK, "--no-knn", "--data", "measured.npz", "--visible-units"]
+    assert main([*command, "binary"]) == 0
+    advice = "Set --visible-units auto, which takes measurements on any scale, or scale X"
+    assert advice in capsys.readouterr().err
+    assert main([*command, "auto"]) == 0
+    assert "visible" not in capsys.readouterr().err
 
 
 def test_loaded_model_of_another_version_is_a_warning_of_one_line(tmp_path, capsys, monkeypatch):

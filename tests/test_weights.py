@@ -781,10 +781,9 @@ def test_a_machine_learns_weighted_means_whatever_the_weights(gradient):
     X = np.ones((500, 2))  # the first column is always 1
     X[:, 1] = np.arange(500) < 5
     weight = np.where(X[:, 1] == 1, 99.0, 1.0)  # 495 for each value
-    rbm = RBMTransformer(
-        2, gradient=gradient, learning_rate=0.05, learning_rate_schedule="linear",
-        momentum=0.0, weight_decay=0.0, n_iter=60, random_state=0,
-    ).fit(X, sample_weight=weight)  # fmt: skip
+    rbm = RBMTransformer(2, gradient=gradient, n_iter=60, random_state=0)
+    rbm.set_params(learning_rate=0.05, learning_rate_schedule="linear")
+    rbm.set_params(momentum=0.0, weight_decay=0.0).fit(X, sample_weight=weight)
     states = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     means = np.exp(rbm.log_likelihood(states)) @ states
     np.testing.assert_allclose(means, [1.0, 0.5], atol=0.03)

@@ -37,8 +37,9 @@ OF_NO_PARAMETER = {
     "random_state": "--seed",
     "unlabeled": "--unlabeled or --n-labels",
 }
-ON_A_LIST = re.compile(r" If rbm is a list, [^.]*\.")  # advice for other nets
-NAMED = re.compile(r"\b(?P<name>[a-z]+_\w+)(=(?P<value>'?[\w.-]*\w'?))?")  # parameters in a message
+# In messages: advice for callers in Python, and parameters with or without a value.
+FOR_PYTHON = re.compile(r" If rbm is a list, [^.]*\.| \(in a DBNClassifier [^)]*\)[^)]*\)")
+NAMED = re.compile(r"\b(?P<name>[a-z]+_\w+)(='?(?P<value>[\w.-]*\w)'?)?")
 
 
 def new_net(options, data, split=0):
@@ -104,12 +105,13 @@ def _with_options(message):
     """Return a message with options in place of the parameters that they set."""
 
     def option_of(found):
-        option = _option(found["name"])
-        if not option.startswith("--"):
-            return found[0]
-        return f"{option} {found['value']}" if found["value"] else option
+        name, value = found["name"], found["value"]
+        for option in (_option(name), _option(f"rbm__{name}")):  # a machine names its own
+            if option.startswith("--"):
+                return f"{option} {value}" if value else option
+        return found[0]
 
-    return NAMED.sub(option_of, ON_A_LIST.sub("", message))
+    return NAMED.sub(option_of, FOR_PYTHON.sub("", message))
 
 
 # -- model files
