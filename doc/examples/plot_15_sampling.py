@@ -53,8 +53,8 @@ SampleDisplay.from_estimator(persistent, random_state=0)
 
 # %%
 # In a stack the chain runs in the top machine, so that is the one that has to mix. Its states go
-# down through the layers below once. ``sample`` returns states, and the figure shows expected
-# values. Neither requires more than pretraining:
+# down through the layers below once. ``sample`` draws states in each of them, the figure takes
+# expected values. Neither requires more than pretraining:
 top = RBMTransformer(gradient="pcd", learning_rate=0.005, n_iter=100)
 machines = [FrozenEstimator(persistent), top]
 net = DBNClassifier((100, 100), rbm=machines, softmax_iter=0, finetune_iter=0, random_state=0)
