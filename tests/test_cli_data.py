@@ -405,6 +405,8 @@ def test_spaces_may_stand_before_quotes_and_within_them(
         ("a,a,b\n1,2,3\n", "a", "line 1: 2 columns are named 'a'. Give the label column"),
         ("a,label\n1,0\n1\n", None, "line 3: 1 values, but the first line has 2.$"),
         ("a,label\n1,0\n1,2,3\n", None, "line 3: 3 values, but the first line has 2"),
+        ("a,label\n1,0\n\n2,1\n", None, "line 3: empty, but more rows follow. Remove the line.$"),
+        ('a,label\n1,x\n2,"y\nz"\n', None, "line 4: quotes that do not come in pairs. Repla"),
         ('"a" "label"\n"1" 5 "x"\n', None, "line 2: 3 val.* the first line has 2. If .* row.names"),
         ("my label\n1\n2\n", None, "line 1: only one column"),
         ("", None, "line 1: the file is empty"),

@@ -350,7 +350,7 @@ def _read_rows(file, form, dtype, n_lines, converters):
             if n_values != form.n_columns:
                 if not line.strip() and not any(map(str.strip, following)):
                     return  # empty lines at the end
-                raise ValueError(_other_number(n_values, form))
+                raise ValueError(_other_number(line, n_values, form))
             parsed = line
             yield _quoted(cells, form.separator) if has_quotes else line
 
@@ -372,8 +372,15 @@ def _read_rows(file, form, dtype, n_lines, converters):
         raise ValueError(f"line {n_lines}: {fault or error}") from error
 
 
-def _other_number(n_values, form):
+def _other_number(line, n_values, form):
     """Return what is wrong with a line of more or fewer values than the first line."""
+    if not line.strip():
+        return "empty, but more rows follow. Remove the line"
+    if line.count('"') % 2:
+        return (
+            "quotes that do not come in pairs. Replace line breaks within cells by spaces, and "
+            "write a quote within a cell twice"
+        )
     fault = f"{n_values} values, but the first line has {form.n_columns}"
     if form.names and n_values == form.n_columns + 1:
         fault += (
