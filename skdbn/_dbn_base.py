@@ -180,7 +180,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             If the loss still changes much at the end of fine-tuning, or is no better than that of
             guessing.
         FewLabelsWarning
-            If rows without labels led a classifier far from what the labelled rows alone predict.
+            If `unlabeled` is set and no row is without a label, or rows without labels led a
+            classifier far from what the labelled rows alone predict.
         InterruptedTrainingWarning
             If training was interrupted from the keyboard.
         """

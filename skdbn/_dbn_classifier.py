@@ -18,6 +18,7 @@ from skdbn._training.checks import (
     means_no_label,
     warn_of_column,
 )
+from skdbn._training.diagnosis import warn_unless_some_are_unlabelled
 from skdbn._training.rows import UNLABELLED
 
 
@@ -365,6 +366,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     def _read_targets(self, rows, goes_on, is_part=False, classes=None):
         """Return fitted attributes of the head, the number of outputs, and an encoder of labels."""
         labels = self._given_labels(rows.y, "y")
+        if self.unlabeled is not None and not is_part:
+            warn_unless_some_are_unlabelled(np.ma.getmaskarray(rows.y), self.unlabeled)
         check_classification_targets(labels)
         if is_multilabel(labels):
             return self._read_indicator(rows, goes_on, is_part, classes)

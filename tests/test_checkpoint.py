@@ -476,6 +476,7 @@ print(made)
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["DBNClassifier", "DBNRegressor"])
 def test_training_that_is_killed_again_and_again_ends_with_the_same_bits(kind, tmp_path):
     # SIGKILL at random moments, in processes that are forked so that each starts at once.
@@ -499,6 +500,7 @@ def test_checkpoint_can_be_looked_at(tmp_path):
     assert_same_net(last, net)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("pass_number", [0, 2, 4])  # of the first machine, softmax, fine-tuning
 @pytest.mark.parametrize("kind", [np.asarray, csr_matrix, DBNRegressor])
 def test_checkpoint_with_a_wrong_part_is_refused_or_goes_on(pass_number, kind, tmp_path):

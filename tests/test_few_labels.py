@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from listeners import Listener
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import make_moons
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import DataConversionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, log_loss
@@ -19,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from skdbn import DBNClassifier, RBMTransformer, load_model, save_model
+from skdbn import DBNClassifier, FewLabelsWarning, RBMTransformer, load_model, save_model
 from skdbn._learners import NetworkLearner
 from skdbn._maths.engines import NumpyEngine
 from skdbn._maths.heads import HEADS
@@ -220,6 +222,20 @@ def test_rows_that_all_have_labels_train_as_ever(options):
     assert plain.virtual_adversarial_ == 0.0
     for others in ({"unlabeled": -1}, {"unlabeled": np.nan}, {"virtual_adversarial": 0}):
         assert_same(net(**{"unlabeled": None, **options, **others}).fit(X, TRUTH), plain)
+
+
+@pytest.mark.filterwarnings("always::skdbn.FewLabelsWarning")
+def test_fit_without_a_row_that_has_no_label_warns():
+    message = r"No row of y has the value of unlabeled, -1.* set unlabeled=None.*voting"
+    with pytest.warns(FewLabelsWarning, match=message):
+        net().fit(X, TRUTH)
+    with pytest.warns(FewLabelsWarning, match=message):
+        VotingClassifier([("net", net())]).fit(X, Y)  # -1 becomes class 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FewLabelsWarning)
+        net(unlabeled=None).fit(X, TRUTH)
+        net(virtual_adversarial=0).fit(X, Y)
+        net().partial_fit(X, TRUTH)
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])

@@ -137,6 +137,7 @@ KINDS = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS)
 def test_interruption_at_any_instant_leaves_attributes_that_agree(kind):
     prototype, held_out = KINDS[kind]

@@ -311,6 +311,7 @@ def goes_on_or_says_why(net, X, y):
 WRONG = [None, -1, 10**30, "x", [], {}, float("nan"), np.zeros(0), np.zeros((3, 3)), np.array("a")]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("model", "y", "fit"),
     [

@@ -291,6 +291,7 @@ GENTLE = {  # rate and passes with which chains that swap keep up, while those o
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("data", GENTLE)
 def test_every_mode_keeps_its_share_where_pcd_loses_it(data):
     X, centres, n_components = data()

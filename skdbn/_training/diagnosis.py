@@ -53,7 +53,7 @@ class NotConvergedWarning(ConvergenceWarning):
 
 
 class FewLabelsWarning(UserWarning):
-    """Rows without labels led the network far from what the labelled rows alone predict."""
+    """No row is without a label, or such rows led far from what the labelled ones alone predict."""
 
 
 class MixingWarning(UserWarning):
@@ -177,6 +177,18 @@ def warn_unless_converged(losses, guessing):
     else:
         return
     warn(finding, NotConvergedWarning)
+
+
+def warn_unless_some_are_unlabelled(has_none, marker):
+    """Warn if no row lacks a label, as when a meta-estimator replaced the marker by a number."""
+    if not has_none.any():
+        warn(
+            f"No row of y has the value of unlabeled, {marker!r}, so all rows count as labelled. "
+            "If they are, set unlabeled=None. If not, and the classifier is within one that "
+            "numbers labels (voting, bagging, stacking, one-vs-rest), pass that one only labelled "
+            "rows.",
+            FewLabelsWarning,
+        )
 
 
 def warn_of_gap(gap, n_temperatures):
