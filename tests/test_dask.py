@@ -72,7 +72,7 @@ def client(cluster):
     with Client(cluster) as client:
         answers = ()
         while len(answers) < 2:  # a test may have killed a worker
-            client.wait_for_workers(2)
+            client.wait_for_workers(2, timeout=120)  # in seconds; one may have failed to start
             with contextlib.suppress(OSError):
                 answers = client.run(os.getpid)
         yield client
