@@ -588,7 +588,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         """Return the RBMs with the weights that fine-tuning left."""
         check_is_fitted(self)
         self._check_that_it_has_machines()
-        return finetuned_machines(self.rbms_, self.coefs_, self.intercepts_)
+        machines = finetuned_machines(self.rbms_, self.coefs_, self.intercepts_)
+        if hasattr(self, "feature_names_in_"):
+            machines[0].feature_names_in_ = self.feature_names_in_
+        return machines
 
     def _check_that_it_has_machines(self):
         """Raise unless every hidden layer was pretrained."""

@@ -392,11 +392,15 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             y = _flat(self._given_labels(rows.y, name), name)
             unknown = _unknown(y, given).tolist()
             if unknown:
+                advice = (
+                    " To start anew, call set_params(warm_start=False) and fit with rows of all "
+                    "classes."
+                    if goes_on
+                    else " List all classes: partial_fit(X, y, classes=...)."
+                )
                 raise ValueError(
-                    f"{name} has {unknown[0]!r}, which is not among the classes: {given}. List all "
-                    "classes in the first call: partial_fit(X, y, classes=...)."
-                    if is_part
-                    else f"{name} has {unknown[0]!r}, which is not among the classes in y: {given}."
+                    f"{name} has {unknown[0]!r}, which is not among the classes"
+                    + (f": {given}.{advice}" if is_part else f" in y: {given}.")
                 )
             numbers = np.full(rows.X.shape[0], UNLABELLED)
             numbers[~np.ma.getmaskarray(rows.y).ravel()] = np.searchsorted(given, y)

@@ -249,7 +249,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         float
             Mean pseudo-log-likelihood in nats.
         """
-        return float(self.score_samples(X).mean())
+        return float(np.asarray(self.score_samples(X)).mean())
 
     # -- likelihood
 

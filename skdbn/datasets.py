@@ -173,10 +173,13 @@ def find_files(path):
         folder.iterdir() if folder.is_dir() else (), key=lambda file: len(file.name)
     ):
         match = NAME.fullmatch(file.name)
-        if match is not None and match[1].startswith(start) and file.is_file():
+        is_hidden = file.name.startswith(".")  # as the copies that macOS leaves on other disks
+        if match is not None and match[1].startswith(start) and file.is_file() and not is_hidden:
             role = PARTS[match[2]], KINDS[match[3]]
             found.setdefault(match[1], {}).setdefault(role, file)
     whole = {prefix: files for prefix, files in found.items() if len(files) == 4}
+    named = {prefix: files for prefix, files in whole.items() if prefix.rstrip("-_.") == start}
+    whole = named or whole
     if len(whole) > 1:
         names = sorted(str(folder / prefix.rstrip("-_.")) for prefix in whole)
         raise ValueError(f"{path} has several data sets. Pass one of {', '.join(names)}.")

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state, check_scalar
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdbn._training.checks import IMPUTER, check_values, floats_for
 from skdbn._training.diagnosis import CONSTANT, SATURATED
@@ -166,7 +166,7 @@ def finetuned(model):
     _refuse_search(model)
     if hasattr(model, "_finetuned_machines"):
         return model._finetuned_machines()
-    steps, has_net = [], False
+    model, steps, has_net = _flat(model), [], False
     for name, step in getattr(model, "steps", []):
         if hasattr(step, "_finetuned_machines"):
             rbms, has_net = step._finetuned_machines(), True
@@ -253,6 +253,7 @@ def predictor(model):
     (5, 10)
     """
     first = _steps(model)[len(_split(model)[0])]
+    model = _flat(model)
     if hasattr(model, "steps"):
         model = model[[step for _, step in model.steps].index(first) :]
     net = model.steps[-1][1] if hasattr(model, "steps") else model
@@ -264,8 +265,19 @@ def predictor(model):
 def _steps(model):
     """Return the steps of a model, from the bottom up."""
     if hasattr(model, "steps"):
-        return [step for _, step in model.steps if step not in (None, "passthrough")]
+        return [step for _, step in _flat(model).steps if step not in (None, "passthrough")]
     return list(model) if isinstance(model, list | tuple) else [model]
+
+
+def _flat(model):
+    """Return a Pipeline with the steps of the Pipelines within it, or the model itself."""
+    if not any(hasattr(step, "steps") for _, step in getattr(model, "steps", [])):
+        return model
+    steps = []
+    for name, step in model.steps:
+        inner = getattr(_flat(step), "steps", None)
+        steps += [(name, step)] if inner is None else [(f"{name} {n}", s) for n, s in inner]
+    return Pipeline(steps)
 
 
 def _refuse_search(model):
@@ -328,10 +340,13 @@ def _check_layer(layer, name, n_layers):
     return check_scalar(layer, name, (int, np.integer), min_val=1, max_val=n_layers)
 
 
-def _prepare(steps, rbms, X):
+def _prepare(model, X):
     """Return data as the first RBM sees them."""
+    steps, rbms = _split(model)
     for step in steps:
         X = step.transform(X)
+    if hasattr(X, "columns"):  # compare the names
+        validate_data(_steps(model)[len(steps)], X, reset=False, skip_check_array=True)
     rules = {"accept_sparse": "csr", "order": "C", "ensure_all_finite": False}
     X = check_array(X, dtype=floats_for(X), **rules)
     check_values(X, filler=IMPUTER if steps else "impute of the first RBM")
@@ -340,6 +355,21 @@ def _prepare(steps, rbms, X):
             f"X has {X.shape[1]} features, but the model was trained on {rbms[0].n_features_in_}."
         )
     return X
+
+
+def _back(steps, X):
+    """Return rows as the first RBM sees them in the units of the data."""
+    for step in reversed(steps):
+        is_imputer = hasattr(step, "add_indicator")
+        if is_imputer and X.shape[1] == step.n_features_in_:
+            continue  # with no value missing, it changes nothing
+        if is_imputer or not hasattr(step, "inverse_transform"):
+            raise TypeError(
+                f"{step!r} before the RBMs has no way back. Pass the RBMs, machines(model), and the "
+                "data as they see them, machine_input(model, X)."
+            )
+        X = step.inverse_transform(X)
+    return np.asarray(X)
 
 
 def _up(rbms, X):
@@ -391,7 +421,7 @@ def machine_input(model, X):
     >>> float(machine_input(model, X).max())
     1.0
     """
-    return _prepare(*_split(model), X)
+    return _prepare(model, X)
 
 
 def reconstruct(model, X, n_layers=None):
@@ -434,15 +464,7 @@ def reconstruct(model, X, n_layers=None):
     """
     steps, rbms = _split(model)
     rbms = rbms[: _check_layer(n_layers, "n_layers", len(rbms))]
-    X = _down(rbms, _up(rbms, _prepare(steps, rbms, X)))
-    for step in reversed(steps):
-        if not hasattr(step, "inverse_transform"):
-            raise TypeError(
-                f"{step!r} before the RBMs has no inverse_transform. Pass only the RBMs, and the "
-                "data as they see them."
-            )
-        X = step.inverse_transform(X)
-    return np.asarray(X)
+    return _back(steps, _down(rbms, _up(rbms, _prepare(model, X))))
 
 
 def bias_probe(model):
@@ -556,7 +578,7 @@ def hidden_activations(model, X, layer=None):
     """
     steps, rbms = _split(model)
     rbms = rbms[: _check_layer(layer, "layer", len(rbms))]
-    return _up(rbms, _prepare(steps, rbms, X))
+    return _up(rbms, _prepare(model, X))
 
 
 def unit_statistics(model, X):
@@ -589,8 +611,7 @@ def unit_statistics(model, X):
     >>> statistics.layer, statistics.n_units, statistics.n_dead
     (1, 20, 0)
     """
-    steps, rbms = _split(model)
-    H = _prepare(steps, rbms, X)
+    rbms, H = machines(model), _prepare(model, X)
     result = []
     for layer, rbm in enumerate(rbms, 1):
         H = _up([rbm], H)
@@ -647,10 +668,10 @@ def chain_statistics(model, X=None, n_chains=20, n_gibbs_steps=1000, random_stat
     check_scalar(n_chains, "n_chains", (int, np.integer), min_val=2)
     check_scalar(n_gibbs_steps, "n_gibbs_steps", (int, np.integer), min_val=1)
     random_state = check_random_state(random_state)
-    steps, (*below, top) = _split(model)
+    *below, top = machines(model)
     starts = {"noise": None}
     if X is not None:
-        X = _prepare(steps, [*below, top], X)
+        X = _prepare(model, X)
         if X.shape[0] < 2:
             raise ValueError(
                 "X has 1 row, but overlaps compare chains with their mean. Pass at least 2 rows, "

@@ -511,7 +511,7 @@ def test_checkpoint_with_a_wrong_part_is_refused_or_goes_on(pass_number, kind, t
         net, data = DBNClassifier((5,), softmax_iter=2, **quick), kind(X[:60])
     file = fit_with_copies(net, tmp_path, data, Y[:60])[pass_number]
     whole, n_refused = read(file, "checkpoint"), 0
-    parts = {name: whole[name] for name in ("every", "data", "state")}
+    parts = {name: whole[name] for name in ("every", "data", "groups", "state")}
     for place in places(parts):
         for value in WRONG:
             write(file, "checkpoint", {**whole, **replaced(parts, place, value)})

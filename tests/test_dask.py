@@ -33,6 +33,7 @@ from skdbn import (
     DBNRegressor,
     DivergenceError,
     RBMTransformer,
+    load_model,
     save_model,
     to_onnx,
 )
@@ -468,6 +469,38 @@ def test_warm_start_goes_on_and_frozen_machines_are_used(client):
     assert same(DBNClassifier(**parameters).fit(X, Y), net, "coefs_")
 
 
+@pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
+def test_another_fit_leaves_nothing_of_the_first(client, tmp_path):
+    frame = dd.from_pandas(pd.DataFrame(X[:100, :4]).add_prefix("pixel "), npartitions=2)
+    net = DaskDBNClassifier(**NET, client=client)
+    net.fit(frame, Y[:100], X_val=frame.compute(), y_val=Y[:100])
+    net.fit(in_parts(X[:100, :3], 2), Y[:100])
+    assert not hasattr(net, "feature_names_in_")
+    assert not hasattr(net, "best_validation_score_")
+    save_model(net.to_local(), tmp_path / "net.npz")
+    assert_array_equal(load_model(tmp_path / "net.npz").predict(X[:, :3]), net.predict(X[:, :3]))
+
+
+def test_warm_start_keeps_the_type_of_the_first_fit(client):
+    double, single = X.astype(np.float64), X.astype(np.float32)
+    machine = DaskRBMTransformer(6, **SHORT, warm_start=True, client=client)
+    machine.fit(in_parts(double, 1)).fit(in_parts(single, 1))
+    plain = RBMTransformer(6, **SHORT, warm_start=True).fit(double).fit(single)
+    assert machine.components_.dtype == np.float64
+    assert same(plain, machine, *MACHINE)
+
+
+@pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
+def test_frames_are_scored(client):
+    frame = dd.from_pandas(pd.DataFrame(X).add_prefix("pixel "), npartitions=3)
+    machine = DaskRBMTransformer(6, **SHORT, client=client).fit(frame)
+    assert machine.score(frame) == pytest.approx(machine.to_local().score(frame.compute()))
+    y = pd.Series(np.where(np.arange(len(Y)) % 3, Y, -1))
+    net = DaskDBNClassifier(**NET, unlabeled=-1, virtual_adversarial=0, client=client).fit(frame, y)
+    expected = net.to_local().score(frame.compute(), y, np.arange(len(y)))
+    assert net.score(frame, dd.from_pandas(y, npartitions=3), np.arange(len(y))) == expected
+
+
 # -- callbacks and checkpoints
 
 
@@ -517,6 +550,11 @@ def test_training_goes_on_from_a_checkpoint_with_the_same_bits(client, tmp_path,
     assert same(expected, resumed, "coefs_", "intercepts_", "loss_curve_")
     with pytest.raises(ValueError, match="other data"):
         resume(path, in_parts(X[::-1], 4), labels, client=client)
+    with (
+        Client(processes=False, n_workers=1, dashboard_address=":0") as alone,
+        pytest.raises(ValueError, match=r"with 2 group.* now there are 1. Resume with as many w"),
+    ):
+        resume(path, data, labels, client=alone)
 
 
 # -- faults

@@ -836,7 +836,7 @@ def test_displays_take_what_goes_into_a_pipeline(scaler):
         display = ReconstructionDisplay.from_estimator(model, frame, n_images=3)
         np.testing.assert_array_equal(display.originals, frame.to_numpy()[:3])
     else:
-        with pytest.raises(TypeError, match="has no inverse_transform"):
+        with pytest.raises(TypeError, match=r"has no way back. Pass the RBMs, machines\(m"):
             ReconstructionDisplay.from_estimator(model, frame)
 
 

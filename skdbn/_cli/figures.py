@@ -3,6 +3,7 @@
 The rule: a caption says what the figure shows; any finding in it was measured.
 """
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
@@ -80,13 +81,17 @@ def _of_machines(net, data, n_layers):
     of_data = {"image_shape": shape_of_images(data), "feature_names": data.feature_names}
     is_prepared = len(visible_columns(net).offset) != data.X_test.shape[1]
     of_machine = {} if is_prepared else of_data
-    yield Figure(
-        "reconstruction",
-        "Reconstructions",
-        "Test rows, and their reconstructions after going up through one layer, two layers and so "
-        "on, and down again. They should resemble the rows, and lose little with each layer.",
-        ReconstructionDisplay.from_estimator(net, data.X_test, **of_data).figure_,
-    )
+    reconstructions = None
+    with contextlib.suppress(TypeError):  # of a step before the RBMs that has no way back
+        reconstructions = ReconstructionDisplay.from_estimator(net, data.X_test, **of_data)
+    if reconstructions is not None:
+        yield Figure(
+            "reconstruction",
+            "Reconstructions",
+            "Test rows, and their reconstructions after going up through one layer, two layers and "
+            "so on, and down again. They should resemble the rows, and lose little with each layer.",
+            reconstructions.figure_,
+        )
     yield Figure(
         "bias_probes",
         "Bias probes",

@@ -158,11 +158,13 @@ def _fault_of(line):
 def _form(lines, label, has_labels):
     """Return the format of a table, from its first lines and the user's label column."""
     separator = _separator(lines)
+    if not lines[0].strip() or lines[0].count('"') % 2:
+        raise ValueError(f"line 1: {_of_no_row(lines[0])}")
     first, *others = (_fields(line, separator) for line in lines)
     if len(first) == 1:
         raise ValueError(
             "line 1: only one column; columns must be separated by commas, semicolons, tabs or "
-            "spaces"
+            "spaces, and no title or comment may stand above them"
         )
     has_names = _are_names(first, others[0] if others else [], label)
     if has_names and "" in first:
@@ -238,7 +240,7 @@ def is_number(text):
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # which Python ignores within numbers
 
 
 def _column_of_labels(names, n_columns, label):
@@ -372,8 +374,8 @@ def _read_rows(file, form, dtype, n_lines, converters):
         raise ValueError(f"line {n_lines}: {fault or error}") from error
 
 
-def _other_number(line, n_values, form):
-    """Return what is wrong with a line of more or fewer values than the first line."""
+def _of_no_row(line):
+    """Return why a line is no row of a table, or None."""
     if not line.strip():
         return "empty, but more rows follow. Remove the line"
     if line.count('"') % 2:
@@ -381,6 +383,13 @@ def _other_number(line, n_values, form):
             "quotes that do not come in pairs. Replace line breaks within cells by spaces, and "
             "write a quote within a cell twice"
         )
+    return None
+
+
+def _other_number(line, n_values, form):
+    """Return what is wrong with a line of more or fewer values than the first line."""
+    if fault := _of_no_row(line):
+        return fault
     fault = f"{n_values} values, but the first line has {form.n_columns}"
     if form.names and n_values == form.n_columns + 1:
         fault += (

@@ -135,10 +135,9 @@ def as_numbers(texts, regress):
     if not regress and any(re.match(CODE, text) for text in texts.tolist()):
         return texts
     is_missing = [text.lower() in MISSING for text in texts.tolist()]
-    try:
-        return np.where(is_missing, "nan", texts).astype(float)
-    except ValueError:
-        return texts
+    texts_or_nan = np.where(is_missing, "nan", texts)
+    are_numbers = all(map(is_number, texts_or_nan.tolist()))
+    return texts_or_nan.astype(float) if are_numbers else texts
 
 
 def _whole(known, where):

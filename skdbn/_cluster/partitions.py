@@ -97,7 +97,7 @@ class Partitions:
                     tasks.check_part, i, X, columns, filler, before, worker=worker
                 )
             )
-        X = self if dtype in (None, self.dtype) else self._as(np.dtype(dtype))
+        X = self if dtype is None or dtype == self.dtype else self._as(np.dtype(dtype))
         if not y:
             return X
         check_consistent_length(X, y[0])
@@ -250,19 +250,13 @@ class Partitions:
 
     def _begin_others(self, training):
         """Give each group except the first its own random numbers."""
-        engine, n_others = training.engine, len(self.groups) - 1
+        engine = training.engine
         if not training.others:
             words = engine.get_state()["state"]["state"]
-            seeds = np.random.SeedSequence(words).generate_state(n_others).tolist()
+            seeds = np.random.SeedSequence(words).generate_state(len(self.groups) - 1).tolist()
             carried = training.learner.carried()
             engines = [type(engine)(engine.dtype, seed) for seed in seeds]
             training.others = [{"engine": e.get_state(), "carried": carried} for e in engines]
-        if len(training.others) != n_others:
-            raise ValueError(
-                f"The training started with {len(training.others) + 1} groups of rows, one on "
-                f"each worker, but now there are {n_others + 1}. Resume with as many workers as "
-                "before."
-            )
 
     def _spans(self, i, n_passes):
         """Return the share of each part in pass i of its group, as arguments of `make_steps`."""

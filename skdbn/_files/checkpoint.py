@@ -74,7 +74,7 @@ class Checkpoint:
         check_scalar(every, "every", Integral, min_val=1)
         self.path = Path(path)
         self.every = int(every)
-        self.expected_data = None
+        self.expected_data = self.expected_groups = None
 
     def setup(self, estimator, context):
         """Start a training.
@@ -117,10 +117,18 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            If training resumes with other data than it started with.
+            If training resumes with other data than it started with, or on another number of
+            workers.
         """
         if context.task_name != "fit":
             return
+        self._n_groups = len(getattr(estimator._run.rows.X, "groups", [None]))  # on a cluster
+        if self.expected_groups not in (None, self._n_groups):
+            raise ValueError(
+                f"{self.path}: the training started with {self.expected_groups} group(s) of rows, "
+                f"one on each worker, but now there are {self._n_groups}. Resume with as many "
+                "workers as before."
+            )
         self._data = _fingerprint(estimator._run)
         if self.expected_data not in (None, self._data):
             raise ValueError(
@@ -146,6 +154,7 @@ class Checkpoint:
                 "version": _version.__version__,
                 "every": self.every,
                 "data": self._data,
+                "groups": self._n_groups,
                 "model": describe(estimator),
                 "state": estimator._run.get_state(),
             }
@@ -212,11 +221,11 @@ def resume(
     estimator, content = _load(path)
     _check_width(path, estimator, X)
     checkpoint = Checkpoint(path, content["every"])
-    checkpoint.expected_data = content["data"]
+    checkpoint.expected_data, checkpoint.expected_groups = content["data"], content["groups"]
     estimator.set_callbacks(checkpoint, *callbacks)
     with Run(estimator, content["state"]) as run:
         estimator._fit(run, X, y, sample_weight, X_val, y_val, sample_weight_val)
-    checkpoint.expected_data = None  # a later fit may have other data
+    checkpoint.expected_data = checkpoint.expected_groups = None  # a later fit may have others
     return estimator
 
 
@@ -268,6 +277,7 @@ def _load(path):
     with damages_told(path):
         warn_of_other_version(content["version"], str(path))
         check_scalar(content["every"], "every", int, min_val=1)
+        check_scalar(content["groups"], "groups", int, min_val=1)
         if not isinstance(content["data"], str):
             raise TypeError("the checksum of the data is not a string")
         if not isinstance(content["state"], dict):
@@ -296,7 +306,7 @@ def _checksum(rows, check):
 
 def _checksum_of(array, check):
     """Return a checksum of an array that goes on from another one."""
-    for block in blocks(len(array), max(1, VALUES_AT_ONCE // array[:1].size)):
+    for block in blocks(len(array), max(1, VALUES_AT_ONCE // max(1, array[:1].size))):
         check = zlib.crc32(np.ascontiguousarray(array[block]).view(np.uint8).data, check)
     return check
 

@@ -5,6 +5,8 @@ The computation of an estimator is written in operators of ONNX from the same pa
 estimator, with one line for each kind of unit and each head.
 """
 
+import copy
+
 import numpy as np
 from onnx import TensorProto, numpy_helper
 from skl2onnx import convert_sklearn, get_model_alias, update_registered_converter
@@ -233,6 +235,24 @@ def has_converter(step):
         return False
 
 
+def _as_transformer(step):
+    """Return a step whose conversion passes on what `transform` returns."""
+    return TopLayer(step) if isinstance(step, DeepBeliefNet) else _with_top_layers(step)
+
+
+def _with_top_layers(step):
+    """Return a step in which the nets of a union pass on their top layers."""
+    if isinstance(step, Pipeline):
+        return Pipeline([(name, _as_transformer(inner)) for name, inner in step.steps])
+    if not isinstance(step, OF_STEPS):
+        return step
+    step = copy.copy(step)
+    name = "transformers_" if isinstance(step, ColumnTransformer) else "transformer_list"
+    parts = [(part, _as_transformer(inner), *on) for part, inner, *on in getattr(step, name)]
+    setattr(step, name, parts)
+    return step
+
+
 def convert(steps, outputs, opsets):
     """Convert the steps of a model.
 
@@ -256,7 +276,7 @@ def convert(steps, outputs, opsets):
         If skl2onnx cannot convert a step of scikit-learn as it is configured.
     """
     *first, last = steps
-    first = [TopLayer(step) if isinstance(step, DeepBeliefNet) else step for step in first]
+    first, last = list(map(_as_transformer, first)), _with_top_layers(last)
     pipeline = Pipeline([(str(number), step) for number, step in enumerate([*first, last])])
     has_dicts = is_classifier(last)
     try:
@@ -268,11 +288,11 @@ def convert(steps, outputs, opsets):
             target_opset=opsets,
             options={id(last): {"zipmap": False}} if has_dicts else None,
         )
-    except (NotImplementedError, RuntimeError) as error:
+    except (NotImplementedError, RuntimeError, NameError, IndexError) as error:
         if not first:
             raise TypeError(f"skl2onnx cannot convert {type(last).__name__}: {error}") from error
         raise TypeError(
-            "skl2onnx cannot convert the steps. Convert the steps after the one that it names, "
-            "for example to_onnx(model[1:]), and transform the rows by the others beforehand. Its "
-            f"message: {error}"
+            "skl2onnx cannot convert the steps. Convert those after or before the one that it "
+            "names, for example to_onnx(model[1:]) or to_onnx(model[:-1]), and compute the others "
+            f"in Python. Its message: {error}"
         ) from error

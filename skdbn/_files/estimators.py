@@ -62,7 +62,8 @@ def describe(model):
 
 def _check_type_of_labels(classes):
     """Raise if a file cannot contain the class labels."""
-    if classes.dtype.kind not in f"{KINDS}O":  # objects are strings
+    is_long = classes.dtype.kind == "f" and classes.dtype.itemsize > 8
+    if is_long or classes.dtype.kind not in f"{KINDS}O":  # objects are strings
         raise TypeError(
             f"The class labels have the type {classes.dtype}, which model files cannot contain. "
             f"{ENCODING}"
@@ -214,7 +215,7 @@ def _check_columns(model, n_features):
 
 def _check_arrays(arrays, dtype, kinds="f"):
     """Raise if arrays differ from their expected shapes or type, or are not finite."""
-    if dtype.kind not in kinds or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
+    if dtype.kind not in kinds or (kinds == "f" and dtype.itemsize not in (4, 8)):
         raise TypeError(f"an array has type {dtype}, which is not allowed")
     for array, shape in arrays:
         if not isinstance(array, np.ndarray) or (array.dtype, array.shape) != (dtype, shape):

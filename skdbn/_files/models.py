@@ -20,6 +20,7 @@ from skdbn._training.fitting import damages_told
 
 PIPELINE = "Pipeline"
 KEPT = ("transform_input", "verbose")  # parameters of a Pipeline; its memory would be a folder
+WITHOUT_ARRAYS = 2**20  # features that steps may have that store nothing for each
 CONTAINERS = (None, "default", "pandas", "polars")  # of the output of transform
 
 
@@ -53,8 +54,9 @@ def save_model(model, path):
 
     Notes
     -----
-    A `random_state` that is a RandomState instance, the `memory` of a Pipeline, callbacks and
-    metadata requests are left out: they do not affect what a model predicts.
+    A `random_state` that is a RandomState instance, the `memory` of a Pipeline, callbacks, metadata
+    requests and, unless the estimator is a step of a Pipeline, `set_output` are left out: they do
+    not affect what a model predicts.
 
     Examples
     --------
@@ -107,7 +109,8 @@ def load_model(path):
     content = read(path, "model")
     with damages_told(path):
         warn_of_other_version(content["version"], str(path))
-        return _rebuild(content["model"], _n_values(content["model"]), str(path))
+        most_features = max(_n_values(content["model"]), WITHOUT_ARRAYS)
+        return _rebuild(content["model"], most_features, str(path))
 
 
 def _describe(model):

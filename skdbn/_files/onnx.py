@@ -5,9 +5,12 @@ model that cannot be converted is refused with advice.
 """
 
 from sklearn.base import is_classifier, is_regressor
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._dbn_base import DeepBeliefNet
+from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.steps import flat_steps
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for runtimes of recent years
@@ -85,7 +88,17 @@ def to_onnx(model):
                 f"{type(step).__name__} is a search. Convert its result: "
                 "to_onnx(search.best_estimator_)."
             )
-        if not has_converter(step) and step is steps[-1]:
+        parts = step.get_params().values()
+        is_plain = isinstance(step, DBNRegressor | ColumnTransformer | FeatureUnion)
+        if not is_plain and any(isinstance(part, DBNRegressor) for part in parts):
+            raise TypeError(
+                f"{type(step).__name__} contains a DBNRegressor, whose values skl2onnx cannot "
+                "combine. Convert the fitted regressors one by one, such as model.estimators_[0]."
+            )
+        predicts_otherwise = hasattr(step, "predict") and not (
+            is_classifier(step) or is_regressor(step)
+        )
+        if step is steps[-1] and (predicts_otherwise or not has_converter(step)):
             raise TypeError(
                 f"{type(step).__name__} cannot be converted to ONNX. Pass the fitted model that it "
                 "contains, such as model.estimator_ or model.to_local(), or the steps before it, "

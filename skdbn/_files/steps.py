@@ -44,6 +44,7 @@ SETTINGS = {"_sklearn_output_config", "_metadata_request"}  # copied by `clone`,
 NAMES = "feature_names_in_"
 MAY_BE_MISSING = {"statistics_"}  # for columns that an imputer drops
 COUNTS = "n_samples_seen_"  # an array in StandardScaler if values are missing
+NUMBERS = "biuf"  # kinds of types to which an imputer can be fitted
 LITTLE = np.array([[1.0], [2.0]])  # two rows to which every step can be fitted
 
 
@@ -178,9 +179,10 @@ def _check_alike(name, value, example):
     """Raise unless an attribute is of the same kind as in an example."""
     is_alike = type(value) is type(example)
     if isinstance(value, np.dtype):
-        is_alike = isinstance(example, np.dtype) and value.kind == example.kind
+        is_alike = isinstance(example, np.dtype) and value.kind in NUMBERS
     elif isinstance(value, np.ndarray):
-        is_alike = value.dtype.kind == np.asarray(example).dtype.kind
+        kind = np.asarray(example).dtype.kind
+        is_alike = value.dtype.kind in (NUMBERS if name in MAY_BE_MISSING else kind)
         is_alike &= value.ndim == np.ndim(example)
         if name == COUNTS:
             is_alike = value.dtype.kind in "if" and value.ndim == 1

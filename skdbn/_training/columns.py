@@ -323,6 +323,12 @@ def check_zeros_and_ones(estimator, X):
         is_grey = (values != 0.0) & (values != 1.0) & ~np.isnan(values) & is_binary[columns]
         if is_grey.any():
             value, column = _first(is_grey, values, columns)
+            if not 0.0 < value < 1.0:
+                raise ValueError(
+                    f"X has the value {value:.6g} in column {column} (counted from 0), whose unit "
+                    "is binary: its values are 0 and 1. Scale X in the same way as the training "
+                    "data."
+                )
             raise ValueError(
                 f"X has the value {value:.6g} in column {column} (counted from 0), whose unit is "
                 "binary: likelihoods are defined for zeros and ones only. Pass "

@@ -165,7 +165,9 @@ class Quantity(NamedTuple):
 
 def _quantities(model):
     """Return the quantities recorded in each phase of training, without curves if none were."""
-    net = model.steps[-1][1] if hasattr(model, "steps") else model
+    net = model
+    while hasattr(net, "steps"):
+        net = net.steps[-1][1]
     quantities = []
     is_one_fit = not getattr(net, "warm_start", False)
     if getattr(net, "rbms_", True):  # a lone machine has no such attribute

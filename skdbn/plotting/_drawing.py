@@ -6,6 +6,8 @@ The rule: Matplotlib is imported only when something is drawn.
 import math
 import re
 import textwrap
+from collections.abc import Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -66,8 +68,10 @@ def image_shape_of(n_features, image_shape=None, names=None):
         is_square = side >= SMALLEST_SIDE and side * side == n_features
         kinds = set() if names is None else {re.sub(r"\d+", "", str(name)) for name in names}
         return (side, side) if is_square and len(kinds) <= 1 else None
-    shape = tuple(image_shape)
-    if len(shape) not in (2, 3) or math.prod(shape) != n_features or shape[2:] not in ((), (3,)):
+    shape = tuple(image_shape) if isinstance(image_shape, Sequence | np.ndarray) else ()
+    are_whole = all(isinstance(length, Integral) for length in shape)
+    is_image = len(shape) in (2, 3) and shape[2:] in ((), (3,)) and min(shape) > 0
+    if not (are_whole and is_image and math.prod(shape) == n_features):
         raise ValueError(
             f"image_shape == {image_shape!r}, must be (height, width) or (height, width, 3) with "
             f"{n_features} values in all, one for each feature, or False if rows are not images."

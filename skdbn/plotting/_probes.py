@@ -305,7 +305,8 @@ def _choose_units(model, layer, units, n_units, X, random_state):
         if units.ndim != 1 or units.dtype.kind not in "iu" or not len(units):
             raise ValueError(f"units == {units!r}, must be one of {SELECTIONS} or a list of units.")
         if units.min() < 0 or units.max() >= n_units:
-            raise ValueError(f"units has {units.max()}, must be from 0 to {n_units - 1}.")
+            wrong = units.min() if units.min() < 0 else units.max()
+            raise ValueError(f"units has {wrong}, must be from 0 to {n_units - 1}.")
         return units
     if units not in SELECTIONS:
         raise ValueError(f"units == {units!r}, must be one of {SELECTIONS} or a list of units.")

@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import _safe_indexing, check_scalar
+from sklearn.utils import _safe_indexing, check_scalar, indexable
 
 from skdbn.inspection import VisibleColumns, machines, reconstruct, visible_columns
 from skdbn.plotting._drawing import (
@@ -99,7 +99,7 @@ class ReconstructionDisplay:
         """
         check_scalar(n_images, "n_images", (int, np.integer), min_val=1)
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-        drawn = _safe_indexing(X, np.arange(min(n_images, n_rows)))
+        drawn = _safe_indexing(indexable(X)[0], np.arange(min(n_images, n_rows)))
         layers = range(1, len(machines(model)) + 1)
         reconstructions = [reconstruct(model, drawn, n_layers) for n_layers in layers]
         originals = drawn.toarray() if hasattr(drawn, "toarray") else np.asarray(drawn, float)
@@ -129,10 +129,12 @@ class ReconstructionDisplay:
         heights = [height_of(look, 1 if look.image_shape else n_images, n_images)] * len(everything)
         below = INCHES_OF_NAMES if look.image_shape is None else 0.0
         self.figure_, self.axes_ = new_axes(ax, heights, below=below)
-        limits, extend, what = look.scale(np.concatenate(everything))
+        is_known = ~np.isnan(everything[0])  # others are not drawn, and have no error
+        drawn = np.concatenate([part[is_known] for part in everything])
+        limits, extend, what = look.scale(drawn)
         titles = ["data"]
         for i, part in enumerate(everything[1:], 1):
-            error = float(((part - everything[0]) ** 2).mean())
+            error = float(((part - everything[0])[is_known] ** 2).mean())
             layers = "1 layer" if i == 1 else f"{i} layers"
             titles.append(f"reconstruction from {layers}, mean squared error {error:.4f}")
         self.images_ = [
