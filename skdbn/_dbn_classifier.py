@@ -393,8 +393,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             unknown = _unknown(y, given).tolist()
             if unknown:
                 advice = (
-                    " To start anew, call set_params(warm_start=False) and fit with rows of all "
-                    "classes."
+                    " Start anew with all classes: clone(model).partial_fit(X, y, classes=...)."
                     if goes_on
                     else " List all classes: partial_fit(X, y, classes=...)."
                 )

@@ -365,8 +365,8 @@ def _back(steps, X):
             continue  # with no value missing, it changes nothing
         if is_imputer or not hasattr(step, "inverse_transform"):
             raise TypeError(
-                f"{step!r} before the RBMs has no way back. Pass the RBMs, machines(model), and the "
-                "data as they see them, machine_input(model, X)."
+                f"{step!r} before the RBMs has no way back. Pass the RBMs, machines(model), and "
+                "the data as they see them, machine_input(model, X)."
             )
         X = step.inverse_transform(X)
     return np.asarray(X)

@@ -314,6 +314,12 @@ def test_machine_resumes_without_the_labels_that_it_ignores(labels, tmp_path):
     assert_same_machine(resume(file, X), rbm)
 
 
+def test_sparse_rows_without_a_stored_value_are_recognized(tmp_path):
+    rbm, empty = RBMTransformer(5, n_iter=2, random_state=0), csr_matrix((3, X.shape[1]))
+    file = fit_with_copies(rbm, tmp_path, X, X_val=empty)[0]
+    assert_same_machine(resume(file, X, X_val=empty), rbm)
+
+
 def test_resumed_estimator_may_be_fitted_to_other_data(tmp_path):
     rbm = RBMTransformer(5, n_iter=2, random_state=0)
     resumed = resume(fit_with_copies(rbm, tmp_path, X)[0], X)

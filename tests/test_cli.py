@@ -723,7 +723,7 @@ def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
         ({"test": [[0, 0, "", 0, 0, 0]]}, "test.csv, line 2: no value in column 'pixel2'"),
         ({"test": [[0] * 6, [0] * 5]}, "test.csv, line 3: 5 values, but the first line has 6"),
         ({"test": [[0] * 6, [0] * 7]}, "test.csv, line 3: 7 values, but the first line has 6"),
-        ({"test": [[0] * 6, [], [0] * 6]}, "test.csv, line 3: 1 values"),
+        ({"test": [[0] * 6, [], [0] * 6]}, "test.csv, line 3: empty, but"),
         ({"test": [[0] * 5]}, "test.csv, line 2: 5 values, but the first line has 6"),
         ({"test": []}, "test.csv, line 2: there are no rows"),
     ],

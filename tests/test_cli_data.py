@@ -277,6 +277,23 @@ def test_one_of_several_data_sets_is_named(tmp_path):
     np.testing.assert_array_equal(load(folder / "emnist-digits").classes, [5, 6, 7])
 
 
+def test_path_that_names_a_data_set_finds_it_beside_others(tmp_path):
+    folder = write_emnist(tmp_path / "a", "")
+    write_emnist(folder, "fashion-", LABELS + 5)
+    write_emnist(folder, "fashion-new-", LABELS + 7)
+    write_emnist(folder, "._", LABELS + 9)  # hidden
+    np.testing.assert_array_equal(load(folder).classes, [0, 1, 2])
+    np.testing.assert_array_equal(load(folder / "fashion").classes, [5, 6, 7])
+    np.testing.assert_array_equal(load(folder / "fashion-new").classes, [7, 8, 9])
+
+
+def test_labels_with_underscores_are_text(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"{i},{i % 7},{label}" for i, label in enumerate(["1_12", "11_2", "3_1"] * 9)]
+    path.write_text("\n".join(["a,b,label", *rows]))
+    assert load(path).classes.tolist() == ["11_2", "1_12", "3_1"]
+
+
 def test_arrays_of_kmnist_are_read(tmp_path):
     for part, numbers in (("train", slice(0, 50)), ("test", slice(50, 60))):
         np.savez_compressed(tmp_path / f"kmnist-{part}-imgs.npz", IMAGES[numbers])
@@ -409,6 +426,10 @@ def test_spaces_may_stand_before_quotes_and_within_them(
         ('a,label\n1,x\n2,"y\nz"\n', None, "line 4: quotes that do not come in pairs. Repla"),
         ('"a" "label"\n"1" 5 "x"\n', None, "line 2: 3 val.* the first line has 2. If .* row.names"),
         ("my label\n1\n2\n", None, "line 1: only one column"),
+        ("\na,label\n1,0\n", None, "line 1: empty, but more rows follow"),
+        ("# a title\na,label\n1,0\n", None, "line 1: only one col.*no title or comment may stand"),
+        ('a,"b\nc",label\n1,2,0\n', None, "line 1: quotes that do not come in pairs"),
+        ("a,label\n1,0\n1_000,1\n", None, "line 3: column 'a' has '1_000', which is not a num"),
         ("", None, "line 1: the file is empty"),
         ("\n\n", None, "line 1: the file is empty"),
         ("a,label\n", None, "line 2: there are no rows"),

@@ -519,3 +519,13 @@ def test_value_out_of_range_is_found_in_every_block_of_rows(row):
     rbm = RBMTransformer(2, n_iter=0, visible_units="binary")
     with pytest.warns(DataRangeWarning, match="X has values from -2 to 0.5"):
         rbm.fit(X)
+
+
+def test_sparse_counts_are_not_far_from_themselves():
+    rng = np.random.default_rng(0)
+    counts = (rng.random((400, 30)) < 0.08) * rng.geometric(0.4, (400, 30)).astype(float)
+    rows = csr_matrix(counts)  # a quarter of the stored values are rare in their columns
+    machine = RBMTransformer(4, n_iter=1, random_state=0).fit(rows[:300], X_val=rows[300:])
+    machine.transform(rows)
+    with pytest.warns(DataRangeWarning, match="of the values of X are far from the training"):
+        machine.transform(50.0 * rows)

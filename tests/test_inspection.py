@@ -12,10 +12,11 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skdbn import DBNClassifier, DBNRegressor, RBMTransformer, load_model, save_model
 from skdbn.datasets import load_digits
@@ -24,6 +25,7 @@ from skdbn.inspection import (
     chain_statistics,
     finetuned,
     hidden_activations,
+    machine_input,
     machines,
     predictor,
     reconstruct,
@@ -441,10 +443,43 @@ def test_wrong_width_is_refused_with_both_numbers():
         reconstruct(LOWER, X[:, 1:])
 
 
+def test_columns_in_another_order_are_refused():
+    frame = pd.DataFrame(X).add_prefix("pixel ")
+    net = clone(NET).fit(frame, Y)
+    for model in (clone(LOWER).fit(frame), net, finetuned(net)):
+        assert hidden_activations(model, frame).shape[0] == len(X)
+        for inspect in (hidden_activations, reconstruct, unit_statistics, machine_input):
+            with pytest.raises(ValueError, match="feature names should match"):
+                inspect(model, frame[frame.columns[::-1]])
+
+
+def test_pipelines_within_pipelines_are_taken_apart():
+    net = make_pipeline(MinMaxScaler(), clone(NET))
+    nested = make_pipeline(StandardScaler(), net).fit(X, Y)
+    flat = Pipeline([("s", nested[0]), ("m", net[0]), ("n", net[1])])
+    np.testing.assert_array_equal(reconstruct(nested, X), reconstruct(flat, X))
+    np.testing.assert_array_equal(
+        hidden_activations(finetuned(nested), X), hidden_activations(finetuned(flat), X)
+    )
+    rows = machine_input(nested, X)
+    np.testing.assert_array_equal(predictor(nested).predict(rows), nested.predict(X))
+
+
+def test_imputer_is_no_obstacle_on_the_way_back():
+    gaps = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
+    model = make_pipeline(SimpleImputer(), clone(LOWER)).fit(gaps)
+    np.testing.assert_array_equal(
+        reconstruct(model, gaps), reconstruct(model[1], model[0].transform(gaps))
+    )
+    with_indicators = make_pipeline(SimpleImputer(add_indicator=True), clone(LOWER)).fit(gaps)
+    with pytest.raises(TypeError, match=r"no way back. Pass the RBMs, machines\(model\)"):
+        reconstruct(with_indicators, gaps)
+
+
 def test_step_without_a_way_back_is_refused():
     pipeline = make_pipeline(NoWayBack(), LOWER)
     hidden_activations(pipeline, X)
-    with pytest.raises(TypeError, match="no inverse_transform. Pass only the RBMs"):
+    with pytest.raises(TypeError, match="no way back. Pass the RBMs, machines"):
         reconstruct(pipeline, X)
 
 

@@ -455,6 +455,8 @@ def test_grey_values_are_refused_with_advice_that_works(container):
         rbm.log_likelihood(container(almost))
     with pytest.raises(ValueError, match="zeros and ones"):
         rbm.log_likelihood(container(X))
+    with pytest.raises(ValueError, match=r"the value 2 .* Scale X in the same way"):
+        rbm.log_likelihood(container(2.0 * np.rint(X)))  # np.rint would change nothing
     for states in (np.rint(X), rng.random(X.shape) < X):
         assert np.isfinite(rbm.log_likelihood(container(states.astype(float)))).all()
 

@@ -231,9 +231,17 @@ def test_labels_that_files_cannot_contain_can_be_encoded(tmp_path):
     labels, net, encoder = np.datetime64("2020-01-01") + Y, make_net(), LabelEncoder()
     with pytest.raises(TypeError, match=r"class labels have the type .*LabelEncoder: fit"):
         save_model(net.fit(X, labels), tmp_path / "net.npz")
+    with pytest.raises(TypeError, match=r"class labels have the type .*LabelEncoder: fit"):
+        save_model(net.fit(X, Y.astype(np.longdouble)), tmp_path / "net.npz")
     save_model(net.fit(X, encoder.fit_transform(labels)), tmp_path / "net.npz")
     predicted = load_model(tmp_path / "net.npz").predict(X_TEST)
     assert encoder.inverse_transform(predicted).dtype == labels.dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_labels_that_are_short_floats_come_back(dtype, tmp_path):
+    save_model(make_net().fit(X, Y.astype(dtype)), tmp_path / "net.npz")
+    assert load_model(tmp_path / "net.npz").predict(X_TEST).dtype == dtype
 
 
 @pytest.mark.parametrize("model", [RBM, make_net()])

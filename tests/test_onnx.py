@@ -8,16 +8,18 @@ import onnx
 import onnxruntime
 import pytest
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import BaggingRegressor, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     LabelEncoder,
@@ -29,6 +31,7 @@ from sklearn.preprocessing import (
     SplineTransformer,
     StandardScaler,
 )
+from sklearn.svm import LinearSVC
 from test_models import NETS, RBM, X_TEST, X, Y, make_net, make_regressor
 
 from skdbn import RBMTransformer, to_onnx
@@ -259,6 +262,37 @@ def test_step_that_has_no_converter_is_named(step, message):
     with pytest.raises(TypeError, match=message):
         to_onnx(model)
     assert_same(model[1:], step.transform(X)[:9])
+
+
+@pytest.mark.parametrize(
+    "union",
+    [
+        FeatureUnion([("net", make_regressor()), ("rbm", clone(RBM))]),
+        FeatureUnion(
+            [("net", make_pipeline(StandardScaler(), make_net())), ("all", "passthrough")]
+        ),
+        ColumnTransformer([("net", make_net(), list(range(30)))], remainder="passthrough"),
+    ],
+    ids=["union", "pipeline", "columns"],
+)
+def test_nets_side_by_side_pass_on_their_top_layers(union):
+    assert_same(make_pipeline(clone(union), LogisticRegression(max_iter=1000)).fit(X, Y), X_TEST)
+    assert_same(clone(union).fit(X, Y), X_TEST)
+
+
+def test_what_skl2onnx_mixes_up_is_refused():
+    for model in (
+        BaggingRegressor(make_regressor(), 2, random_state=0).fit(X, Y),
+        MultiOutputRegressor(make_regressor()).fit(X, np.column_stack([Y, Y])),
+    ):
+        with pytest.raises(TypeError, match=r"one by one, such as model.estimators_\[0\]"):
+            to_onnx(model)
+        assert_same(model.estimators_[0], X_TEST)
+    for last in (KMeans(2, n_init=1), LinearSVC()):
+        model = make_pipeline(clone(RBM), last).fit(X, Y)
+        with pytest.raises(TypeError, match=r"model\[:-1\]"):
+            to_onnx(model)
+        assert_same(model[:-1], X_TEST)
 
 
 def test_last_step_that_has_no_converter_gets_advice_of_its_own():

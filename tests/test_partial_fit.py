@@ -389,7 +389,7 @@ def test_curves_of_held_out_rows_of_an_earlier_fit_go():
 def test_new_class_is_refused():
     model = net("classes").partial_fit(X, TARGETS["classes"])
     before = copy.deepcopy(model)
-    message = r"y has 7, .* the classes: \[0 1 2\].* first call: partial_fit\(X, y, classes="
+    message = r"y has 7, .* the classes: \[0 1 2\].* clone\(model\).partial_fit\(X, y, classes="
     with pytest.raises(ValueError, match=message):
         model.partial_fit(X[:3], [0, 7, 1])
     assert_same(model, before)
@@ -414,8 +414,10 @@ def test_first_rows_may_lack_a_class_that_is_named():
     assert model.predict_proba(X).shape == (N, 3)
     single = net("classes", pretrain=False).partial_fit(X[y == 1], y[y == 1], classes=[0, 1, 2])
     np.testing.assert_array_equal(single.classes_, [0, 1, 2])
-    with pytest.raises(ValueError, match=r"y has 2, .* in the first call: partial_fit"):
+    with pytest.raises(ValueError, match=r"y has 2, .* List all classes: partial_fit"):
         net("classes").partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"y has 9, .* Start anew with all classes: clone"):
+        model.partial_fit(X[:5], [9] * 5)
 
 
 @pytest.mark.parametrize("n_classes", [3, 30])

@@ -108,6 +108,22 @@ def test_pipeline_of_machines_and_of_pipelines_comes_back(tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(TEST), model.predict_proba(TEST))
 
 
+def test_steps_that_store_nothing_for_a_column_come_back(tmp_path):
+    model = make_pipeline(Normalizer(), Binarizer(threshold=0.1)).fit(DATA)
+    loaded = saved_and_loaded(model, tmp_path)
+    np.testing.assert_array_equal(loaded.transform(TEST), model.transform(TEST))
+
+
+@pytest.mark.parametrize("strategy", ["most_frequent", "constant"])
+def test_imputer_of_integers_comes_back(strategy, tmp_path):
+    whole = DATA.astype(int)
+    whole[::7, 20] = -1
+    imputer = SimpleImputer(missing_values=-1, strategy=strategy, fill_value=2)
+    model = make_pipeline(imputer, clone(RBM)).fit(whole)
+    loaded = saved_and_loaded(model, tmp_path)
+    np.testing.assert_array_equal(loaded.transform(whole), model.transform(whole))
+
+
 def test_names_of_columns_and_containers_come_back(tmp_path):
     frame = pd.DataFrame(DATA, columns=[f"pixel {i}" for i in range(64)])
     model = make_pipeline(StandardScaler(), clone(RBM)).set_output(transform="pandas").fit(frame)

@@ -9,10 +9,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import bsr_matrix, coo_matrix, dok_array, lil_array
 from scipy.special import expit
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -167,6 +169,9 @@ def test_units_are_chosen():
         ({"units": "best"}, "units == 'best', must be one of"),
         ({"units": "selective"}, "needs X"),
         ({"units": [30]}, "units has 30, must be from 0 to 29"),
+        ({"units": [-1, 2]}, "units has -1, must be from 0 to 29"),
+        ({"image_shape": (8.0, 8.0)}, r"image_shape == \(8.0, 8.0\).*64 values"),
+        ({"image_shape": 8}, "image_shape == 8, must be"),
         ({"units": []}, "must be one of .* or a list of units"),
         ({"n_rows": 0}, "n_rows == 0"),
         ({"image_shape": (8, 9)}, r"image_shape == \(8, 9\).*64 values"),
@@ -838,6 +843,29 @@ def test_displays_take_what_goes_into_a_pipeline(scaler):
     else:
         with pytest.raises(TypeError, match=r"has no way back. Pass the RBMs, machines\(m"):
             ReconstructionDisplay.from_estimator(model, frame)
+
+
+def test_missing_values_are_neither_drawn_nor_counted_as_errors():
+    gaps = X[:20].copy()
+    gaps[:, ::3] = np.nan
+    gaps[0] = X[0]  # a column without any value would be dropped
+    model = make_pipeline(SimpleImputer(), RBMTransformer(3, n_iter=2, random_state=0)).fit(gaps)
+    display = ReconstructionDisplay.from_estimator(model, gaps, n_images=5)
+    error = np.nanmean((display.reconstructions[0] - gaps[:5]) ** 2)
+    assert f"error {error:.4f}" in display.axes_[1].get_title()
+
+
+@pytest.mark.parametrize("container", [coo_matrix, dok_array, bsr_matrix, lil_array])
+def test_reconstructions_of_sparse_rows_of_any_format(container):
+    model = RBMTransformer(3, n_iter=1, random_state=0).fit(X)
+    display = ReconstructionDisplay.from_estimator(model, container(X), n_images=4)
+    np.testing.assert_array_equal(display.originals, X[:4])
+
+
+def test_curves_of_a_pipeline_within_a_pipeline():
+    net = DBNClassifier((6, 4), **QUICK)
+    nested = make_pipeline(MinMaxScaler(), make_pipeline(MinMaxScaler(), net)).fit(X, Y)
+    assert len(LossCurveDisplay.from_estimator(nested).axes_) >= 3
 
 
 @pytest.mark.parametrize("name", DISPLAYS)

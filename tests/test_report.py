@@ -14,7 +14,7 @@ import pytest
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import Normalizer, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, DBNRegressor, DivergenceError, RBMTransformer
@@ -413,6 +413,15 @@ def test_pipelines_have_figures_and_a_page():
     wrong = (pipeline.predict(data.X_test) != data.y_test).sum()
     assert f"{wrong} of {len(data.y_test)} test rows are misclassified" in "".join(read.text)
     assert dict(read.table("values", "parameter")[1:])["finetune_iter"] == "3"
+
+
+def test_step_that_has_no_way_back_leaves_the_other_figures():
+    data = wine()._replace(are_measurements=True)
+    inner = make_pipeline(Normalizer(), DBNClassifier((6,), **SHORT))
+    pipeline = make_pipeline(StandardScaler(), inner).fit(data.X_train, data.y_train)
+    names = [figure.name for figure in figures_of(pipeline, data)]
+    assert names[:2] == ["bias_probes", "unit_probes_layer_1"]
+    plt.close("all")
 
 
 def test_measurements_are_no_images_unless_their_shape_is_known():

@@ -88,8 +88,9 @@ def _of_machines(net, data, n_layers):
         yield Figure(
             "reconstruction",
             "Reconstructions",
-            "Test rows, and their reconstructions after going up through one layer, two layers and "
-            "so on, and down again. They should resemble the rows, and lose little with each layer.",
+            "Test rows, and their reconstructions after going up through one layer, two layers "
+            "and so on, and down again. They should resemble the rows, and lose little with each "
+            "layer.",
             reconstructions.figure_,
         )
     yield Figure(

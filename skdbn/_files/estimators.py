@@ -203,7 +203,8 @@ def _check_targets(model, n_outputs):
 
 def _check_columns(model, n_features):
     """Raise if columns could not be mapped."""
-    kinds, offset, scale, limits = columns_of(model)
+    kinds, offset, scale, limits, share_beyond = columns_of(model)
+    check_real(share_beyond, "the share of values beyond the limits", 0.0, 1.0)
     _check_arrays([(offset, (n_features,)), (scale, (n_features,))], offset.dtype)
     _check_arrays([(kinds, (n_features,))], kinds.dtype, "U")
     for kind in np.unique(kinds).tolist():

@@ -55,7 +55,8 @@ def to_onnx(model):
     have to infer them. Values beyond the limits of a column are clipped as in skdbn, but there are
     no warnings about data on another scale. Integer labels become int64; strings stay strings.
     Multilabel targets are int64 zeros and ones. The values of a regressor are float64. A net before
-    the last step of a Pipeline passes on its top hidden layer, as `transform` does.
+    the last step of a Pipeline, or in a FeatureUnion or ColumnTransformer, passes on its top hidden
+    layer, as `transform` does.
 
     skl2onnx computes the steps of scikit-learn in float32. If values are large compared with their
     spread, MaxAbsScaler, QuantileTransformer and PowerTransformer lose digits, and probabilities

@@ -181,8 +181,8 @@ def _check_alike(name, value, example):
     if isinstance(value, np.dtype):
         is_alike = isinstance(example, np.dtype) and value.kind in NUMBERS
     elif isinstance(value, np.ndarray):
-        kind = np.asarray(example).dtype.kind
-        is_alike = value.dtype.kind in (NUMBERS if name in MAY_BE_MISSING else kind)
+        kinds = np.asarray(example).dtype.kind + (NUMBERS if name in MAY_BE_MISSING else "")
+        is_alike = value.dtype.kind in kinds
         is_alike &= value.ndim == np.ndim(example)
         if name == COUNTS:
             is_alike = value.dtype.kind in "if" and value.ndim == 1

@@ -29,7 +29,8 @@ PROBABILITIES = 0.0, 1.0
 # twice the share at each end of the fitted rows does.
 MANY, MANY_VALUES = 2.0 * TAIL, 10
 FEW_ROWS = 10  # fewer are too few to determine the scale of a column
-COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits")  # of fitted estimators
+# Of fitted estimators.
+COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits", "_share_beyond")
 
 
 class DataRangeWarning(UserWarning):
@@ -48,12 +49,15 @@ class Columns(NamedTuple):
     limits : ndarray of shape (2, n_features)
         The lowest and the highest value on the scale of each column. A map clips values beyond
         them.
+    share_beyond : float
+        Share of the stored values of sparse rows beyond the limits, which are those of all values.
     """
 
     visible_units: object
     offset: object
     scale: object
     limits: object
+    share_beyond: float = 0.0
 
     def attributes(self):
         """Return the fitted attributes that `columns_of` reads."""
@@ -175,7 +179,12 @@ def _standardized(rows, engine, low, high, are_gaussian):
     limits = np.minimum(low, offset - LIMIT * scale), np.maximum(high, offset + LIMIT * scale)
     limits = np.where(are_gaussian, limits, _limits(PROBABILITIES))
     kinds = np.where(are_gaussian, GAUSSIAN, BINARY)
-    return Columns(kinds, *(array.astype(X.dtype) for array in (offset, scale, limits)))
+    offset, scale, limits = (array.astype(X.dtype) for array in (offset, scale, limits))
+    share_beyond = 0.0
+    if issparse(getattr(X, "stub", X)):  # of rows on a cluster, which have one
+        n_values, n_outside, _ = _beyond(X, limits)
+        share_beyond = n_outside / max(1, n_values)
+    return Columns(kinds, offset, scale, limits, share_beyond)
 
 
 def _moments(rows, engine, low, high, span):
@@ -259,13 +268,11 @@ def warn_of_other_scale(estimator, X, name="X"):
     Of sparse rows only stored values count.
     """
     low, high = estimator._limits
-    n_values, n_outside, example = Rows(X).reduced(
-        partial(_outside, low=low, high=high), _both_outside
-    )
+    n_values, n_outside, example = _beyond(X, estimator._limits)
     if n_outside < MANY_VALUES:
         return
     share = n_outside / n_values
-    if share > MANY:
+    if share > MANY + estimator._share_beyond:
         value, column = example
         names = getattr(estimator, "feature_names_in_", None)
         where = f"column {column}" if names is None else f"column {names[column]!r}"
@@ -280,8 +287,14 @@ def warn_of_other_scale(estimator, X, name="X"):
         )
 
 
-def _outside(rows, low, high):
+def _beyond(X, limits):
     """Return the number of values, the number beyond the limits, and one of the latter."""
+    low, high = limits
+    return Rows(X).reduced(partial(_outside, low=low, high=high), _both_outside)
+
+
+def _outside(rows, low, high):
+    """Return the same of rows in memory."""
     X = rows.X
     n_values, n_outside, example = 0, 0, None
     for block in blocks(X.shape[0]):
