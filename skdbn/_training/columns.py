@@ -267,12 +267,13 @@ def warn_of_other_scale(estimator, X, name="X"):
 
     Of sparse rows only stored values count.
     """
-    low, high = estimator._limits
-    n_values, n_outside, example = _beyond(X, estimator._limits)
+    columns = columns_of(estimator)
+    low, high = columns.limits
+    n_values, n_outside, example = _beyond(X, columns.limits)
     if n_outside < MANY_VALUES:
         return
     share = n_outside / n_values
-    if share > MANY + estimator._share_beyond:
+    if share > MANY + columns.share_beyond:
         value, column = example
         names = getattr(estimator, "feature_names_in_", None)
         where = f"column {column}" if names is None else f"column {names[column]!r}"
