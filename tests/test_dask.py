@@ -64,7 +64,11 @@ NET = {**QUICK, "hidden_layer_sizes": (12, 8), "rbm": RBMTransformer(n_iter=2)}
 @pytest.fixture(scope="module")
 def cluster():
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
-    with LocalCluster(**options, memory_limit=None) as cluster:
+    # On a busy computer, dask would give up workers that tests killed before they are back.
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "120s"}),
+        LocalCluster(**options, memory_limit=None) as cluster,
+    ):
         yield cluster
 
 
@@ -73,7 +77,7 @@ def client(cluster):
     with Client(cluster) as client:
         answers = ()
         while len(answers) < 2:  # a test may have killed a worker
-            client.wait_for_workers(2, timeout=120)  # in seconds; one may have failed to start
+            client.wait_for_workers(2, timeout=120)  # in seconds
             with contextlib.suppress(OSError):
                 answers = client.run(os.getpid)
         yield client
