@@ -5,7 +5,8 @@ from numbers import Real
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, indexable
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 
 from skdbn._dbn_base import DeepBeliefNet
@@ -588,14 +589,12 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         ValueError
             If no row has a label.
         """
-        if self.unlabeled is not None:
-            check_consistent_length(X, y, sample_weight)
-            labels = masked_labels(y, self.unlabeled)
-            at = np.flatnonzero(~labels.mask)
-            X, y = _safe_indexing(indexable(X)[0], at), labels.data[at]
-            if sample_weight is not None:
-                sample_weight = _safe_indexing(sample_weight, at)
-        return super().score(X, y, sample_weight)
+        if self.unlabeled is None:
+            return super().score(X, y, sample_weight)
+        labels, predicted = masked_labels(y, self.unlabeled), np.asarray(self.predict(X))
+        check_consistent_length(labels, predicted, sample_weight)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[~labels.mask]
+        return accuracy_score(labels.compressed(), predicted[~labels.mask], sample_weight=weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -10,7 +10,6 @@ counterpart, which `to_local` returns.
 import copy
 import inspect
 
-from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn._dbn_classifier import DBNClassifier
@@ -18,7 +17,7 @@ from skdbn._dbn_regressor import DBNRegressor
 from skdbn._files.checkpoint import resume as resume_plain
 from skdbn._rbm import RBMTransformer
 from skdbn._training.callbacks import callbacks_of
-from skdbn._training.checks import floats_for, masked_labels
+from skdbn._training.checks import floats_for
 from skdbn._training.loop import LostRowsError
 
 try:
@@ -379,30 +378,6 @@ class DaskDBNClassifier(_DistributedNet, DBNClassifier):
                 "pretraining."
             )
         return super()._fit_on_cluster(X, **given)
-
-    def score(self, X, y, sample_weight=None):
-        """Return the share of rows that are predicted correctly, as the plain classifier does.
-
-        Parameters
-        ----------
-        X : dask array or DataFrame, or array-like, of shape (n_samples, n_features)
-            Data.
-        y : dask or plain array of shape (n_samples,) or (n_samples, n_labels)
-            Labels. Rows marked by `unlabeled` are left out.
-        sample_weight : dask or plain array of shape (n_samples,), default=None
-            Weight of each row.
-
-        Returns
-        -------
-        float
-            Accuracy.
-        """
-        if self.unlabeled is None or not dask.is_dask_collection(X):
-            return super().score(X, y, sample_weight)
-        labels = masked_labels(np.asarray(y), self.unlabeled)
-        weight = None if sample_weight is None else np.asarray(sample_weight)[~labels.mask]
-        predicted = np.asarray(self.predict(X))[~labels.mask]
-        return accuracy_score(labels.compressed(), predicted, sample_weight=weight)
 
     def predict_proba(self, X):
         """Return the probability of each class, as the plain classifier does.

@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdbn._training.checks import IMPUTER, check_values, floats_for
+from skdbn._training.checks import IMPUTER, check_values, flat_steps, flattened, floats_for
 from skdbn._training.diagnosis import CONSTANT, SATURATED
 
 
@@ -166,7 +166,7 @@ def finetuned(model):
     _refuse_search(model)
     if hasattr(model, "_finetuned_machines"):
         return model._finetuned_machines()
-    model, steps, has_net = _flat(model), [], False
+    model, steps, has_net = flattened(model), [], False
     for name, step in getattr(model, "steps", []):
         if hasattr(step, "_finetuned_machines"):
             rbms, has_net = step._finetuned_machines(), True
@@ -253,7 +253,7 @@ def predictor(model):
     (5, 10)
     """
     first = _steps(model)[len(_split(model)[0])]
-    model = _flat(model)
+    model = flattened(model)
     if hasattr(model, "steps"):
         model = model[[step for _, step in model.steps].index(first) :]
     net = model.steps[-1][1] if hasattr(model, "steps") else model
@@ -264,20 +264,7 @@ def predictor(model):
 
 def _steps(model):
     """Return the steps of a model, from the bottom up."""
-    if hasattr(model, "steps"):
-        return [step for _, step in _flat(model).steps if step not in (None, "passthrough")]
-    return list(model) if isinstance(model, list | tuple) else [model]
-
-
-def _flat(model):
-    """Return a Pipeline with the steps of the Pipelines within it, or the model itself."""
-    if not any(hasattr(step, "steps") for _, step in getattr(model, "steps", [])):
-        return model
-    steps = []
-    for name, step in model.steps:
-        inner = getattr(_flat(step), "steps", None)
-        steps += [(name, step)] if inner is None else [(f"{name} {n}", s) for n, s in inner]
-    return Pipeline(steps)
+    return list(model) if isinstance(model, list | tuple) else flat_steps(model)
 
 
 def _refuse_search(model):

@@ -226,7 +226,7 @@ def test_rows_that_all_have_labels_train_as_ever(options):
 
 @pytest.mark.filterwarnings("always::skdbn.FewLabelsWarning")
 def test_fit_without_a_row_that_has_no_label_warns():
-    message = r"No row of y has the value of unlabeled, -1.* set unlabeled=None.*voting"
+    message = r"No row of y has the value of unlabeled, -1.* set unlabeled=None.*by numbers"
     with pytest.warns(FewLabelsWarning, match=message):
         net().fit(X, TRUTH)
     with pytest.warns(FewLabelsWarning, match=message):

@@ -24,8 +24,9 @@ from sklearn.preprocessing import (
 from test_models import NETS, RBM, WRONG, X_TEST, X, Y, make_net, make_regressor, places, replaced
 
 from skdbn import VersionWarning, load_model, save_model
-from skdbn._files.steps import STEPS, flat_steps
+from skdbn._files.steps import STEPS
 from skdbn._files.storage import read, write
+from skdbn._training.checks import flat_steps
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skdbn.DataRangeWarning",

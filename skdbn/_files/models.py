@@ -12,9 +12,9 @@ from sklearn.pipeline import Pipeline
 
 from skdbn import _version
 from skdbn._files.estimators import CLASSES, describe, rebuild
-from skdbn._files.steps import NOTHING, STEPS, describe_step, flat_steps, rebuild_step
+from skdbn._files.steps import STEPS, describe_step, rebuild_step
 from skdbn._files.storage import read, write
-from skdbn._training.checks import check_choice, check_flag
+from skdbn._training.checks import NO_STEP, check_choice, check_flag, flat_steps
 from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import damages_told
 
@@ -132,7 +132,7 @@ def _describe(model):
 
 def _describe_inner(name, step):
     """Return the description of a step of a Pipeline, and the container of its output."""
-    if step in NOTHING:
+    if step in NO_STEP:
         return step, None
     container = vars(step).get("_sklearn_output_config", {}).get("transform")
     if type(step) in STEPS.values():
@@ -192,7 +192,7 @@ def _n_values(tree):
 
 def _rebuild_inner(description, container, most_features, where):
     """Return a step of a Pipeline."""
-    if description in NOTHING:
+    if description in NO_STEP:
         return description
     if description["class"] in STEPS:
         step = rebuild_step(description, most_features)

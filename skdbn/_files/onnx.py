@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._dbn_regressor import DBNRegressor
-from skdbn._files.steps import flat_steps
+from skdbn._training.checks import flat_steps
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for runtimes of recent years
 BATCH = "n_samples"
@@ -84,33 +84,7 @@ def to_onnx(model):
     check_is_fitted(model)
     steps = flat_steps(model)
     for step in steps:
-        if hasattr(step, "best_estimator_"):
-            raise TypeError(
-                f"{type(step).__name__} is a search. Convert its result: "
-                "to_onnx(search.best_estimator_)."
-            )
-        parts = step.get_params().values()
-        is_plain = isinstance(step, DBNRegressor | ColumnTransformer | FeatureUnion)
-        if not is_plain and any(isinstance(part, DBNRegressor) for part in parts):
-            raise TypeError(
-                f"{type(step).__name__} contains a DBNRegressor, whose values skl2onnx cannot "
-                "combine. Convert the fitted regressors one by one, such as model.estimators_[0]."
-            )
-        predicts_otherwise = hasattr(step, "predict") and not (
-            is_classifier(step) or is_regressor(step)
-        )
-        if step is steps[-1] and (predicts_otherwise or not has_converter(step)):
-            raise TypeError(
-                f"{type(step).__name__} cannot be converted to ONNX. Pass the fitted model that it "
-                "contains, such as model.estimator_ or model.to_local(), or the steps before it, "
-                "model[:-1]."
-            )
-        if not has_converter(step):
-            raise TypeError(
-                f"{type(step).__name__} cannot be converted to ONNX. Convert the steps after it, "
-                "for example to_onnx(model[1:]), and transform the rows by the steps up to it "
-                "beforehand."
-            )
+        _check_step(step, has_converter(step), step is steps[-1])
     if not hasattr(steps[0], "n_features_in_"):
         raise TypeError(
             f"{type(steps[0]).__name__} does not take a matrix of numbers, but the ONNX model "
@@ -126,6 +100,30 @@ def to_onnx(model):
     for tensor in (*proto.graph.input, *proto.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = BATCH
     return proto
+
+
+def _check_step(step, has_converter, is_last):
+    """Raise unless a step can be converted where it stands."""
+    kind, parts = type(step).__name__, step.get_params().values()
+    if hasattr(step, "best_estimator_"):
+        raise TypeError(f"{kind} is a search. Convert its result: to_onnx(search.best_estimator_).")
+    has_outputs = is_classifier(step) or is_regressor(step) or not hasattr(step, "predict")
+    if is_last and not (has_converter and has_outputs):
+        raise TypeError(
+            f"{kind} cannot be converted to ONNX. Pass the fitted model that it contains, such as "
+            "model.estimator_ or model.to_local(), or the steps before it, model[:-1]."
+        )
+    if not has_converter:
+        raise TypeError(
+            f"{kind} cannot be converted to ONNX. Convert the steps after it, for example "
+            "to_onnx(model[1:]), and transform the rows by the steps up to it beforehand."
+        )
+    is_plain = isinstance(step, DBNRegressor | ColumnTransformer | FeatureUnion)
+    if not is_plain and any(isinstance(part, DBNRegressor) for part in parts):
+        raise TypeError(
+            f"{kind} contains a DBNRegressor, whose values skl2onnx cannot combine. Convert the "
+            "fitted regressors one by one, such as model.estimators_[0]."
+        )
 
 
 def _outputs(last):

@@ -10,7 +10,6 @@ import warnings
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     Binarizer,
     MaxAbsScaler,
@@ -39,32 +38,12 @@ STEPS = {
         StandardScaler,
     )
 }
-NOTHING = (None, "passthrough")  # stand for no step in a Pipeline
 SETTINGS = {"_sklearn_output_config", "_metadata_request"}  # copied by `clone`, besides parameters
 NAMES = "feature_names_in_"
 MAY_BE_MISSING = {"statistics_"}  # for columns that an imputer drops
 COUNTS = "n_samples_seen_"  # an array in StandardScaler if values are missing
 NUMBERS = "biuf"  # kinds of types to which an imputer can be fitted
 LITTLE = np.array([[1.0], [2.0]])  # two rows to which every step can be fitted
-
-
-def flat_steps(model):
-    """Return the steps of a Pipeline and of Pipelines within it, in the order of the data.
-
-    Parameters
-    ----------
-    model : estimator
-        A Pipeline, or an estimator, which counts as a single step.
-
-    Returns
-    -------
-    list of estimator
-        The steps, without "passthrough" and None.
-    """
-    if not isinstance(model, Pipeline):
-        return [model]
-    steps = [step for _, step in model.steps if step not in NOTHING]
-    return [inner for step in steps for inner in flat_steps(step)]
 
 
 def describe_step(step):

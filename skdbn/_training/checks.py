@@ -9,6 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
+from sklearn.pipeline import Pipeline
 from sklearn.utils import assert_all_finite, check_scalar, column_or_1d
 
 from skdbn._training.diagnosis import warn
@@ -16,6 +17,7 @@ from skdbn._training.diagnosis import warn
 FLOATS = (np.float64, np.float32)  # types of computations
 MAX_SEED = np.iinfo(np.int32).max
 MAX_INTEGER = np.iinfo(np.int64).max  # NumPy has no larger integers
+NO_STEP = (None, "passthrough")  # what stands for no step in a Pipeline
 IMPUTER = "sklearn.impute.SimpleImputer as a step of a Pipeline"  # fills missing values
 
 
@@ -307,3 +309,21 @@ def whole_number(value, minimum=0, maximum=None):
     if value < minimum or (maximum is not None and value > maximum):
         raise ValueError(f"{value} is out of range")
     return value
+
+
+def flattened(model):
+    """Return a Pipeline with the steps of the Pipelines within it, or the model itself."""
+    if not any(hasattr(step, "steps") for _, step in getattr(model, "steps", [])):
+        return model
+    steps = []
+    for name, step in model.steps:
+        inner = getattr(flattened(step), "steps", None)
+        steps += [(name, step)] if inner is None else [(f"{name} {n}", s) for n, s in inner]
+    return Pipeline(steps)
+
+
+def flat_steps(model):
+    """Return the steps of a Pipeline and of Pipelines within it, or the model as the only one."""
+    if not hasattr(model, "steps"):
+        return [model]
+    return [step for _, step in flattened(model).steps if step not in NO_STEP]

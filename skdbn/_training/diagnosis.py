@@ -53,7 +53,7 @@ class NotConvergedWarning(ConvergenceWarning):
 
 
 class FewLabelsWarning(UserWarning):
-    """No row is without a label, or such rows led far from what the labelled ones alone predict."""
+    """Rows without labels are missing, or led far from what the labelled rows alone predict."""
 
 
 class MixingWarning(UserWarning):
@@ -184,9 +184,8 @@ def warn_unless_some_are_unlabelled(has_none, marker):
     if not has_none.any():
         warn(
             f"No row of y has the value of unlabeled, {marker!r}, so all rows count as labelled. "
-            "If they are, set unlabeled=None. If not, and the classifier is within one that "
-            "numbers labels (voting, bagging, stacking, one-vs-rest), pass that one only labelled "
-            "rows.",
+            "If they are, set unlabeled=None. Voting, bagging, stacking and one-vs-rest "
+            "classifiers replace labels by numbers, so pass them labelled rows only.",
             FewLabelsWarning,
         )
 
