@@ -100,6 +100,7 @@ def same(one, other, *names):
 MACHINE = ("components_", "intercept_visible_", "intercept_hidden_", "h_samples_", "loss_curve_")
 GAPS = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
 WEIGHT = np.random.default_rng(1).integers(0, 3, len(X))
+COUNTS = np.where(np.random.default_rng(2).random(X.shape) < 0.08, np.rint(9.0 * X), 0.0)  # rare
 
 
 # -- the same bits
@@ -116,6 +117,7 @@ WEIGHT = np.random.default_rng(1).integers(0, 3, len(X))
         ({}, GAPS),
         ({"visible_units": "gaussian", "hidden_units": "gaussian"}, GAPS),
         ({"visible_units": "binary"}, sp.csr_matrix(X)),
+        ({}, sp.csr_matrix(COUNTS)),
     ],
 )
 def test_machine_of_one_partition_has_the_bits_of_the_plain_one(client, parameters, data):
@@ -124,7 +126,7 @@ def test_machine_of_one_partition_has_the_bits_of_the_plain_one(client, paramete
     parts = da.from_array(data, chunks=(-1, -1), asarray=False)
     machine.fit(parts)
     curves = ("validation_loss_curve_", "free_energy_gap_curve_", "offset_", "scale_")
-    assert same(plain, machine, *MACHINE, *curves)
+    assert same(plain, machine, *MACHINE, *curves, "_share_beyond")
     more = machine.to_local().partial_fit(data)  # the optimizer and the random numbers go on
     assert same(more, plain.partial_fit(data), *MACHINE)
 

@@ -853,6 +853,10 @@ def test_missing_values_are_neither_drawn_nor_counted_as_errors():
     display = ReconstructionDisplay.from_estimator(model, gaps, n_images=5)
     error = np.nanmean((display.reconstructions[0] - gaps[:5]) ** 2)
     assert f"error {error:.4f}" in display.axes_[1].get_title()
+    assert display.axes_[0].get_title() == "data, white where values are missing"
+    table = ReconstructionDisplay.from_estimator(model, gaps, n_images=5, image_shape=False)
+    assert table.axes_[0].get_title() == "data, hatched where values are missing"
+    assert table.axes_[0].patch.get_hatch()
 
 
 @pytest.mark.parametrize("container", [coo_matrix, dok_array, bsr_matrix, lil_array])

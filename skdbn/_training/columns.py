@@ -180,11 +180,11 @@ def _standardized(rows, engine, low, high, are_gaussian):
     limits = np.where(are_gaussian, limits, _limits(PROBABILITIES))
     kinds = np.where(are_gaussian, GAUSSIAN, BINARY)
     offset, scale, limits = (array.astype(X.dtype) for array in (offset, scale, limits))
-    share_beyond = 0.0
-    if issparse(getattr(X, "stub", X)):  # of rows on a cluster, which have one
-        n_values, n_outside, _ = _beyond(X, limits)
-        share_beyond = n_outside / max(1, n_values)
-    return Columns(kinds, offset, scale, limits, share_beyond)
+    low, high = limits
+    n_stored, n_outside, _ = rows.reduced(
+        partial(_stored_outside, low=low, high=high), _both_outside
+    )
+    return Columns(kinds, offset, scale, limits, n_outside / max(1, n_stored))
 
 
 def _moments(rows, engine, low, high, span):
@@ -269,7 +269,9 @@ def warn_of_other_scale(estimator, X, name="X"):
     """
     columns = columns_of(estimator)
     low, high = columns.limits
-    n_values, n_outside, example = _beyond(X, columns.limits)
+    n_values, n_outside, example = Rows(X).reduced(
+        partial(_outside, low=low, high=high), _both_outside
+    )
     if n_outside < MANY_VALUES:
         return
     share = n_outside / n_values
@@ -288,14 +290,13 @@ def warn_of_other_scale(estimator, X, name="X"):
         )
 
 
-def _beyond(X, limits):
-    """Return the number of values, the number beyond the limits, and one of the latter."""
-    low, high = limits
-    return Rows(X).reduced(partial(_outside, low=low, high=high), _both_outside)
+def _stored_outside(rows, low, high):
+    """Return the same as `_outside` if rows are sparse; of dense rows no value counts."""
+    return _outside(rows, low, high) if issparse(rows.X) else (0, 0, None)
 
 
 def _outside(rows, low, high):
-    """Return the same of rows in memory."""
+    """Return the number of values, the number beyond the limits, and one of the latter."""
     X = rows.X
     n_values, n_outside, example = 0, 0, None
     for block in blocks(X.shape[0]):

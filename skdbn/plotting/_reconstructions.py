@@ -129,10 +129,14 @@ class ReconstructionDisplay:
         heights = [height_of(look, 1 if look.image_shape else n_images, n_images)] * len(everything)
         below = INCHES_OF_NAMES if look.image_shape is None else 0.0
         self.figure_, self.axes_ = new_axes(ax, heights, below=below)
-        is_known = ~np.isnan(everything[0])  # others are not drawn, and have no error
+        is_known = ~np.isnan(everything[0])  # where values are missing there is no error
         drawn = np.concatenate([part[is_known] for part in everything])
         limits, extend, what = look.scale(drawn)
         titles = ["data"]
+        if not is_known.all():
+            shade = "hatched" if look.image_shape is None else "white"
+            titles = [f"data, {shade} where values are missing"]
+            self.axes_[0].patch.set(hatch="/////", edgecolor="gray")
         for i, part in enumerate(everything[1:], 1):
             error = float(((part - everything[0])[is_known] ** 2).mean())
             layers = "1 layer" if i == 1 else f"{i} layers"
