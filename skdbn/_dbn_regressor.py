@@ -6,6 +6,7 @@ from sklearn.base import RegressorMixin
 
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice
+from skdbn._training.columns import limits_without_outliers
 
 ROUNDING = 16.0  # units in the last place by which equal targets may differ
 LARGEST = np.sqrt(np.finfo(float).max)  # absolute value of a target
@@ -361,6 +362,9 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
 def _offset_and_scale(y, weight, loss):
     """Return what the targets are shifted and divided by before the net sees them."""
+    if loss == "absolute_error":  # outliers must have no effect: clip, and use medians
+        weight = np.ones(len(y)) if weight is None else weight.astype(float)
+        y = np.clip(y, *limits_without_outliers(y, weight))
     largest = abs(y).max(axis=0)
     largest = np.where(largest > 0.0, largest, 1.0)
     shares = y / largest  # within [-1, 1], where squares are safe
@@ -372,12 +376,8 @@ def _offset_and_scale(y, weight, loss):
                 "'poisson' needs a target above 0. Set loss='squared_error'."
             )
         return np.zeros(len(mean)), largest * mean
-    if loss == "absolute_error":  # outliers must have no effect: use medians, and clip
-        weight = np.ones(len(y)) if weight is None else weight.astype(float)
-        first, mean, last = np.quantile(
-            shares, [0.05, 0.5, 0.95], axis=0, weights=weight, method="inverted_cdf"
-        )
-        shares = np.clip(shares, 2.0 * first - last, 2.0 * last - first)
+    if loss == "absolute_error":
+        mean = np.quantile(shares, 0.5, axis=0, weights=weight, method="inverted_cdf")
     deviation = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weight))
     varies = deviation > ROUNDING * np.finfo(float).eps
     return largest * mean, largest * np.where(varies, deviation, 1.0)

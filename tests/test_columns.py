@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from skdbn import DataRangeWarning, DBNClassifier, RBMTransformer, load_model, save_model
+from skdbn._training import columns
 from skdbn.datasets import load_digits
 from skdbn.inspection import bias_probe, reconstruct, unit_probe
 
@@ -137,6 +138,42 @@ def test_rare_values_of_a_column_that_hardly_varies_count():
     half = len(amounts) // 2
     net = DBNClassifier((20,), random_state=0).fit(amounts[:half], is_large[:half])
     assert net.score(amounts[half:], is_large[half:]) > 0.95
+
+
+@pytest.mark.parametrize("share", [0.053, 0.08, 0.2])
+def test_amounts_that_are_mostly_zero_are_told_apart(share):
+    # 95 % of all values reach only to the smallest amounts.
+    rng = np.random.default_rng(0)
+    is_some = rng.permutation(2000) < share * 2000
+    X = np.column_stack([is_some * rng.lognormal(3.0, 1.0, 2000), rng.normal(size=2000)])
+    rbm = RBMTransformer(5, n_iter=0, random_state=0).fit(X)
+    assert (X[:, 0] > rbm._limits[1, 0]).sum() < 0.1 * is_some.sum()
+    assert rbm.scale_[0] > X[:, 0].std()
+    mirrored = RBMTransformer(5, n_iter=0, random_state=0).fit(7.0 - 3.0 * X)
+    np.testing.assert_allclose(mirrored.scale_, 3.0 * rbm.scale_)
+
+
+@pytest.mark.parametrize("outlier", [None, 1e3, -1e9])
+def test_outlier_does_not_hide_a_rare_flag(outlier):
+    X = np.column_stack([np.arange(1000) % 20 == 0, RNG.normal(size=1000)]) * 1.0
+    expected = RBMTransformer(5, visible_units="gaussian", n_iter=0).fit(X).scale_[0]
+    if outlier is not None:
+        X[7, 0] = outlier
+    rbm = RBMTransformer(5, visible_units="gaussian", n_iter=0).fit(X)
+    assert rbm.scale_[0] == pytest.approx(expected, rel=0.5)
+
+
+@pytest.mark.parametrize("weight", [np.ones(60), RNG.integers(1, 4, size=60) * 1.0])
+def test_quantiles_of_weighted_values_are_those_of_repeated_values(weight):
+    values = RNG.normal(size=(60, 3)).round(1)
+    values[RNG.random((60, 3)) < 0.2] = np.nan
+    values[:, 2] = np.nan
+    found = columns._quantiles(values, [0.1, 0.5, 0.95], weight)
+    for i in (0, 1):
+        repeated = np.repeat(values[:, i], weight.astype(int))
+        expected = np.nanquantile(repeated, [0.1, 0.5, 0.95], method="inverted_cdf")
+        np.testing.assert_array_equal(found[:, i], expected)
+    assert np.isnan(found[:, 2]).all()
 
 
 def test_order_of_the_rows_does_not_matter():

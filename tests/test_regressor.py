@@ -124,6 +124,22 @@ def test_a_few_wild_targets_hardly_move_what_absolute_error_learns():
     assert scores["squared_error"] < 0.0
 
 
+@pytest.mark.parametrize("outlier", [1e4, 1e16, 1e36])
+def test_scale_of_targets_ignores_a_value_that_stands_for_missing(outlier):
+    rng = np.random.default_rng(0)
+    most = np.where(rng.random(300) < 0.08, rng.normal(size=300), 0.0)
+    for y in (200.0 * Y, most):
+        wild = y.copy()
+        wild[5] = outlier
+        nets = [
+            make_learner(loss="absolute_error", finetune_iter=2).fit(X, targets)
+            for targets in (y, wild)
+        ]
+        plain, other = nets
+        assert other.target_scale_ == pytest.approx(plain.target_scale_, rel=1.0)
+        assert abs(other.predict(X)).max() < 10.0 * abs(y).max()
+
+
 def test_poisson_predicts_positive_means_of_counts():
     net = make_learner(loss="poisson", finetune_iter=20).fit(X, COUNTS)
     predicted = net.predict(10.0 * X_TEST.clip(-0.3, 0.3))

@@ -19,6 +19,7 @@ BINARY, GAUSSIAN = "binary", "gaussian"  # the kinds of units that a column can 
 RANGE_TOLERANCE = 0.01  # by which scaling and resizing may overshoot [0, 1]
 SQUEEZED = 0.25  # range below which values in [0, 1] may be measurements
 TAIL = 0.05  # share of the values at each end of a column that may be outliers
+MOST = 0.5  # share of the values above which a single one is the usual value of a column
 FEWEST_SAMPLED, MOST_SAMPLED = 50, 1000  # rows in the sample for quantiles
 ROUNDING = 1e-6  # of the share of weight at an end of a column
 N_VALUES = 1_000_000  # in a block
@@ -153,10 +154,8 @@ def standardized(rows, engine):
 def _standardized(rows, engine, low, high, are_gaussian):
     """Return the map that standardizes the columns with gaussian units.
 
-    Outliers do not count: values that lie beyond the middle 90 % by more than its range are clipped
-    to that limit. If the middle is a single value, the other values are what there is to learn, so
-    they count. A column thus has the same states, up to rounding, however it was shifted and
-    scaled. Rows count by their weights.
+    Outliers do not count: see `limits_without_outliers`. A column thus has the same states, up to
+    rounding, however it was shifted and scaled. Rows count by their weights.
     """
     X, weight = rows.X, rows.weight
     n_samples, n_features = X.shape
@@ -164,10 +163,8 @@ def _standardized(rows, engine, low, high, are_gaussian):
     sample = np.sort(engine.permutation(n_samples)[:n_sampled])
     values = rows.read(engine, sample, engine.zeros(n_sampled, n_features))
     weight_of_sample = np.ones(n_sampled) if weight is None else weight[sample].astype(float)
-    ends = [TAIL + ROUNDING, 1.0 - TAIL - ROUNDING]  # the same for -X, and for weights times 3
-    first, last = _quantiles(values.astype(float), ends, weight_of_sample)
-    margin = np.where(last > first, last - first, np.inf)
-    low, high = np.fmax(low, first - margin), np.fmin(high, last + margin)
+    lowest, highest = limits_without_outliers(values.astype(float), weight_of_sample)
+    low, high = np.fmax(low, lowest), np.fmin(high, highest)
     span = np.where(high > low, high - low, 1.0)
     mean, variance = _moments(rows, engine, low, high, span)
     deviation = span * np.sqrt(variance)
@@ -215,17 +212,47 @@ def _sums(rows, engine, low, high, span):
     return found
 
 
-def _quantiles(values, ends, weight):
-    """Return quantiles of the values of each column in a sample, NaN if it has no value."""
-    if not np.isnan(values).any():
-        return np.quantile(values, ends, axis=0, weights=weight, method="inverted_cdf")
-    quantiles = np.full((len(ends), values.shape[1]), np.nan)
-    for column, found in zip(values.T, quantiles.T, strict=True):
-        known = ~np.isnan(column)
-        if known.any():
-            rules = {"weights": weight[known], "method": "inverted_cdf"}
-            found[:] = np.quantile(column[known], ends, **rules)
-    return quantiles
+def limits_without_outliers(values, weight):
+    """Return the lowest and the highest value of each column that is not an outlier.
+
+    Outliers lie beyond the middle 90 % of the values by more than its range. If more than half of
+    the values are the same, as in amounts that are mostly 0, the others are what there is to learn,
+    so the middle is that of the others, extended to the usual value. A column without others has no
+    limits.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        Values, NaN if missing.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+
+    Returns
+    -------
+    tuple of two ndarrays of shape (n_features,)
+        Limits, NaN if a column has no value.
+    """
+    ends = [TAIL + ROUNDING, 1.0 - TAIL - ROUNDING]  # the same for -X, and for weights times 3
+    first, usual, last = _quantiles(values, [ends[0], 0.5, ends[1]], weight)
+    is_usual = values == usual
+    share = weight @ is_usual / np.maximum(weight @ ~np.isnan(values), np.finfo(float).tiny)
+    has_usual = share > MOST + ROUNDING
+    if has_usual.any():
+        others = np.where(is_usual[:, has_usual], np.nan, values[:, has_usual])
+        first_other, last_other = _quantiles(others, ends, weight)
+        first[has_usual] = np.fmin(first_other, usual[has_usual])
+        last[has_usual] = np.fmax(last_other, usual[has_usual])
+    margin = np.where(last > first, last - first, np.inf)
+    return first - margin, last + margin
+
+
+def _quantiles(values, shares, weight):
+    """Return quantiles of the values of each column, NaN if it has no value."""
+    order = np.argsort(values, axis=0)  # NaN last
+    ordered = np.take_along_axis(values, order, axis=0)
+    reached = np.cumsum(np.where(np.isnan(ordered), 0.0, weight[order]), axis=0)
+    at = [(reached < share * reached[-1]).sum(axis=0) for share in shares]
+    return np.take_along_axis(ordered, np.stack(at), axis=0)
 
 
 def _ranges(rows, engine):
