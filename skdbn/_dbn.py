@@ -113,6 +113,18 @@ def check_that_it_can_go_on(net, templates):
             f"rbm has the visible and hidden units {units}, but the fitted network has "
             f"{fitted_units}. To start anew, call set_params(warm_start=False) and fit."
         )
+    for number, (template, rbm) in enumerate(zip(templates, net.rbms_, strict=False), 1):
+        if is_frozen(template) and not _are_alike(template.estimator, rbm):
+            raise ValueError(
+                f"rbm has another frozen RBM for layer {number} than the fitted network. To start "
+                "anew, call set_params(warm_start=False) and fit."
+            )
+
+
+def _are_alike(one, other):
+    """Tell whether two RBMs have the same weights and intercepts."""
+    names = "components_", "intercept_hidden_", "intercept_visible_"
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
 
 
 # -- pretraining
@@ -160,13 +172,17 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
     machine = copy.copy(net.rbms_[i]) if has_begun else template
     n_missing = template.n_iter
     if has_begun and not run.resumes(phase):
-        n_missing = 0 if machine._stopped else max(0, template.n_iter - machine.n_iter_)
+        stops_no_longer = machine.early_stopping and not template.early_stopping
+        has_ended = machine._stopped and not stops_no_longer
+        n_missing = 0 if has_ended else max(0, template.n_iter - machine.n_iter_)
         if n_missing == 0:
             run.go_through(phase)
             return
     run.report(f"{phase}: {rows.X.shape[1]} to {template.n_components} units")
     parameters = {**template.get_params(deep=False), "random_state": run.seeds[phase]}
     machine.set_params(**parameters).n_features_in_ = rows.X.shape[1]
+    if i == 0 and hasattr(net, "feature_names_in_"):
+        machine.feature_names_in_ = net.feature_names_in_
     rows = Rows(rows.X, weight=rows.weight)
     seeds = draw_seeds(machine, SEEDS_OF_A_MACHINE)
     rows, held_out = hold_out(machine, rows, held_out, seeds["split"])

@@ -186,8 +186,8 @@ def _template(given, size):
     return template
 
 
-def check_fit_together(machines, n_features):
-    """Raise if a frozen RBM was trained on another number of features than it will get.
+def check_fit_together(machines, n_features, names=None):
+    """Raise if a frozen RBM was trained on other features than it will get.
 
     Parameters
     ----------
@@ -195,6 +195,8 @@ def check_fit_together(machines, n_features):
         Result of `machines_of_layers`.
     n_features : int
         Number of features of the data.
+    names : ndarray of shape (n_features,), default=None
+        Names of the features, if they have any.
 
     Raises
     ------
@@ -209,6 +211,15 @@ def check_fit_together(machines, n_features):
                 "bottom up, each trained on the output of the one below."
             )
         n_features = machine.components_.shape[0] if is_frozen(machine) else machine.n_components
+    fitted = getattr(machines[0], "feature_names_in_", None) if is_frozen(machines[0]) else None
+    if names is None or fitted is None or np.array_equal(names, fitted):
+        return
+    column = int(np.argmax(names != fitted))
+    raise ValueError(
+        "The columns of X have other names than those that the frozen RBM of layer 1 was trained "
+        f"on, or another order: column {column} (counted from 0) is {names[column]!r}, but was "
+        f"{fitted[column]!r}. Pass X[rbm.feature_names_in_]."
+    )
 
 
 def check_same_kinds(machines):

@@ -252,6 +252,42 @@ def test_frozen_machines_of_a_net_give_the_same_bits_as_its_own_pretraining():
     assert_same_network(net, again)
 
 
+def test_columns_of_a_frozen_machine_must_have_the_same_names():
+    frame = pd.DataFrame(X[:, :4], columns=list("abcd"))
+    rbm = RBMTransformer(15, n_iter=1).fit(frame)
+    net = make_net(hidden_layer_sizes=(15,), rbm=FrozenEstimator(rbm))
+    other = frame[list("abdc")]
+    with pytest.raises(ValueError, match=r"column 2 \(counted from 0\) is 'd', but was 'c'"):
+        net.fit(other, Y)
+    net.fit(other[rbm.feature_names_in_], Y)  # as the message advises
+    np.testing.assert_array_equal(net.rbms_[0].transform(frame), rbm.transform(frame))
+    net.fit(frame.to_numpy(), Y)
+    own = make_net(hidden_layer_sizes=(15,)).fit(frame, Y)
+    assert own.rbms_[0].feature_names_in_.tolist() == [*"abcd"]
+    with pytest.raises(ValueError, match="is 'd', but was 'c'"):
+        make_net(hidden_layer_sizes=(15,), rbm=FrozenEstimator(own.rbms_[0])).fit(other, Y)
+
+
+def test_warm_start_with_another_frozen_machine_is_refused():
+    one, other = frozen_stack(), frozen_stack(X[:100])
+    net = make_net(rbm=one, warm_start=True).fit(X, Y)
+    net.fit(X, Y)
+    with pytest.raises(ValueError, match="another frozen RBM for layer 1 .*warm_start=False"):
+        net.set_params(rbm=other).fit(X, Y)
+    net.set_params(warm_start=False).fit(X, Y)
+    np.testing.assert_array_equal(net.rbms_[0].components_, other[0].components_)
+
+
+def test_machine_that_stopped_early_goes_on_if_it_shall_no_longer_stop():
+    stops = RBMTransformer(n_iter=50, early_stopping=True, n_iter_no_change=1, tol=1.0)
+    net = make_net(rbm=stops, warm_start=True).fit(X, Y)
+    n_passes = net.rbms_[0].n_iter_
+    assert n_passes < 20
+    assert net.fit(X, Y).rbms_[0].n_iter_ == n_passes
+    net.set_params(rbm__early_stopping=False, rbm__n_iter=20).fit(X, Y)
+    assert net.rbms_[0].n_iter_ == 20
+
+
 def test_frozen_machines_are_used_as_they_are_and_never_trained():
     machines = frozen_stack()
     net = make_net(rbm=machines, finetune_iter=0).fit(X[FEW], Y[FEW])
@@ -629,6 +665,7 @@ def test_column_of_labels_warns_once_at_the_users_line(container):
         net.fit(X[FEW], y)
     assert [warning.filename for warning in caught] == [__file__]
     assert_same_network(net, clone(net).fit(X[FEW], y.squeeze()))
+    assert_same_network(net, clone(net).fit(X[FEW], csr_matrix(y)))  # for which no advice works
     with pytest.warns(DataConversionWarning, match="y_val was .* Pass y_val.squeeze") as caught:
         net.fit(X[FEW], Y[FEW], X_val=X[FEW], y_val=y)
     assert [warning.filename for warning in caught] == [__file__]
