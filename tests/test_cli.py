@@ -501,7 +501,7 @@ def test_ctrl_c_between_the_fits_saves_the_softmax_phase(tmp_path, capsys, monke
 
 @pytest.mark.parametrize("function", ["load", "write"])
 def test_ctrl_c_outside_of_training_is_no_traceback(capsys, monkeypatch, function):
-    def interrupt(*args):
+    def interrupt(*args, **others):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, function, interrupt)
@@ -857,7 +857,7 @@ def test_loaded_model_must_fit_the_data(tmp_path, capsys):
     rbm = RBMTransformer(3, n_iter=1).fit(load_digits()[0])
     save_model(rbm, "rbm.npz")
     line = refusal(["--load", "rbm.npz"], capsys)
-    assert "rbm.npz holds a RBMTransformer, which cannot predict. Pass a DBN" in line
+    assert "rbm.npz holds a model of type RBMTransformer, which cannot predict. Pass a DBN" in line
     Path("text.npz").write_text("text")
     assert "text.npz is damaged or not a file of skdbn" in refusal(["--load", "text.npz"], capsys)
     assert "nothing.npz" in refusal(["--load", "nothing.npz"], capsys)

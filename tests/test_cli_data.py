@@ -515,6 +515,11 @@ def test_advice_on_missing_numbers_to_predict_works(tmp_path, step, options):
     assert load(path, *options).is_regression
 
 
+def test_label_with_a_file_that_does_not_exist(tmp_path):
+    with pytest.raises(ValueError, match="nothere.csv does not exist"):
+        load(tmp_path / "nothere.csv", "--label", "species")
+
+
 def test_label_of_arrays_is_refused(tmp_path):
     np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS)
     with pytest.raises(ValueError, match="is not a text table. Omit --label"):

@@ -222,6 +222,18 @@ def test_bytes_of_other_types_are_told_of(capsys):
     assert "treated as bytes" not in capsys.readouterr().err
 
 
+def test_whole_numbers_that_are_measurements_are_not_divided(capsys):
+    measured = (X * 255).round()
+    np.savez("data.npz", X=measured, y=Y)
+    arguments = ["--data", "data.npz", *SHORT, "--no-knn", "--visible-units", "gaussian"]
+    assert main([*arguments, "--out", "out"]) == 0  # as the message about bytes advises
+    assert "treated as bytes" not in capsys.readouterr().err
+    net = load_model("out/model.npz")
+    assert net._limits[1].max() > 127.0
+    assert main(["--data", "data.npz", "--load", "out/model.npz"]) == 0
+    assert "bytes" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("part", "wrong", "options", "message"),
     [

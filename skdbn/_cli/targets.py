@@ -198,7 +198,7 @@ def _lacks_label(y, where, options):
             )
         raise ValueError(
             f"{where}row {row} (counted from 0) has no label, the first of {n_rows}. Fill in the "
-            "labels, remove the rows, or pass --unlabeled '' to learn from them without labels."
+            "labels, remove the rows, or pass --unlabeled '' if they are to have none."
         )
     if unlabeled is None:
         return is_missing

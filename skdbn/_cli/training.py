@@ -126,8 +126,8 @@ def load_net(path):
         print(f"skdbn: warning: {warning.message}", file=sys.stderr)
     if not hasattr(net, "predict"):
         raise ValueError(
-            f"{path} holds a {type(net).__name__}, which cannot predict. Pass a DBNClassifier, a "
-            "DBNRegressor, or a Pipeline that ends in one to --load."
+            f"{path} holds a model of type {type(net).__name__}, which cannot predict. Pass a "
+            "DBNClassifier, a DBNRegressor, or a Pipeline that ends in one to --load."
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zeros may be far from the training data
@@ -225,7 +225,7 @@ def load_partial(options, net, data):
 def _misfit(partial, net, data):
     """Return why a net from a checkpoint cannot be trained on, or None."""
     if type(partial) is not type(net):
-        return f"holds a {type(partial).__name__}"
+        return f"holds a model of type {type(partial).__name__}"
     expected, given = net.get_params(), partial.get_params()
     other = [name for name in expected if name != "rbm" and expected[name] != given.get(name)]
     if other:
