@@ -375,7 +375,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         """Return rows with encoded targets, their encoder, and what training starts from."""
         dtype = self.coefs_[0].dtype if goes_on else None
         X, y = self._validate_targets(X, y, dtype=dtype, reset=not goes_on)
-        check_fit_together(templates, X.shape[1])
+        check_fit_together(templates, X.shape[1], getattr(self, "feature_names_in_", None))
         rows = that_count(X, y, weight)
         attributes, n_outputs, encode = self._read_targets(rows, goes_on, **known)
         return encode(rows, "y"), encode, (attributes, n_outputs)
@@ -472,8 +472,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
         Raises
         ------
+        AttributeError
+            If `pretrain` is False.
         ValueError
-            If the layers were not pretrained, or X has a wrong number of columns.
+            If a layer was not pretrained, or X has a wrong number of columns.
         """
         check_is_fitted(self)
         self._check_that_it_has_machines()
@@ -509,8 +511,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
         Raises
         ------
+        AttributeError
+            If `pretrain` is False.
         ValueError
-            If the layers were not pretrained, `start` has a wrong shape, or a number is out of
+            If a layer was not pretrained, `start` has a wrong shape, or a number is out of
             range.
 
         References
@@ -555,8 +559,10 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
         Raises
         ------
+        AttributeError
+            If `pretrain` is False.
         ValueError
-            If the layers were not pretrained, a value of a binary unit is neither 0 nor 1, or the
+            If a layer was not pretrained, a value of a binary unit is neither 0 nor 1, or the
             visible units of a frozen RBM are of another kind than the hidden units below.
 
         Warns

@@ -91,9 +91,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         direction in which its prediction changes most. Fine-tuning adds to the loss the mean
         divergence of the predictions there from those for the rows themselves ("virtual adversarial
         training"). 0 trains on the labelled rows alone. "auto" is 0.3 times the median distance
-        between neighbours among up to 2000 rows drawn at random; it is 0 if all rows have labels,
-        or if in a short trial the predictions with the step differ much from those of the labelled
-        rows alone. Not available for multilabel targets.
+        of a row from its nearest neighbour, where one half of up to 2000 random rows is compared
+        with the other half; it is 0 if all rows have labels, or if in a short trial the predictions
+        with the step differ much from those of the labelled rows alone. Not available for
+        multilabel targets.
     label_smoothing : float, default=0.0
         Share in [0, 1) of the probability of each row's label that fine-tuning spreads evenly over
         all classes. It can lower the error, but makes the probabilities underconfident.
@@ -167,7 +168,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     validation_loss_curve_ : list of float
         Mean cross-entropy on the held-out rows after each of these passes, in nats.
     best_validation_score_ : float
-        Best accuracy of the last fit; with ``early_stopping=True`` that of the weights kept.
+        Best accuracy of the last fit, unless it had ``early_stopping="loss"``; with
+        ``early_stopping=True`` that of the weights kept.
     best_validation_loss_ : float
         Lowest loss of the last fit, with ``early_stopping="loss"``.
     virtual_adversarial_ : float
@@ -372,7 +374,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         check_classification_targets(labels)
         if is_multilabel(labels):
             return self._read_indicator(rows, goes_on, is_part, classes)
-        given = np.unique(_flat(labels) if classes is None else classes)
+        given = np.unique(_flat(labels) if classes is None else list(classes))
         if goes_on and is_part and classes is None and self._head == "softmax":
             given = self.classes_
         if self.unlabeled is not None and means_no_label(given, self.unlabeled).any():
@@ -490,7 +492,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         else:
             counts = np.bincount(rows.y, weights=rows.weight, minlength=n_classes)
             by_class = counts.sum() / (n_classes * np.where(counts > 0.0, counts, np.inf))
-        return tuple(_times(by_class, part) for part in (rows, held_out))
+        return _times(by_class, rows, "X"), _times(by_class, held_out, "X_val")
 
     def _targets_of(self, y):
         """Return labels, or indicators, in the form given to `fit`."""
@@ -506,6 +508,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     def _validate_targets(self, X, y, **rules):
         """Return rows and labels, as a masked array if some labels are missing."""
         name = rules.get("name", "X").replace("X", "y")
+        if issparse(y) and y.shape[1:] == (1,):  # one class for each row
+            y = y.toarray().ravel()
         if self.unlabeled is None:
             check_labels(y, name, ", or set unlabeled=float('nan') if they have no label")
             X, y = super()._validate_targets(X, y, **rules)
@@ -602,15 +606,15 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         return tags
 
 
-def _times(by_class, rows):
+def _times(by_class, rows, name):
     """Return rows with weights times those of their classes."""
     if rows is None:
         return None
     weight = by_class[rows.y] * (1.0 if rows.weight is None else rows.weight)
     if not weight.any():
         raise ValueError(
-            "class_weight is 0 for the class of every row, so there is nothing to learn. Give at "
-            "least one class in y a positive weight."
+            f"class_weight is 0 for the class of every row of {name}. Give a class that occurs in "
+            "these rows a positive weight, or leave the rows out."
         )
     return rows._replace(weight=weight)
 

@@ -289,6 +289,16 @@ def test_frames_of_several_small_types_are_learned_in_float32():
     assert make_rbm().fit(frame).components_.dtype == np.float32
     nullable = pd.DataFrame({"a": pd.array(Y == 1, "boolean"), "b": pd.array(Y, "Int8")})
     assert make_rbm().fit(nullable).components_.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.float32])
+def test_sparse_columns_of_frames_are_learned_in_float32(dtype):
+    frame = pd.get_dummies(pd.Series(Y % 3), sparse=True, dtype=dtype).add_prefix("of ")
+    rbm = make_rbm().fit(frame)
+    assert rbm.components_.dtype == np.float32
+    dense = frame.sparse.to_dense()
+    expected = make_rbm().fit(dense).transform(dense)
+    np.testing.assert_allclose(rbm.transform(frame), expected, atol=1e-6)
     mixed = frame.assign(d=pd.Categorical(Y))
     assert make_rbm().fit(mixed).components_.dtype == np.float64
 

@@ -226,11 +226,13 @@ def test_rows_that_all_have_labels_train_as_ever(options):
 
 @pytest.mark.filterwarnings("always::skdbn.FewLabelsWarning")
 def test_fit_without_a_row_that_has_no_label_warns():
-    message = r"No row of y has the value of unlabeled, -1.* set unlabeled=None.*by numbers"
+    message = r"No row with a weight above 0 has the value of unlabeled, -1.* set unlabeled=None"
     with pytest.warns(FewLabelsWarning, match=message):
         net().fit(X, TRUTH)
     with pytest.warns(FewLabelsWarning, match=message):
         VotingClassifier([("net", net())]).fit(X, Y)  # -1 becomes class 0
+    with pytest.warns(FewLabelsWarning, match=message):
+        net().fit(X, Y, sample_weight=(Y != -1) * 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error", FewLabelsWarning)
         net(unlabeled=None).fit(X, TRUTH)

@@ -435,6 +435,7 @@ def test_classes_may_be_named_again_but_not_changed():
     y = TARGETS["classes"]
     model = net("classes").partial_fit(X, y, classes=[0, 1, 2])
     model.partial_fit(X, y, classes=[2, 1, 0])
+    net("classes").partial_fit(X, y, classes={0, 1, 2})
     with pytest.raises(
         ValueError, match=r"the classes \[0 1 2 3\], but .*\[0 1 2\].*call set_params"
     ):

@@ -620,6 +620,28 @@ def test_warm_start_goes_on_with_class_weights():
     assert models[0].n_iter_ == 6
 
 
+def test_rows_whose_classes_all_weigh_nothing_are_named():
+    X, y = TABLES["binary"], TARGETS["softmax"]
+    left_out = y == 0
+    model = clone(MODELS["softmax"]).set_params(class_weight={0: 0.0})
+    with pytest.raises(ValueError, match="the class of every row of X_val. Give a class that"):
+        model.fit(X, y, X_val=X[left_out], y_val=y[left_out])
+    model.partial_fit(X, y)
+    with pytest.raises(ValueError, match="the class of every row of X. .*leave the rows out"):
+        model.partial_fit(X[left_out], y[left_out])
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_weight_beside_which_all_others_vanish_in_float32(early_stopping):
+    X = TABLES["binary"].astype(np.float32)
+    weight = np.ones(len(X))
+    weight[7] = 1e50
+    rbm = RBMTransformer(3, n_iter=2, early_stopping=early_stopping, random_state=0)
+    assert np.isfinite(rbm.fit(X, sample_weight=weight).components_).all()
+    model = clone(MODELS["softmax"]).set_params(early_stopping=early_stopping)
+    assert np.isfinite(model.fit(X, TARGETS["softmax"], weight).loss_curve_).all()
+
+
 @pytest.mark.parametrize(
     ("class_weight", "error", "message"),
     [

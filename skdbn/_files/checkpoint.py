@@ -32,7 +32,8 @@ class Checkpoint:
     Set it on the estimator itself, even if that is a step of a Pipeline:
     ``DBNClassifier().set_callbacks(Checkpoint("net.ckpt"))``. The file is replaced in one step once
     the new state is safe on the disk, so a crash at any moment leaves a file that loads. It
-    contains no pickle. Use a separate file for each training.
+    contains no pickle. Use a separate file for each training. Like all callbacks it follows `fit`:
+    after calls of `partial_fit`, use `save_model`, which keeps the state that the next call needs.
 
     Parameters
     ----------

@@ -29,8 +29,9 @@ def floats_for(X):
     """
     types = getattr(X, "dtypes", None)  # of the columns of a DataFrame
     types = [getattr(X, "dtype", None)] if types is None else types
+    types = [getattr(kind, "subtype", getattr(kind, "numpy_dtype", kind)) for kind in types]
     try:
-        fit = all(np.can_cast(getattr(kind, "numpy_dtype", kind), np.float32) for kind in types)
+        fit = all(np.can_cast(kind, np.float32) for kind in types)
     except TypeError:  # not a type of NumPy
         fit = False
     return FLOATS[::-1] if fit else FLOATS

@@ -183,9 +183,10 @@ def warn_unless_some_are_unlabelled(has_none, marker):
     """Warn if no row lacks a label, as when a meta-estimator replaced the marker by a number."""
     if not has_none.any():
         warn(
-            f"No row of y has the value of unlabeled, {marker!r}, so all rows count as labelled. "
-            "If they are, set unlabeled=None. Voting, bagging, stacking and one-vs-rest "
-            "classifiers replace labels by numbers, so pass them labelled rows only.",
+            f"No row with a weight above 0 has the value of unlabeled, {marker!r}, in y, so all "
+            "rows count as labelled. If they are, set unlabeled=None. Voting, bagging, stacking "
+            "and one-vs-rest classifiers replace labels by numbers, so pass them labelled rows "
+            "only.",
             FewLabelsWarning,
         )
 

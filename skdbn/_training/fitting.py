@@ -321,10 +321,12 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
             if name == "X":
                 raise
             raise ValueError(f"{name}: {error}") from error
+        X, *y = checked if y else [checked]
+        if X.dtype.kind != "f":  # scikit-learn leaves sparse columns of booleans as they are
+            X = X.astype(dtype[0] if isinstance(dtype, tuple) else dtype)
         columns = getattr(self, "feature_names_in_", None)
-        filler = filler or self._filler
-        check_values(checked[0] if y else checked, name, columns, missing_allowed, filler)
-        return checked
+        check_values(X, name, columns, missing_allowed, filler or self._filler)
+        return (X, *y) if y else X
 
     def _read_new(self, X, missing_allowed=False):
         """Return validated rows of new data."""

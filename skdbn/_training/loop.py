@@ -11,6 +11,8 @@ learner: it has the vector `parameters`, which is trained in place, and the memb
 * ``end_pass()``: a point for each curve, and the loss of held-out rows or None;
 * ``arrays(parameters)``: the fitted attributes that are views of a vector of parameters;
 * ``extras(best)``: further fitted attributes at the end of a pass;
+* ``carried()`` and ``carry(carried, n_iter)``: what a part of the rows passes on to the next one,
+  on a cluster;
 * ``get_state()`` and ``set_state(state)``: what later passes depend on, beside the parameters.
 
 The rule: all that later passes depend on is in a `Training`, whose parts return their own states
