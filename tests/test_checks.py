@@ -289,6 +289,8 @@ def test_frames_of_several_small_types_are_learned_in_float32():
     assert make_rbm().fit(frame).components_.dtype == np.float32
     nullable = pd.DataFrame({"a": pd.array(Y == 1, "boolean"), "b": pd.array(Y, "Int8")})
     assert make_rbm().fit(nullable).components_.dtype == np.float32
+    mixed = frame.assign(d=pd.Categorical(Y))
+    assert make_rbm().fit(mixed).components_.dtype == np.float64
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.float32])
@@ -299,8 +301,6 @@ def test_sparse_columns_of_frames_are_learned_in_float32(dtype):
     dense = frame.sparse.to_dense()
     expected = make_rbm().fit(dense).transform(dense)
     np.testing.assert_allclose(rbm.transform(frame), expected, atol=1e-6)
-    mixed = frame.assign(d=pd.Categorical(Y))
-    assert make_rbm().fit(mixed).components_.dtype == np.float64
 
 
 def test_machine_of_float64_goes_on_in_it_with_small_types():
