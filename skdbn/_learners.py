@@ -290,7 +290,7 @@ class NetworkLearner:
             return points, None
         (_, y, weight, _), head = self.held_out, self.network.head
         top = in_blocks(scores, self.network, self.held_out, len(self.network.intercepts[-1]))
-        losses = self.engine.zeros(len(top))
+        losses = np.zeros(len(top))  # in float64: a wild target must not drown the others in a mean
         for block in blocks(len(top)):  # the scores become outputs
             _, losses[block] = head.outcome(top[block], head.target(y[block], top.shape[1]))
         points["validation_loss_curve_"] = loss = float(np.average(losses, weights=weight))

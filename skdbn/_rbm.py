@@ -95,7 +95,8 @@ class RBMTransformer(Machine):
     centering : bool, default=False
         Whether to use the centred gradient, which measures the states of the units from their
         means. It reaches higher likelihoods with "pcd" and "ptt", and does not depend on which
-        value is called 0 and which 1. The visible units start at the means of the data.
+        value is called 0 and which 1, except through `weight_decay`. The visible units start at the
+        means of the data.
     sample_visible : bool, default=False
         Whether each minibatch draws zeros and ones, with the values of binary units as their
         probabilities, as a model of binary data needs. By default the machine learns the
