@@ -140,6 +140,14 @@ def test_scale_of_targets_ignores_a_value_that_stands_for_missing(outlier):
         assert abs(other.predict(X)).max() < 10.0 * abs(y).max()
 
 
+def test_wild_target_does_not_drown_the_others_in_the_loss_of_held_out_rows():
+    wild = Y_TEST.copy()
+    wild[0] = 1e12
+    x, x_val = X.astype(np.float32), X_TEST.astype(np.float32)
+    net = make_learner(loss="absolute_error", finetune_iter=5).fit(x, Y, X_val=x_val, y_val=wild)
+    assert (np.diff(net.validation_loss_curve_) != 0.0).all()
+
+
 def test_poisson_predicts_positive_means_of_counts():
     net = make_learner(loss="poisson", finetune_iter=20).fit(X, COUNTS)
     predicted = net.predict(10.0 * X_TEST.clip(-0.3, 0.3))
