@@ -113,6 +113,10 @@ def check_that_it_can_go_on(net, templates):
             f"rbm has the visible and hidden units {units}, but the fitted network has "
             f"{fitted_units}. To start anew, call set_params(warm_start=False) and fit."
         )
+
+
+def check_same_frozen(net, templates):
+    """Raise if a frozen RBM is another than that of a fitted net."""
     for number, (template, rbm) in enumerate(zip(templates, net.rbms_, strict=False), 1):
         if is_frozen(template) and not _are_alike(template.estimator, rbm):
             raise ValueError(
@@ -122,8 +126,8 @@ def check_that_it_can_go_on(net, templates):
 
 
 def _are_alike(one, other):
-    """Tell whether two RBMs have the same weights and intercepts."""
-    names = "components_", "intercept_hidden_", "intercept_visible_"
+    """Tell whether two RBMs have the same weights, intercepts and scales."""
+    names = "components_", "intercept_hidden_", "intercept_visible_", "offset_", "scale_"
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
 
 

@@ -15,6 +15,7 @@ from skdbn._dbn import (
     PERTURBATIONS,
     SHARE_AFTER_FIT,
     beginning_of_parts,
+    check_same_frozen,
     check_that_it_can_go_on,
     finetuning,
     finetuning_of_a_part,
@@ -399,6 +400,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         attributes, n_outputs = start
         if run.goes_on:
             check_that_it_can_go_on(self, templates)
+            if not is_part:  # partial_fit does not look at the RBMs again
+                check_same_frozen(self, templates)
             # Monitored in an earlier fit, but no longer.
             outdated = OF_HELD_OUT_ROWS if held_out is None else NOT_WATCHED[self._watches]
             attributes = {k: v for k, v in fitted_attributes(self).items() if k not in outdated}

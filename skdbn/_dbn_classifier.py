@@ -374,7 +374,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         check_classification_targets(labels)
         if is_multilabel(labels):
             return self._read_indicator(rows, goes_on, is_part, classes)
-        given = np.unique(_flat(labels) if classes is None else list(classes))
+        classes = list(classes) if isinstance(classes, set | frozenset) else classes
+        given = np.unique(_flat(labels) if classes is None else classes)
         if goes_on and is_part and classes is None and self._head == "softmax":
             given = self.classes_
         if self.unlabeled is not None and means_no_label(given, self.unlabeled).any():

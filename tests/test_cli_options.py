@@ -225,7 +225,9 @@ def test_bytes_of_other_types_are_told_of(capsys):
 def test_whole_numbers_that_are_measurements_are_not_divided(capsys):
     measured = (X * 255).round()
     np.savez("data.npz", X=measured, y=Y)
-    arguments = ["--data", "data.npz", *SHORT, "--no-knn", "--visible-units", "gaussian"]
+    arguments = ["--data", "data.npz", *SHORT, "--visible-units", "gaussian"]
+    options = parse([*arguments, "--splits", "2"])
+    assert [load(options, split).X_train.max() for split in (0, 1)] == [255.0, 255.0]
     assert main([*arguments, "--out", "out"]) == 0  # as the message about bytes advises
     assert "treated as bytes" not in capsys.readouterr().err
     net = load_model("out/model.npz")

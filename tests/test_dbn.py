@@ -262,6 +262,8 @@ def test_columns_of_a_frozen_machine_must_have_the_same_names():
     net.fit(other[rbm.feature_names_in_], Y)  # as the message advises
     np.testing.assert_array_equal(net.rbms_[0].transform(frame), rbm.transform(frame))
     net.fit(frame.to_numpy(), Y)
+    with pytest.raises(ValueError, match=r"is 'e', but was 'a'. Rename .* X.to_numpy\(\)"):
+        net.fit(frame.rename(columns={"a": "e"}), Y)
     own = make_net(hidden_layer_sizes=(15,)).fit(frame, Y)
     assert own.rbms_[0].feature_names_in_.tolist() == [*"abcd"]
     with pytest.raises(ValueError, match="is 'd', but was 'c'"):
@@ -276,6 +278,17 @@ def test_warm_start_with_another_frozen_machine_is_refused():
         net.set_params(rbm=other).fit(X, Y)
     net.set_params(warm_start=False).fit(X, Y)
     np.testing.assert_array_equal(net.rbms_[0].components_, other[0].components_)
+    net.set_params(rbm=one).partial_fit(X, Y)  # which does not look at the machines again
+
+
+def test_warm_start_with_a_frozen_machine_of_another_scale_is_refused():
+    rbm = RBMTransformer(15, visible_units="gaussian", n_iter=1, random_state=0)
+    scales = [clone(rbm).fit(factor * X) for factor in (16.0, 1024.0)]
+    np.testing.assert_array_equal(scales[0].components_, scales[1].components_)
+    parameters = {"hidden_layer_sizes": (15,), "warm_start": True}
+    net = make_net(rbm=FrozenEstimator(scales[0]), **parameters).fit(16.0 * X, Y)
+    with pytest.raises(ValueError, match="another frozen RBM for layer 1"):
+        net.set_params(rbm=FrozenEstimator(scales[1])).fit(16.0 * X, Y)
 
 
 def test_machine_that_stopped_early_goes_on_if_it_shall_no_longer_stop():

@@ -436,6 +436,8 @@ def test_classes_may_be_named_again_but_not_changed():
     model = net("classes").partial_fit(X, y, classes=[0, 1, 2])
     model.partial_fit(X, y, classes=[2, 1, 0])
     net("classes").partial_fit(X, y, classes={0, 1, 2})
+    names = np.array(["a", "b", "c"], object)  # as of a DataFrame
+    assert net("classes").partial_fit(X, names[y], classes=names).classes_.dtype == object
     with pytest.raises(
         ValueError, match=r"the classes \[0 1 2 3\], but .*\[0 1 2\].*call set_params"
     ):

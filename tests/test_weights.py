@@ -632,10 +632,11 @@ def test_rows_whose_classes_all_weigh_nothing_are_named():
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_weight_beside_which_all_others_vanish_in_float32(early_stopping):
+@pytest.mark.parametrize(("small", "large"), [(1.0, 1e50), (1e-200, 1e200)])
+def test_weight_beside_which_all_others_vanish(early_stopping, small, large):
     X = TABLES["binary"].astype(np.float32)
-    weight = np.ones(len(X))
-    weight[7] = 1e50
+    weight = np.full(len(X), small)
+    weight[7] = large
     rbm = RBMTransformer(3, n_iter=2, early_stopping=early_stopping, random_state=0)
     assert np.isfinite(rbm.fit(X, sample_weight=weight).components_).all()
     model = clone(MODELS["softmax"]).set_params(early_stopping=early_stopping)

@@ -105,7 +105,7 @@ class Source(NamedTuple):
     label_name: object = None
 
 
-def load(options, split=0, bytes_exceed=LARGE_BYTE):
+def load(options, split=0, bytes_exceed=None):
     """Load the data, in one of the splits into training and test rows.
 
     Parameters
@@ -114,8 +114,9 @@ def load(options, split=0, bytes_exceed=LARGE_BYTE):
         The options of the command line.
     split : int, default=0
         Number of the split, counted from 0.
-    bytes_exceed : float, default=127
-        Whole numbers up to 255 count as bytes if their maximum is above this.
+    bytes_exceed : float, default=None
+        Whole numbers up to 255 count as bytes if their maximum is above this: by default 127, or
+        none does if the options say that the data are measurements.
 
     Returns
     -------
@@ -130,6 +131,8 @@ def load(options, split=0, bytes_exceed=LARGE_BYTE):
         If a file cannot be read.
     """
     seed = (options.seed + split) % 2**32
+    if bytes_exceed is None:
+        bytes_exceed = np.inf if options.visible_units == "gaussian" else LARGE_BYTE
     if options.data == "digits":
         data = Data(*load_digits(random_state=split), image_shape=(8, 8))
     elif options.data == "mnist":
@@ -384,8 +387,8 @@ def _not_finite(X, start):
 
 def _scaled(X, numbers, divisor):
     """Return all rows, or those with some indices, scaled for the net; copy them at most once."""
-    is_float = X.dtype in (np.float32, np.float64)
-    dtype = np.float32 if divisor is not None else X.dtype if is_float else np.float64
+    is_small = divisor is not None or np.can_cast(X.dtype, np.float32)
+    dtype = np.float32 if is_small else np.float64
     if numbers is None and X.dtype == dtype and divisor in (None, 1):
         return X
     numbers = np.arange(len(X)) if numbers is None else numbers

@@ -11,7 +11,6 @@ import time
 import warnings
 from pathlib import Path
 
-import numpy as np
 import sklearn
 from sklearn.base import is_regressor
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -19,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdbn import DBNClassifier, DivergenceError
-from skdbn._cli.data import LARGE_BYTE, load
+from skdbn._cli.data import load
 from skdbn._cli.options import command, parse
 from skdbn._cli.outputs import SUBMISSION, Folder
 from skdbn._cli.report import draw, report, write, write_page
@@ -111,8 +110,7 @@ def _warnings_in_a_line():
 def _run(options):
     """Load data, train on each split, print the table, write files; return the exit status."""
     if options.load is None:
-        are_measurements = options.visible_units == "gaussian"
-        data = _loaded(options, bytes_exceed=np.inf if are_measurements else LARGE_BYTE)
+        data = _loaded(options)
         check_validation_rows(options, data)
         net = new_net(options, data)
         net._check_parameters()

@@ -74,7 +74,7 @@ def draw(options, out, data, net):
         figures[i] = figure._replace(png=buffer.getvalue())
         out.write(f"{figure.name}.png", figures[i].png)
     if out is not None:
-        number = f"{len(figures)} figure" + "s" * (len(figures) > 1)
+        number = f"{len(figures)} figure" + "s" * (len(figures) != 1)
         print(f"wrote {number} to {out.path}; open {PAGE} there to see all results")
     if options.show and mpl.get_backend().lower() == "agg":
         print(

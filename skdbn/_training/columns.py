@@ -20,6 +20,8 @@ RANGE_TOLERANCE = 0.01  # by which scaling and resizing may overshoot [0, 1]
 SQUEEZED = 0.25  # range below which values in [0, 1] may be measurements
 TAIL = 0.05  # share of the values at each end of a column that may be outliers
 MOST = 0.5  # share of the values above which a single one is the usual value of a column
+MOST_OF_OTHERS = 0.15  # share of the other values at each end that may be outliers
+FEWEST_OTHERS = 20  # values in the sample; fewer do not tell which are outliers
 FEWEST_SAMPLED, MOST_SAMPLED = 50, 1000  # rows in the sample for quantiles
 ROUNDING = 1e-6  # of the share of weight at an end of a column
 N_VALUES = 1_000_000  # in a block
@@ -216,9 +218,9 @@ def limits_without_outliers(values, weight):
     """Return the lowest and the highest value of each column that is not an outlier.
 
     Outliers lie beyond the middle 90 % of the values by more than its range. If more than half of
-    the values are the same, as in amounts that are mostly 0, the others are what there is to learn,
-    so the middle is that of the others, extended to the usual value. A column without others has no
-    limits.
+    the values are the same, as in amounts that are mostly 0, the others are what there is to learn:
+    they lose 5 % of all values at each end, but at most 15 % of their own, and the middle is what
+    remains of them, extended to the usual value. Too few others to judge have no limits.
 
     Parameters
     ----------
@@ -232,16 +234,18 @@ def limits_without_outliers(values, weight):
     tuple of two ndarrays of shape (n_features,)
         Limits, NaN if a column has no value.
     """
-    ends = [TAIL + ROUNDING, 1.0 - TAIL - ROUNDING]  # the same for -X, and for weights times 3
-    first, usual, last = _quantiles(values, [ends[0], 0.5, ends[1]], weight)
+    tail = TAIL + ROUNDING  # the same for -X, and for weights times 3
+    first, usual, last = _quantiles(values, [tail, 0.5, 1.0 - tail], weight)
     is_usual = values == usual
     share = weight @ is_usual / np.maximum(weight @ ~np.isnan(values), np.finfo(float).tiny)
-    has_usual = share > MOST + ROUNDING
+    has_usual = (share > MOST + ROUNDING) & (share < 1.0)
     if has_usual.any():
         others = np.where(is_usual[:, has_usual], np.nan, values[:, has_usual])
-        first_other, last_other = _quantiles(others, ends, weight)
-        first[has_usual] = np.fmin(first_other, usual[has_usual])
-        last[has_usual] = np.fmax(last_other, usual[has_usual])
+        tail = np.minimum(TAIL / (1.0 - share[has_usual]), MOST_OF_OTHERS) + ROUNDING
+        ends = _quantiles(others, [tail, 1.0 - tail], weight)
+        ends[:, (~np.isnan(others)).sum(axis=0) < FEWEST_OTHERS] = np.nan
+        first[has_usual] = np.fmin(ends[0], usual[has_usual])
+        last[has_usual] = np.fmax(ends[1], usual[has_usual])
     margin = np.where(last > first, last - first, np.inf)
     return first - margin, last + margin
 

@@ -109,9 +109,10 @@ class Rows(NamedTuple):
         if mean is None and (self.weight is None or self.weight.min() == self.weight.max()):
             return self._replace(weight=None)
         weight = np.ones(self.X.shape[0]) if self.weight is None else self.weight
+        is_positive = weight > 0.0
         weight = weight / (self.mean_weight() if mean is None else mean)
         # No positive weight may become 0 in the type of X: all weights of a part might.
-        weight[weight > 0.0] = np.maximum(weight[weight > 0.0], np.finfo(self.X.dtype).tiny)
+        weight[is_positive] = np.maximum(weight[is_positive], np.finfo(self.X.dtype).tiny)
         weight = weight.astype(self.X.dtype)
         return self._replace(weight=None if (weight == 1.0).all() else weight)
 
