@@ -368,7 +368,10 @@ def _offset_and_scale(y, weight, loss):
     largest = abs(y).max(axis=0)
     largest = np.where(largest > 0.0, largest, 1.0)
     shares = y / largest  # within [-1, 1], where squares are safe
-    mean = np.average(shares, axis=0, weights=weight)
+    if loss == "absolute_error":
+        mean = np.quantile(shares, 0.5, axis=0, weights=weight, method="inverted_cdf")
+    else:
+        mean = np.average(shares, axis=0, weights=weight)
     if loss == "poisson":
         if not (mean > 0.0).all():
             raise ValueError(
@@ -376,8 +379,6 @@ def _offset_and_scale(y, weight, loss):
                 "'poisson' needs a target above 0. Set loss='squared_error'."
             )
         return np.zeros(len(mean)), largest * mean
-    if loss == "absolute_error":
-        mean = np.quantile(shares, 0.5, axis=0, weights=weight, method="inverted_cdf")
     deviation = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weight))
     varies = deviation > ROUNDING * np.finfo(float).eps
     return largest * mean, largest * np.where(varies, deviation, 1.0)

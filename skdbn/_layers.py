@@ -214,16 +214,14 @@ def check_fit_together(machines, n_features, names=None):
     fitted = getattr(machines[0], "feature_names_in_", None) if is_frozen(machines[0]) else None
     if names is None or fitted is None or np.array_equal(names, fitted):
         return
-    column, same = int(np.argmax(names != fitted)), sorted(names) == sorted(fitted)
+    what, advice = "other names", "Rename the columns, or pass X.to_numpy()."
+    if sorted(names) == sorted(fitted):
+        what, advice = "another order", "Pass X[rbm.feature_names_in_]."
+    column = int(np.argmax(names != fitted))
     raise ValueError(
-        "The columns of X have other names than those that the frozen RBM of layer 1 was trained "
-        f"on, or another order: column {column} (counted from 0) is {names[column]!r}, but was "
-        f"{fitted[column]!r}. "
-        + (
-            "Pass X[rbm.feature_names_in_]."
-            if same
-            else "Rename the columns, or pass X.to_numpy()."
-        )
+        f"The columns of X have {what} than those that the frozen RBM of layer 1 was trained on: "
+        f"column {column} (counted from 0) is {names[column]!r}, but was {fitted[column]!r}. "
+        f"{advice}"
     )
 
 

@@ -170,16 +170,16 @@ def test_rare_amounts_are_not_cut_off_by_the_few_in_a_sample():
     rng = np.random.default_rng(0)
     X = np.zeros((20_000, 1))
     X[:40, 0] = rng.lognormal(3.0, 1.5, size=40)
-    rbm = RBMTransformer(5, n_iter=0, random_state=0).fit(X)
-    assert rbm._limits[1, 0] >= X.max()
+    for seed in range(10):
+        rbm = RBMTransformer(5, n_iter=0, random_state=seed).fit(X)
+        assert rbm._limits[1, 0] >= X.max()
 
 
-@pytest.mark.parametrize("outlier", [None, 1e3, -1e9])
+@pytest.mark.parametrize("outlier", [1e3, -1e9])
 def test_outlier_does_not_hide_a_rare_flag(outlier):
     X = np.column_stack([np.arange(1000) % 25 == 0, RNG.normal(size=1000)]) * 1.0
     expected = RBMTransformer(5, visible_units="gaussian", n_iter=0).fit(X).scale_[0]
-    if outlier is not None:
-        X[7, 0] = outlier
+    X[7, 0] = outlier
     rbm = RBMTransformer(5, visible_units="gaussian", n_iter=0).fit(X)
     assert rbm.scale_[0] == pytest.approx(expected, rel=0.5)
 
