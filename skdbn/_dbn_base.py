@@ -45,6 +45,7 @@ from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
     MAX_SEED,
+    check_auto_or,
     check_choice,
     check_flag,
     check_integer,
@@ -351,23 +352,20 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         sizes = sizes_of_layers(self.hidden_layer_sizes)
         check_flag(self.pretrain, "pretrain")
         check_integer(getattr(self, f"{self._top}_iter"), f"{self._top}_iter", 0)
-        if isinstance(self.finetune_iter, str):
-            check_choice(self.finetune_iter, "finetune_iter", ["auto"])
-        else:
-            check_integer(self.finetune_iter, "finetune_iter", 0)
+        check_auto_or(check_integer, self.finetune_iter, "finetune_iter", 0)
         check_choice(self.solver, "solver", OPTIMIZERS)
-        if isinstance(self.learning_rate_init, str):
-            check_choice(self.learning_rate_init, "learning_rate_init", ["auto"])
-        else:
-            check_real(self.learning_rate_init, "learning_rate_init", boundaries="neither")
+        check_auto_or(
+            check_real, self.learning_rate_init, "learning_rate_init", boundaries="neither"
+        )
         check_choice(self.learning_rate, "learning_rate", SCHEDULES)
         check_real(self.alpha, "alpha")
         for name, maximum in PERTURBATIONS.items():
             value = getattr(self, name, 0.0)
-            if name in MAY_BE_AUTO and isinstance(value, str):
-                check_choice(value, name, ["auto"])
+            limits = {"maximum": maximum, "boundaries": "left"}
+            if name in MAY_BE_AUTO:
+                check_auto_or(check_real, value, name, **limits)
             else:
-                check_real(value, name, maximum=maximum, boundaries="left")
+                check_real(value, name, **limits)
         self._check_head()
         check_schedule_of_passes(self, self._may_watch)
         return machines_of_layers(self.rbm, sizes)

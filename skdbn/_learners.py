@@ -119,7 +119,7 @@ class MachineLearner:
         self.n_iter += 1
         self.prepare_pass()
         loss, v, h = self._look_at(self.watched_rows)
-        dead, saturated = idle_units(h, self.rbm.hidden_units.discrete)
+        dead, saturated = idle_units(h, self.rbm.hidden_units.binary)
         points = {
             "loss_curve_": loss,
             "dead_units_curve_": float(dead.mean()),

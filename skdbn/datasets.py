@@ -13,6 +13,8 @@ import numpy as np
 from sklearn import datasets as sklearn_datasets
 from sklearn.model_selection import train_test_split
 
+__all__ = ["load_digits", "load_mnist"]
+
 MAX_BYTES = 2**31  # unpacked, of an array in a file: more is refused before memory is allocated
 MAGIC = {"images": 2051, "labels": 2049}  # unsigned bytes in three and in one dimension
 N_DIMENSIONS = {"images": 3, "labels": 1}

@@ -25,6 +25,23 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdbn._training.checks import IMPUTER, check_values, flat_steps, flattened, floats_for
 from skdbn._training.diagnosis import CONSTANT, SATURATED
 
+__all__ = [
+    "ChainStatistics",
+    "LayerStatistics",
+    "VisibleColumns",
+    "bias_probe",
+    "chain_statistics",
+    "finetuned",
+    "hidden_activations",
+    "machine_input",
+    "machines",
+    "predictor",
+    "reconstruct",
+    "unit_probe",
+    "unit_statistics",
+    "visible_columns",
+]
+
 
 class LayerStatistics(NamedTuple):
     """How the hidden units of a layer respond to data.
@@ -603,7 +620,7 @@ def unit_statistics(model, X):
     for layer, rbm in enumerate(rbms, 1):
         H = _up([rbm], H)
         saturated = np.nan
-        if rbm.hidden_units == "binary":
+        if rbm._units[1] == "binary":
             saturated = float(((H < SATURATED) | (H > 1 - SATURATED)).mean())
         n_dead = int((np.ptp(H, axis=0) < CONSTANT).sum())
         result.append(LayerStatistics(layer, H.shape[1], float(H.mean()), saturated, n_dead))

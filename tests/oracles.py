@@ -45,18 +45,18 @@ def random_rbm(n_visible, n_hidden, visible="binary", hidden="binary", seed=0):
 
 def levels(units):
     """The values a unit takes."""
-    return np.array([0.0, 1.0]) if units.discrete else GRID
+    return np.array([0.0, 1.0]) if units.binary else GRID
 
 
 def layer_states(units, n_units):
     """All states of a layer, one per row, and the log of the volume each stands for."""
     values = levels(units)
-    log_volume = 0.0 if units.discrete else n_units * np.log(values[1] - values[0])
+    log_volume = 0.0 if units.binary else n_units * np.log(values[1] - values[0])
     return np.array(list(product(values, repeat=n_units))), log_volume
 
 
 def base(units, u):
-    return 0.0 * u.sum(axis=1) if units.discrete else 0.5 * (u**2).sum(axis=1)
+    return 0.0 * u.sum(axis=1) if units.binary else 0.5 * (u**2).sum(axis=1)
 
 
 def log_joint(rbm):
@@ -95,10 +95,10 @@ def log_conditional(rbm, v, i):
         state = v.copy()
         state[:, i] = values
         x = state @ weights + b
-        hidden = np.logaddexp(0.0, x) if rbm.hidden_units.discrete else 0.5 * x**2
+        hidden = np.logaddexp(0.0, x) if rbm.hidden_units.binary else 0.5 * x**2
         return a[i] * state[:, i] - base(units, state[:, i, None]) + hidden.sum(axis=1)
 
-    if units.discrete:
+    if units.binary:
         off, on = log_p(0.0), log_p(1.0)
         return v[:, i] * on + (1.0 - v[:, i]) * off - np.logaddexp(off, on)
     grid = np.linspace(-40.0, 40.0, 801)

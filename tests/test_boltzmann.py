@@ -59,10 +59,10 @@ def test_log_z_is_the_same_summed_over_either_layer(visible, hidden):
     turned = make_rbm(rbm.weights.T, rbm.intercept_hidden, rbm.intercept_visible, hidden, visible)
     by_hand = log_partition_function(rbm)
     for machine in (rbm, turned):
-        discrete = machine.visible_units.discrete
-        values = [0.0, 1.0] if discrete else GRID
+        binary = machine.visible_units.binary
+        values = [0.0, 1.0] if binary else GRID
         v = np.array(list(product(values, repeat=2)))
-        log_volume = 0.0 if discrete else 2 * np.log(GRID[1] - GRID[0])
+        log_volume = 0.0 if binary else 2 * np.log(GRID[1] - GRID[0])
         log_z = logsumexp(-free_energy(machine, v)) + log_volume
         np.testing.assert_allclose(log_z, by_hand, rtol=1e-8)
 
@@ -138,4 +138,4 @@ def test_reconstruction_error_is_the_mean_squared_difference():
     rbm = random_rbm(5, 3)
     v = np.random.default_rng(0).random((7, 5))
     expected = ((v - visible_mean(rbm, hidden_mean(rbm, v))) ** 2).mean()
-    np.testing.assert_allclose(reconstruction_error(rbm, v), expected)
+    np.testing.assert_allclose(reconstruction_error(rbm, v, hidden_mean(rbm, v)), expected)

@@ -110,13 +110,14 @@ def test_advice_on_steps_that_are_too_long_can_be_followed():
 
 
 def test_curves_of_held_out_rows_are_what_the_machine_says_of_them():
-    rbm = RBMTransformer(30, n_iter=3, batch_size=len(X), random_state=0)  # all rows are watched
-    fit_quietly(rbm, X, X_val=X_TEST)
+    rows = X[:900]
+    rbm = RBMTransformer(30, n_iter=3, batch_size=len(rows), random_state=0)  # all are watched
+    fit_quietly(rbm, rows, X_val=X_TEST)
     assert len(rbm.validation_loss_curve_) == len(rbm.free_energy_gap_curve_) == 3
     error = ((X_TEST - rbm.inverse_transform(rbm.transform(X_TEST))) ** 2).mean()
     assert rbm.validation_loss_curve_[-1] == pytest.approx(error, rel=1e-4)
-    gap = rbm.free_energy(X_TEST).mean() - rbm.free_energy(X[:1000]).mean()
-    assert rbm.free_energy_gap_curve_[-1] == pytest.approx(gap, abs=1.0)  # 1000 drawn rows
+    gap = rbm.free_energy(X_TEST).mean() - rbm.free_energy(rows).mean()
+    assert rbm.free_energy_gap_curve_[-1] == pytest.approx(gap, rel=1e-3)
 
 
 def test_curves_of_hidden_units_count_what_they_say():

@@ -12,7 +12,7 @@ from skdbn._maths.boltzmann import hidden_mean, visible_mean
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.gradients import GRADIENTS
 from skdbn._maths.optimizers import OPTIMIZERS, constant
-from skdbn._maths.units import UNITS
+from skdbn._maths.units import UNITS, Units
 from skdbn._training.callbacks import HAS_CALLBACKS
 from skdbn.datasets import load_digits
 
@@ -74,13 +74,10 @@ def mean_field_persistence(rbm, phases, chain, n_gibbs_steps=1):
 # -- a kind of units
 
 
-class SpinUnits:
+class SpinUnits(Units):
     """Units in {-1, 1}."""
 
-    support, discrete = (-1.0, 1.0), True
-
-    def __init__(self, engine):
-        self.engine = engine
+    support, binary = (-1.0, 1.0), False
 
     def base_energy(self, u):
         return 0.0 * u

@@ -48,7 +48,7 @@ def test_input_leads_to_the_mean(units):
 
 
 def levels(units):
-    return np.array([0.0, 1.0]) if units.discrete else np.linspace(-15.0, 15.0, 3001)
+    return np.array([0.0, 1.0]) if units.binary else np.linspace(-15.0, 15.0, 3001)
 
 
 def density(units, x):
@@ -60,7 +60,7 @@ def density(units, x):
 
 def test_log_partition_is_the_log_of_the_summed_density(units):
     u = levels(units)
-    volume = 1.0 if units.discrete else u[1] - u[0]
+    volume = 1.0 if units.binary else u[1] - u[0]
     expected = [np.log(volume * np.exp(x * u - units.base_energy(u)).sum()) for x in INPUTS]
     np.testing.assert_allclose(units.log_partition(INPUTS), expected, rtol=1e-10)
 
@@ -94,7 +94,7 @@ def test_samples_follow_the_density(units):
         variance = units.variance(np.array([mean]))[0]
         assert abs(sample.mean() - mean) < 5 * np.sqrt(variance / n)
         assert abs(sample.var() - variance) < 5 * np.sqrt(3 * variance / n)
-        if units.discrete:
+        if units.binary:
             assert set(np.unique(sample)) <= {0.0, 1.0}
 
 
@@ -113,7 +113,11 @@ def test_results_keep_the_dtype_and_may_be_written_in_place(units, dtype):
     in_place = x.copy()
     in_place = units.mean(in_place, out=in_place)
     np.testing.assert_array_equal(in_place, mean)
-    units.sample(in_place, out=in_place)
+    twin = type(units)(NumpyEngine(dtype, 1))
+    units.engine = NumpyEngine(dtype, 1)
+    drawn = units.sample(in_place, out=in_place)
+    assert drawn is in_place
+    np.testing.assert_array_equal(drawn, twin.sample(mean))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

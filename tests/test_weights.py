@@ -133,12 +133,13 @@ def nothing_is_drawn(monkeypatch):
 @pytest.mark.parametrize("gradient", GRADIENTS)
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("hidden_units", UNITS)
+@pytest.mark.parametrize("centering", [False, True])
 def test_machine_learns_from_weights_what_it_learns_from_repeated_rows(
-    gradient, table, hidden_units
+    gradient, table, hidden_units, centering
 ):
     X, X_val = TABLES[table], TABLES[table][::-1] * 0.9
     rbm = machine(gradient=gradient, hidden_units=hidden_units, n_gibbs_steps=2)
-    rbm.set_params(learning_rate=0.01)
+    rbm.set_params(learning_rate=0.01, centering=centering)
     weighted = clone(rbm).fit(X, sample_weight=WEIGHT, X_val=X_val, sample_weight_val=WEIGHT_VAL)
     rows, held_out = *repeated(WEIGHT, X), *repeated(WEIGHT_VAL, X_val)
     assert_agree(weighted, clone(rbm).fit(rows, X_val=held_out))

@@ -80,5 +80,5 @@ def sampler_of(model, X):
 def _can_be_improved(top):
     """Tell whether a top RBM was trained for features, and has only binary units."""
     # Offset and scale are 0 and 1 for binary units whose data are not mapped.
-    is_binary = top.hidden_units == "binary" and set(top.visible_units_) == {"binary"}
+    is_binary = top._units[1] == "binary" and set(top.visible_units_) == {"binary"}
     return top.gradient == "cd" and is_binary and not top.offset_.any() and (top.scale_ == 1).all()

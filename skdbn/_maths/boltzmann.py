@@ -242,7 +242,7 @@ def free_energy(rbm, v, x=None):
     return rbm.visible_units.base_energy(v).sum(axis=1) - v @ rbm.intercept_visible - hidden
 
 
-def reconstruction_error(rbm, v, h=None, weights=None):
+def reconstruction_error(rbm, v, h, weights=None):
     """Return the mean squared difference between data and their reconstruction.
 
     Parameters
@@ -251,17 +251,17 @@ def reconstruction_error(rbm, v, h=None, weights=None):
         The machine.
     v : ndarray of shape (n_rows, n_visible)
         Visible states.
-    h : ndarray of shape (n_rows, n_hidden), optional
-        Expected hidden states given v, if known.
+    h : ndarray of shape (n_rows, n_hidden)
+        Expected hidden states given v.
     weights : ndarray of shape (n_rows,), optional
         Weights of the rows.
 
     Returns
     -------
     float
-        Mean over rows and units of ``(v - visible_mean(hidden_mean(v)))^2``.
+        Mean over rows and units of ``(v - visible_mean(h))^2``.
     """
-    difference = visible_mean(rbm, hidden_mean(rbm, v) if h is None else h)
+    difference = visible_mean(rbm, h)
     difference -= v
     if weights is not None:
         rows = (difference * difference).mean(axis=1)

@@ -459,6 +459,13 @@ def _odds(xp, work_below, work_above):
     return xp.exp(xp.minimum(work_above - work_below, 0.0))
 
 
+def _mean(engine, states, weights):
+    """Return the mean of states by the weights of the rows, None if all count the same."""
+    if weights is None:
+        return engine.column_sums(states) / len(states)
+    return engine.matmul(weights, states) / weights.sum()
+
+
 def running_offsets(rbm, phases, offsets=None):
     """Return the offsets of the centred gradient, moved towards the means of a minibatch.
 
@@ -475,10 +482,12 @@ def running_offsets(rbm, phases, offsets=None):
     -------
     list of ndarray
         Offsets of the visible units (n_visible,) and of the hidden units (n_hidden,): running
-        means of the mean of both phases.
+        means of the mean of both phases, by the weights of the rows.
     """
+    weights, n = phases.row_weights, len(phases.v_pos)
+    of_pos, of_neg = (None, None) if weights is None else (weights[:n], weights[n:])
     means = [
-        0.5 * (rbm.engine.column_sums(pos) / len(pos) + rbm.engine.column_sums(neg) / len(neg))
+        0.5 * (_mean(rbm.engine, pos, of_pos) + _mean(rbm.engine, neg, of_neg))
         for pos, neg in ((phases.v_pos, phases.v_neg), (phases.h_pos, phases.h_neg))
     ]
     if offsets is None:

@@ -111,9 +111,9 @@ def enumeration(rbm):
         ``exp(-E)`` over all other units, of shape (n_rows,).
     """
     n_visible, n_hidden = rbm.weights.shape
-    if rbm.hidden_units.discrete and not (rbm.visible_units.discrete and n_visible < n_hidden):
+    if rbm.hidden_units.binary and not (rbm.visible_units.binary and n_visible < n_hidden):
         rbm = turned(rbm)
-    if rbm.visible_units.discrete:
+    if rbm.visible_units.binary:
         return len(rbm.weights), lambda v: -free_energy(rbm, v)
     is_gaussian = _is_gaussian(rbm.visible_units, len(rbm.weights))
     n_binary = len(is_gaussian) - sum(is_gaussian)
@@ -122,7 +122,7 @@ def enumeration(rbm):
 
 def _is_gaussian(units, n_units):
     """Tell for each unit of a layer whether it is gaussian."""
-    return [not units.of_column(i).discrete for i in range(n_units)]
+    return [not units.of_column(i).binary for i in range(n_units)]
 
 
 def _without_gaussian_units(rbm, is_gaussian):
@@ -160,7 +160,7 @@ def largest_gain(rbm):
         Largest singular value of the weights between gaussian units, 0 if there are none. If it is
         1 or more, the machine has no partition function: its density has no finite integral.
     """
-    if rbm.hidden_units.discrete:
+    if rbm.hidden_units.binary:
         return 0.0
     xp = rbm.engine.xp
     is_gaussian = xp.array(_is_gaussian(rbm.visible_units, len(rbm.weights)))

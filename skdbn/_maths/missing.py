@@ -217,7 +217,7 @@ def imputed(rbm, v, out=None):
 def _expected(rbm, i, off):
     """Return the expected state of a visible unit given the hidden inputs without it."""
     weights, intercept, units = rbm.weights[i], rbm.intercept_visible[i], rbm.hidden_units
-    if not rbm.visible_units.of_column(i).discrete:
+    if not rbm.visible_units.of_column(i).binary:
         return gaussian_conditional(rbm, i, off)[1]
     log_odds = (units.log_partition(off + weights) - units.log_partition(off)).sum(axis=1)
     return rbm.visible_units.of_column(i).mean(log_odds + intercept)
@@ -271,17 +271,17 @@ def can_sum_out(rbm, are_missing):
         units are at most `MOST_SUMMED`, all binary.
     """
     n_hidden = rbm.weights.shape[1]
-    over_hidden = rbm.hidden_units.discrete and n_hidden <= MOST_SUMMED
+    over_hidden = rbm.hidden_units.binary and n_hidden <= MOST_SUMMED
     return rbm.engine.xp.array([over_hidden or _is_few(rbm, row) for row in are_missing], bool)
 
 
 def _is_few(rbm, are_missing):
     """Tell whether the unobserved units of a row are few, and all binary."""
     columns = are_missing.nonzero()[0]
-    most = min(MOST_SUMMED, len(are_missing))
-    if rbm.hidden_units.discrete and rbm.weights.shape[1] <= MOST_SUMMED:
-        most = min(most, rbm.weights.shape[1])  # then the hidden units have fewer states
-    return len(columns) <= most and all(rbm.visible_units.of_column(i).discrete for i in columns)
+    most = MOST_SUMMED
+    if rbm.hidden_units.binary:
+        most = min(most, rbm.weights.shape[1])  # fewer hidden units have fewer states
+    return len(columns) <= most and all(rbm.visible_units.of_column(i).binary for i in columns)
 
 
 def _over_visible(rbm, observed, are_missing):

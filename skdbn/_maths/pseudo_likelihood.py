@@ -46,7 +46,7 @@ def pseudo_log_likelihood(rbm, v):
     """
     x = hidden_input(rbm, v)
     result = rbm.engine.zeros(len(v))
-    are_binary = [rbm.visible_units.of_column(i).discrete for i in range(v.shape[1])]
+    are_binary = [rbm.visible_units.of_column(i).binary for i in range(v.shape[1])]
     if any(are_binary):
         binary = slice(None) if all(are_binary) else rbm.engine.xp.flatnonzero(are_binary)
         units = rbm.visible_units.of_column(are_binary.index(True))
@@ -66,7 +66,7 @@ def pseudo_log_likelihood(rbm, v):
 def _log_odds(rbm, weights, v, x):
     """Return the log-odds of binary units without their intercepts; `x` is the hidden input."""
     engine, xp = rbm.engine, rbm.engine.xp
-    if not rbm.hidden_units.discrete:  # s(x) = x^2 / 2, whose series has two terms
+    if not rbm.hidden_units.binary:  # s(x) = x^2 / 2, whose series has two terms
         return engine.matmul(x, weights.T) + (0.5 - v) * (weights * weights).sum(axis=1)
     reach = max(1.0, float(v.max()), 1.0 - float(v.min()))  # values may lie outside [0, 1]
     sizes, eps = reach * xp.abs(weights), float(xp.finfo(engine.dtype).eps)
@@ -176,7 +176,7 @@ def gaussian_conditional(rbm, i, off):
         Expected value. Both are NaN if the density has no finite integral.
     """
     weights, intercept, hidden = rbm.weights[i], rbm.intercept_visible[i], rbm.hidden_units
-    if not hidden.discrete:
+    if not hidden.binary:
         return _normal(rbm, 1.0 - weights @ weights, intercept + off @ weights)
 
     def log_mass(u):

@@ -48,7 +48,7 @@ class BinaryUnits(Units):
     """Units in {0, 1}; values in between stand for probabilities."""
 
     support = (0.0, 1.0)
-    discrete = True
+    binary = True  # the states are 0 and 1
 
     def base_energy(self, u):
         """Return the energy of a state without input, here 0.
@@ -171,7 +171,7 @@ class GaussianUnits(Units):
     """Real units of variance 1, which stand for standardized data."""
 
     support = (-float("inf"), float("inf"))
-    discrete = False
+    binary = False
 
     def base_energy(self, u):
         """Return the energy of a state without input.
@@ -306,7 +306,7 @@ class MixedUnits:
         Units and their columns. Every column belongs to one member.
     """
 
-    discrete = False
+    binary = False
 
     def __init__(self, members):
         self.members = members

@@ -63,9 +63,17 @@ def check_choice(value, name, choices):
         raise ValueError(f"{name} == {value!r}, must be one of: {allowed}.")
 
 
+def check_auto_or(check, value, name, *limits, **others):
+    """Raise unless a parameter is "auto" or passes another check."""
+    if isinstance(value, str):
+        check_choice(value, name, ["auto"])
+    else:
+        check(value, name, *limits, **others)
+
+
 def check_flag(value, name, others=()):
     """Raise unless a parameter is True, False, or one of the strings in `others`."""
-    if not isinstance(value, bool | np.bool_):
+    if not (isinstance(value, bool | np.bool_) or (isinstance(value, str) and value in others)):
         allowed = "".join(f" or {other!r}" for other in others)
         raise TypeError(f"{name} == {value!r}, must be True or False{allowed}.")
 
@@ -75,12 +83,8 @@ def check_schedule_of_passes(estimator, may_watch=()):
 
     `early_stopping` may also be one of the strings in `may_watch`.
     """
-    if isinstance(estimator.batch_size, str):
-        check_choice(estimator.batch_size, "batch_size", ["auto"])
-    else:
-        check_integer(estimator.batch_size, "batch_size", 1)
-    if not (isinstance(estimator.early_stopping, str) and estimator.early_stopping in may_watch):
-        check_flag(estimator.early_stopping, "early_stopping", may_watch)
+    check_auto_or(check_integer, estimator.batch_size, "batch_size", 1)
+    check_flag(estimator.early_stopping, "early_stopping", may_watch)
     fraction = estimator.validation_fraction
     check_real(fraction, "validation_fraction", maximum=1.0, boundaries="neither")
     check_integer(estimator.n_iter_no_change, "n_iter_no_change", 1)

@@ -90,16 +90,16 @@ def advice_on_machine(advice, in_net):
     return advice.format(rbm="rbm__") + of_a_list
 
 
-def idle_units(h, are_discrete):
+def idle_units(h, are_binary):
     """Return which hidden units hardly vary over rows (dead), and which are saturated.
 
     `h` has expected hidden states, of shape (n_rows, n_hidden). A saturated unit is on in all rows,
-    or off in all rows; only discrete units saturate. A unit that is certainly on in some rows and
+    or off in all rows; only binary units saturate. A unit that is certainly on in some rows and
     certainly off in others is not idle.
     """
     highest, lowest = h.max(axis=0), h.min(axis=0)
     stuck = (highest < SATURATED) | (lowest > 1.0 - SATURATED)
-    return highest - lowest < CONSTANT, stuck & are_discrete
+    return highest - lowest < CONSTANT, stuck & are_binary
 
 
 def warn_of_idle_units(dead, saturated, where=""):

@@ -265,22 +265,20 @@ class NumpyEngine:
         np.add(out, self._one, out)
         return np.reciprocal(out, out)
 
-    def softplus(self, x, out=None):
+    def softplus(self, x):
         """Return ``log(1 + exp(x))`` without overflow.
 
         Parameters
         ----------
         x : ndarray
             Inputs.
-        out : ndarray, optional
-            Where to write the result; must not be `x` itself.
 
         Returns
         -------
         ndarray
             Values of at least 0.
         """
-        out = np.abs(x, out=out)
+        out = np.abs(x)
         np.negative(out, out=out)
         np.exp(out, out=out)
         np.log1p(out, out=out)
