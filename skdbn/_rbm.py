@@ -12,6 +12,7 @@ from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS, layer
 from skdbn._training.callbacks import with_callbacks, without_callbacks
 from skdbn._training.checks import (
+    check_auto_or,
     check_choice,
     check_flag,
     check_integer,
@@ -71,9 +72,10 @@ class RBMTransformer(Machine):
     visible_units : {"auto", "binary", "gaussian"}, default="auto"
         Kind of the visible units. Binary units take values in [0, 1], read as probabilities;
         gaussian units take real values, which the machine standardizes itself. With "auto", columns
-        within [0, 1] get binary units and all others gaussian ones. A column that covers less than
-        a quarter of [0, 1] also gets a gaussian unit, unless all data are within [0, 1] and some
-        column covers more, as in images.
+        within [0, 1] get binary units, unless they cover less than a quarter of it, and all others
+        gaussian ones. If all data are within [0, 1], columns with values between 0 and 1 get
+        gaussian units if one of them, outliers aside, covers less than a quarter and is no dim
+        pixel of images, which is mostly 0 or 1.
     hidden_units : {"binary", "gaussian"}, default="binary"
         Kind of the hidden units.
     gradient : {"cd", "pcd", "ptt"}, default="cd"
@@ -430,17 +432,11 @@ class RBMTransformer(Machine):
         check_choice(self.hidden_units, "hidden_units", UNITS)
         check_choice(self.gradient, "gradient", GRADIENTS)
         check_integer(self.n_gibbs_steps, "n_gibbs_steps", 1)
-        if isinstance(self.learning_rate, str):
-            check_choice(self.learning_rate, "learning_rate", ["auto"])
-        else:
-            check_real(self.learning_rate, "learning_rate", boundaries="neither")
+        check_auto_or(check_real, self.learning_rate, "learning_rate", boundaries="neither")
         check_choice(self.learning_rate_schedule, "learning_rate_schedule", SCHEDULES)
         check_flag(self.centering, "centering")
         check_flag(self.sample_visible, "sample_visible")
-        if isinstance(self.momentum, str):
-            check_choice(self.momentum, "momentum", ["auto"])
-        else:
-            check_real(self.momentum, "momentum", maximum=1.0, boundaries="left")
+        check_auto_or(check_real, self.momentum, "momentum", maximum=1.0, boundaries="left")
         check_real(self.weight_decay, "weight_decay")
         check_integer(self.n_iter, "n_iter", 0)
         check_schedule_of_passes(self)

@@ -29,6 +29,8 @@ pytestmark = [
 MEASURED = RNG.normal(size=(N, 3)) * [1.0, 20.0, 1e4] + [0.0, 300.0, -5e4]
 ONE_HOT = np.eye(4)[RNG.integers(4, size=N)]
 SHARES = RNG.uniform(size=(N, 2))
+RATE = 0.02 + 0.04 * SHARES[:, :1]
+MOSTLY_NO = np.arange(N)[:, None] % 3 == 0
 IMAGES, _, LABELS, _ = load_digits()
 RARE = IMAGES * (RNG.uniform(size=IMAGES.shape) < 0.02)  # hardly any value is stored
 
@@ -50,7 +52,12 @@ def kinds(X, **parameters):
         (SHARES * (1 + 1e-9), "bb"),
         (SHARES * 2, "gg"),
         (-SHARES, "gg"),
-        (SHARES * [1.0, 0.01], "bb"),  # a dim pixel beside a bright one
+        (SHARES * [1.0, 0.01], "gg"),  # a rate beside a share
+        (SHARES * [1.0, 0.01] * MOSTLY_NO, "bb"),  # a dim pixel beside a bright one
+        (1.0 - SHARES * [1.0, 0.01] * MOSTLY_NO, "bb"),  # the same of a negative
+        (np.hstack([ONE_HOT, RATE]), "bbbbg"),
+        (np.hstack([ONE_HOT, RATE * MOSTLY_NO]), "bbbbg"),  # flags are no bright pixels
+        (np.hstack([ONE_HOT, np.where(np.arange(N)[:, None] % 100, RATE, 1.0)]), "bbbbg"),
         (SHARES * 0.2, "gg"),  # all data in a corner of [0, 1]
         (0.4 + SHARES * 0.2, "gg"),
         (np.hstack([MEASURED, SHARES * 0.01]), "ggggg"),
@@ -407,6 +414,12 @@ def test_data_in_a_corner_of_the_range_are_learned():
     alpha = 3 * (np.ones((4, 30)) + np.repeat(np.eye(4), 5, axis=0).T @ np.eye(20, 30))
     X = np.array([rng.dirichlet(alpha[c]) for c in y])
     assert cross_val_score(DBNClassifier((50, 50), random_state=0), X, y, cv=3).mean() > 0.94
+
+
+@pytest.mark.parametrize("others", [ONE_HOT, SHARES[::-1]])
+def test_narrow_measurement_beside_flags_or_shares_is_learned(others):
+    X, y = np.hstack([others, RATE]), RATE[:, 0] > 0.04
+    assert cross_val_score(DBNClassifier(random_state=0), X, y, cv=3).mean() > 0.95
 
 
 def test_frames_and_text_labels():
