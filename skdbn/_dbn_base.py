@@ -178,6 +178,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             earlier fit that continues or of a frozen RBM.
         HiddenUnitsWarning, GrowingWeightsWarning
             If pretraining left most units of a layer saturated, or weights still growing.
+        FittedTemplateWarning
+            If `rbm` is a fitted RBM, which is trained from scratch.
         NotConvergedWarning
             If the loss still changes much at the end of fine-tuning, or is no better than that of
             guessing.
@@ -198,7 +200,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         rows, encode, start = self._read_rows(X, y, sample_weight, run.goes_on, templates)
         held_out = self._read_held_out(X_val, y_val, sample_weight_val, rows.X.dtype, encode)
         labels = rows.y if rows.y.ndim == 1 else None
-        rows, held_out = hold_out(self, rows, held_out, run.seeds["split"], labels)
+        classes = start[0].get("classes_")
+        rows, held_out = hold_out(self, rows, held_out, run.seeds["split"], labels, classes)
         run.start(self._before_training(run, templates, rows, held_out, start))
         if run.goes_on or is_frozen(templates[0]):
             warn_of_other_scale(self, rows.X)

@@ -65,7 +65,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Optimizer of the softmax and fine-tuning phases; "sgd" has momentum 0.9.
     learning_rate_init : float or "auto", default="auto"
         Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows with labels it is 1
-        divided by the number of units of the widest layer, but at least 2e-3 and at most 1e-2.
+        divided by the number of units of the widest hidden layer, but at least 2e-3 and at most
+        1e-2.
     learning_rate : {"cosine", "linear", "constant"}, default="cosine"
         How the step size changes during fine-tuning: it decreases to 0 along half a cosine or a
         straight line, or stays constant. It is constant during the softmax phase.
@@ -78,7 +79,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     noise : float or "auto", default="auto"
         Standard deviation of the nearly normal noise of mean 1 that multiplies each hidden
         activation during fine-tuning ("Gaussian dropout"). "auto" is 0.3 for fewer than 10,000 rows
-        with labels, which a net would otherwise learn by heart, and else 0.
+        with labels, which a net would otherwise memorize, and 0 otherwise.
     input_noise : float, default=0.0
         Standard deviation of the noise of mean 0 added to each feature, as the network sees it,
         during fine-tuning.
@@ -109,7 +110,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         labels. Not available for multilabel targets.
     batch_size : int or "auto", default="auto"
         Rows per minibatch of the softmax and fine-tuning phases. "auto" aims at a hundred
-        minibatches per pass, within 2 to 100 rows each. With a virtual adversarial step a pass goes
+        minibatches per pass, with 2 to 100 rows each. With a virtual adversarial step a pass goes
         over all rows, and each minibatch also gets as many labelled rows, or all of them if there
         are fewer.
     early_stopping : bool or "loss", default=False
@@ -320,8 +321,17 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Warns
         -----
         DataRangeWarning
-            If the first X has too few rows to determine the scales of its columns, or many values
-            of a later X are far from those of the first.
+            If `visible_units` of the template is "binary" and the first X has values outside
+            [0, 1], if the first X has too few rows to determine the scales of its columns, or if
+            many values of a later X are far from those of the first.
+        HiddenUnitsWarning, GrowingWeightsWarning
+            If pretraining in the first call left most units of a layer saturated, or weights still
+            growing.
+        FittedTemplateWarning
+            If `rbm` in the first call is a fitted RBM, which is trained from scratch.
+        FewLabelsWarning
+            If `unlabeled` is set and training on rows without labels led far from what the labelled
+            rows alone predict.
         InterruptedTrainingWarning
             If training was interrupted from the keyboard.
         """

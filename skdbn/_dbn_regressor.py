@@ -55,7 +55,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         Optimizer of the output and fine-tuning phases; "sgd" has momentum 0.9.
     learning_rate_init : float or "auto", default="auto"
         Step size of the solver. "auto" is 1e-3; for fewer than 10,000 rows it is 1 divided by the
-        number of units of the widest layer, but at least 2e-3 and at most 1e-2.
+        number of units of the widest hidden layer, but at least 2e-3 and at most 1e-2.
     learning_rate : {"cosine", "linear", "constant"}, default="cosine"
         How the step size changes during fine-tuning: it decreases to 0 along half a cosine or a
         straight line, or stays constant. It is constant during the output phase.
@@ -68,7 +68,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     noise : float or "auto", default="auto"
         Standard deviation of the nearly normal noise of mean 1 that multiplies each hidden
         activation during fine-tuning ("Gaussian dropout"). "auto" is 0.3 for fewer than 10,000
-        rows, which a net would otherwise learn by heart, and else 0.
+        rows, which a net would otherwise memorize, and 0 otherwise.
     input_noise : float, default=0.0
         Standard deviation of the noise of mean 0 added to each feature, as the network sees it,
         during fine-tuning.
@@ -78,7 +78,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         ("adversarial training").
     batch_size : int or "auto", default="auto"
         Rows per minibatch of the output and fine-tuning phases. "auto" aims at a hundred
-        minibatches per pass, within 2 to 100 rows each.
+        minibatches per pass, with 2 to 100 rows each.
     early_stopping : bool or "loss", default=False
         Whether to hold out rows, stop fine-tuning when their loss no longer falls, and keep the
         weights of the best pass. True and "loss" mean the same here.
@@ -270,8 +270,14 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         Warns
         -----
         DataRangeWarning
-            If the first X has too few rows to determine the scales of its columns, or many values
-            of a later X are far from those of the first.
+            If `visible_units` of the template is "binary" and the first X has values outside
+            [0, 1], if the first X has too few rows to determine the scales of its columns, or if
+            many values of a later X are far from those of the first.
+        HiddenUnitsWarning, GrowingWeightsWarning
+            If pretraining in the first call left most units of a layer saturated, or weights still
+            growing.
+        FittedTemplateWarning
+            If `rbm` in the first call is a fitted RBM, which is trained from scratch.
         InterruptedTrainingWarning
             If training was interrupted from the keyboard.
         """
@@ -280,7 +286,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     _fitted = (*DeepBeliefNet._fitted, "target_offset_", "target_scale_", "output_loss_curve_")
     _top, _watches, _may_watch = "output", "loss", ("loss",)
     _fewest_steps = 4500  # with "auto"; 3000 leave curves half learned
-    _most_passes = 100  # below 90 rows, more passes learn noise by heart
+    _most_passes = 100  # below 90 rows, more passes memorize noise
     _rules_of_targets = {"multi_output": True, "y_numeric": True}
 
     def _check_head(self):

@@ -72,10 +72,9 @@ class RBMTransformer(Machine):
     visible_units : {"auto", "binary", "gaussian"}, default="auto"
         Kind of the visible units. Binary units take values in [0, 1], read as probabilities;
         gaussian units take real values, which the machine standardizes itself. With "auto", columns
-        within [0, 1] get binary units, unless they cover less than a quarter of it, and all others
-        gaussian ones. If all data are within [0, 1], columns with values between 0 and 1 get
-        gaussian units if one of them, outliers aside, covers less than a quarter and is no dim
-        pixel of images, which is mostly 0 or 1.
+        within [0, 1] get binary units and all others gaussian ones. A column that covers less than
+        a quarter of [0, 1] also gets a gaussian unit, unless all data are within [0, 1] and some
+        column with values between 0 and 1 covers more, as in images.
     hidden_units : {"binary", "gaussian"}, default="binary"
         Kind of the hidden units.
     gradient : {"cd", "pcd", "ptt"}, default="cd"
@@ -109,7 +108,7 @@ class RBMTransformer(Machine):
     weight_decay : float, default=2e-4
         L2 penalty on the weights; intercepts are not penalized.
     batch_size : int or "auto", default="auto"
-        Rows per minibatch. "auto" aims at a hundred minibatches per pass, within 10 to 100 rows
+        Rows per minibatch. "auto" aims at a hundred minibatches per pass, with 10 to 100 rows
         each.
     n_iter : int, default=30
         Passes over the data, elsewhere called epochs.
@@ -341,7 +340,7 @@ class RBMTransformer(Machine):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data.
+            Training data, NaN where a value is missing.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -364,8 +363,8 @@ class RBMTransformer(Machine):
         -----
         DataRangeWarning
             If `visible_units` is "binary" and the first X has values outside [0, 1], if the first X
-            has too few rows to determine the scales of its columns, or if many values of a later X
-            are far from those of the first.
+            has too few rows to determine the scales of its columns or no value in a column, or if
+            many values of a later X are far from those of the first.
         InterruptedTrainingWarning
             If training was interrupted from the keyboard.
         """

@@ -165,8 +165,9 @@ def test_held_out_data_with_gaps_can_be_filled_by_a_pipeline():
         pd.Series(np.where(Y, 1, None), dtype="Int64"),
         pd.Series(np.where(Y, "yes", None), dtype="category"),
         pd.DataFrame({"y": np.where(Y, 1.0, np.nan)}),
+        np.where(Y, np.datetime64("2020-01-01"), np.datetime64("NaT")),
     ],
-    ids=["float", "None", "object", "string", "Int64", "category", "frame"],
+    ids=["float", "None", "object", "string", "Int64", "category", "frame", "date"],
 )
 def test_row_without_a_label_is_named(labels):
     message = (

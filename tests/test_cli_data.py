@@ -535,6 +535,31 @@ def test_kaggle_folder_may_have_labels_of_another_name(tmp_path):
     assert set(data.y_train) == set(SPECIES)
 
 
+@pytest.mark.parametrize("name", ["species", "label"])
+def test_rows_to_predict_that_have_labels_are_refused_with_advice_that_works(tmp_path, name):
+    irises = pd.DataFrame(IRIS.data, columns=NAMES).assign(**{name: SPECIES})
+    shuffled = irises.sample(frac=1.0, random_state=0)
+    train, test = shuffled[:100], shuffled[100:]
+    train.to_csv(tmp_path / "train.csv", index=False)
+    test.to_csv(tmp_path / "test.csv", index=False)
+    options = () if name == "label" else ("--label", name)
+    with pytest.raises(ValueError, match=f"test.csv, line 1: column '{name}' has the labels"):
+        load(tmp_path, *options)
+    test.drop(columns=name).to_csv(tmp_path / "test.csv", index=False)
+    assert len(load(tmp_path, *options).X_submission) == 50
+    (tmp_path / "test.csv").unlink()
+    pd.concat([train, test]).to_csv(tmp_path / "train.csv", index=False)
+    data = load(tmp_path / "train.csv", *options)
+    assert len(data.X_train) + len(data.X_test) == 150
+
+
+def test_folder_of_tables_is_told_to_name_one(tmp_path):
+    (tmp_path / "iris.csv").write_text(table())
+    with pytest.raises(ValueError, match="Pass the path of a .csv file to --data"):
+        load(tmp_path)
+    assert len(load(tmp_path / "iris.csv", "--label", "species").X_train) > 0
+
+
 # -- columns that only number the rows
 
 

@@ -449,6 +449,15 @@ def test_parts_after_a_fit_do_not_spoil_what_it_learned():
         assert net.score(X_TEST, Y_TEST) > score - 0.01
 
 
+def test_early_stopping_names_the_class_that_is_too_small():
+    labels = np.array(["common"] * 29 + ["rare"])
+    with pytest.raises(ValueError, match="cannot hold out some of 30 rows: .*class") as caught:
+        make_net(early_stopping=True).fit(X[:30], labels)
+    assert "[1]" not in str(caught.value)  # which would be its index
+    net = make_net(early_stopping=True, pretrain=False).fit(X[:31], [*labels, "rare"])
+    assert np.isfinite(net.validation_scores_).all()
+
+
 def test_early_stopping_watches_nothing_else():
     with pytest.raises(TypeError, match="early_stopping == 'accuracy', must be True or False or"):
         make_net(early_stopping="accuracy").fit(X[FEW], Y[FEW])

@@ -351,7 +351,7 @@ def test_held_out_rows_have_labels_of_each_class_its_share():
     rows = Rows(np.arange(90.0)[:, None], y)
     model = net(early_stopping=True, validation_fraction=0.2)
     for seed in range(5):
-        kept, held = hold_out(model, rows, None, seed, y)
+        kept, held = hold_out(model, rows, None, seed, y, np.array(["a", "b"]))
         assert np.bincount(held.y).tolist() == [8, 4]
         assert np.bincount(kept.y + 1).tolist() == [30, 32, 16]
         assert sorted([*kept.X[:][:, 0], *held.X[:][:, 0]]) == list(range(90))

@@ -170,12 +170,17 @@ def _read_images(path):
     try:
         files = find_files(path)
     except FileNotFoundError:
-        if path.exists():
-            raise
-        raise ValueError(
-            f"{path} does not exist. Pass digits, mnist, a folder, an .npz file or a .csv file to "
-            "--data."
-        ) from None
+        if not path.exists():
+            raise ValueError(
+                f"{path} does not exist. Pass digits, mnist, a folder, an .npz file or a .csv file "
+                "to --data."
+            ) from None
+        if any(path.glob("*.csv")):
+            raise ValueError(
+                f"{path} has neither train.csv and test.csv nor images such as those of MNIST. "
+                "Pass the path of a .csv file to --data."
+            ) from None
+        raise
     if all(map(zipfile.is_zipfile, files.values())):  # like those of KMNIST
         arrays = {role: read_single_npz(file) for role, file in files.items()}
         return {part: (arrays[part, "images"], arrays[part, "labels"]) for part, _ in files}
@@ -186,7 +191,7 @@ def _read_images(path):
 def _read_kaggle(folder, options):
     """Read train.csv and test.csv, the latter without labels."""
     train = read_table(folder / "train.csv", options.label)
-    test = read_table(folder / "test.csv", has_labels=False)
+    test = read_table(folder / "test.csv", train.label_name, has_labels=False)
     for i, (given, expected) in enumerate(zip(test.names or (), train.names or (), strict=False)):
         if given != expected:
             raise ValueError(

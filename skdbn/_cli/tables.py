@@ -95,7 +95,7 @@ def read_table(path, label=None, has_labels=True):
     label : str, default=None
         Label column: its name, or its number counted from 1; by default the column named "label".
     has_labels : bool, default=True
-        Whether there is a label column.
+        Whether there is a label column. If not, a column of that name is refused.
 
     Returns
     -------
@@ -173,6 +173,12 @@ def _form(lines, label, has_labels):
             "numbers the rows (pandas: to_csv(index=False))"
         )
     names = first if has_names else None
+    if names is not None and label in names and not has_labels:
+        raise ValueError(
+            f"line 1: column {reprlib.repr(label)} has the labels, but this file is for rows to "
+            "predict. Remove the column, or pass one file that has the training rows and these, "
+            "which is split into training and test rows"
+        )
     column = _column_of_labels(names, len(first), label) if has_labels else None
     return Form(separator, names, len(first), column)
 

@@ -96,7 +96,7 @@ def check_schedule_of_passes(estimator, may_watch=()):
 def resolve_batch_size(batch_size, n_samples, smallest):
     """Return the number of rows in a minibatch, at most n_samples.
 
-    "auto" aims at a hundred minibatches per pass, within `smallest` to 100 rows each.
+    "auto" aims at a hundred minibatches per pass, with `smallest` to 100 rows each.
     """
     if batch_size == "auto":
         batch_size = min(100, max(smallest, n_samples // 100))
@@ -205,9 +205,9 @@ def check_weight_of_held_out(weight, X_val):
 def check_labels(y, name="y", advice=""):
     """Raise if a row has no label or target."""
     y = np.asarray(y)
-    if y.ndim == 0 or y.size != len(y) or y.dtype.kind not in ("f", "O"):
+    if y.ndim == 0 or y.size != len(y) or y.dtype.kind not in "fmMO":
         return
-    missing = np.isnan(y) if y.dtype.kind == "f" else [_is_missing(label) for label in y.flat]
+    missing = [_is_missing(label) for label in y.flat] if y.dtype.kind == "O" else np.isnan(y)
     rows = np.flatnonzero(missing)
     if len(rows):
         raise ValueError(

@@ -5,7 +5,7 @@ read, a minibatch or a block at a time. X itself is neither changed nor copied.
 """
 
 from functools import partial
-from operator import add
+from operator import add, or_
 from typing import NamedTuple
 
 import numpy as np
@@ -133,66 +133,48 @@ def as_given(rows, kind, support):
 def recognized(rows, engine):
     """Return the map for X with `visible_units="auto"`.
 
-    Columns within [0, 1] get binary units and are not changed; all others get gaussian units, and
-    so do those that cover less than a quarter of [0, 1]. If all data are within [0, 1], they may
-    be images or flags, whose columns all get binary units: see `_are_measurements`.
+    Columns within [0, 1] get binary units and are not changed; all others get gaussian units. So do
+    columns that cover less than a quarter of [0, 1], unless all data are within [0, 1] and columns
+    of other values than 0 and 1 cover more, as in images.
     """
+    X = rows.X
     low, high = _ranges(rows, engine)
     are_outside = (low < -RANGE_TOLERANCE) | (high > 1.0 + RANGE_TOLERANCE)
-    values, weight = _sampled(rows, engine)
-    usual_low, usual_high = _without_outliers(low, high, values, weight)
-    if are_outside.any():
-        are_gaussian = are_outside | ((low < high) & (high - low < SQUEEZED))
-    else:
-        are_gaussian = _are_measurements(usual_low, usual_high, values, weight)
-    if not are_gaussian.any():
-        return as_they_are(rows.X, BINARY, PROBABILITIES)
-    return _standardized(rows, engine, usual_low, usual_high, are_gaussian)
+    are_squeezed = (high - low < SQUEEZED) & (low < high)
+    if are_squeezed.any() and not are_outside.any():
+        are_wide = high - low >= SQUEEZED
+        are_squeezed &= not rows.reduced(partial(_has_greys, columns=are_wide), or_)
+    if are_outside.any() or are_squeezed.any():
+        return _standardized(rows, engine, low, high, are_outside | are_squeezed)
+    return as_they_are(X, BINARY, PROBABILITIES)
 
 
-def _are_measurements(low, high, values, weight):
-    """Tell of each column within [0, 1] whether it has measurements.
-
-    A column whose values, outliers aside, cover less than a quarter of [0, 1] is a measurement, or
-    a dim pixel: mostly 0 or 1, beside others that cover more. One such measurement tells that all
-    columns with values between 0 and 1 have measurements.
-    """
-    at_ends, in_all = weight @ ((values == 0.0) | (values == 1.0)), weight @ ~np.isnan(values)
-    are_grey, are_dim = (low < high) & (at_ends < in_all), at_ends > MOST * in_all
-    are_squeezed = are_grey & (high - low < SQUEEZED)
-    some_fill, all_are_dim = (are_grey & ~are_squeezed).any(), are_dim[are_squeezed].all()
-    return are_grey & ~(some_fill & all_are_dim)
+def _has_greys(rows, columns):
+    """Tell whether any value of some columns lies between 0 and 1."""
+    blocks_of_columns = (block[:, columns] for _, block in dense_blocks(rows.X))
+    return any(((x > 0.0) & (x < 1.0)).any() for x in blocks_of_columns)
 
 
 def standardized(rows, engine):
     """Return the map of all columns to mean 0 and standard deviation 1, for gaussian units."""
-    low, high = _without_outliers(*_ranges(rows, engine), *_sampled(rows, engine))
-    return _standardized(rows, engine, low, high, np.ones(rows.X.shape[1], bool))
-
-
-def _sampled(rows, engine):
-    """Return the values of some of the rows, and the weights of these rows."""
-    n_samples, n_features = rows.X.shape
-    n_sampled = min(n_samples, MOST_SAMPLED, max(FEWEST_SAMPLED, N_VALUES // n_features))
-    sample = np.sort(engine.permutation(n_samples)[:n_sampled])
-    values = rows.read(engine, sample, engine.zeros(n_sampled, n_features))
-    weight = np.ones(n_sampled) if rows.weight is None else rows.weight[sample]
-    return values.astype(float), weight.astype(float)
-
-
-def _without_outliers(low, high, values, weight):
-    """Return the ranges of columns without the outliers that a sample of their values shows."""
-    lowest, highest = limits_without_outliers(values, weight)
-    return np.fmax(low, lowest), np.fmin(high, highest)
+    are_gaussian = np.ones(rows.X.shape[1], bool)
+    return _standardized(rows, engine, *_ranges(rows, engine), are_gaussian)
 
 
 def _standardized(rows, engine, low, high, are_gaussian):
     """Return the map that standardizes the columns with gaussian units.
 
-    A column has a range without outliers, see `limits_without_outliers`. It thus has the same
-    states, up to rounding, however it was shifted and scaled. Rows count by their weights.
+    Outliers do not count: see `limits_without_outliers`. A column thus has the same states, up to
+    rounding, however it was shifted and scaled. Rows count by their weights.
     """
-    X = rows.X
+    X, weight = rows.X, rows.weight
+    n_samples, n_features = X.shape
+    n_sampled = min(n_samples, MOST_SAMPLED, max(FEWEST_SAMPLED, N_VALUES // n_features))
+    sample = np.sort(engine.permutation(n_samples)[:n_sampled])
+    values = rows.read(engine, sample, engine.zeros(n_sampled, n_features))
+    weight_of_sample = np.ones(n_sampled) if weight is None else weight[sample].astype(float)
+    lowest, highest = limits_without_outliers(values.astype(float), weight_of_sample)
+    low, high = np.fmax(low, lowest), np.fmin(high, highest)
     span = np.where(high > low, high - low, 1.0)
     mean, variance = _moments(rows, engine, low, high, span)
     deviation = span * np.sqrt(variance)

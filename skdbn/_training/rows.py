@@ -3,7 +3,7 @@
 The rule: rows travel as one object. Nothing downstream takes X, y and weights separately.
 
 X may be on the workers of a cluster, in parts, while y and the weights are here. It is then a
-`skdbn._cluster.Partitions`, whose methods do on the workers what `Rows` asks for.
+`skdbn._cluster.partitions.Partitions`, whose methods do on the workers what `Rows` asks for.
 """
 
 from operator import or_
@@ -170,11 +170,12 @@ def one_for_each_row(y, n_samples):
     return y if shape[:1] == (n_samples,) else None
 
 
-def hold_out(estimator, rows, held_out, seed, labels=None):
+def hold_out(estimator, rows, held_out, seed, labels=None, classes=None):
     """Return the rows to train on, and the rows to monitor or None.
 
     If no held-out rows are given, early stopping takes a share of the rows, stratified by class and
-    without unlabelled rows. The weights of both then have mean 1.
+    without unlabelled rows. The weights of both then have mean 1. `labels` are indices of
+    `classes`.
     """
     if held_out is not None:
         return rows.weighted(), held_out.weighted()
@@ -185,7 +186,7 @@ def hold_out(estimator, rows, held_out, seed, labels=None):
     if labels is not None:
         others = np.flatnonzero(labels == UNLABELLED)
         numbers = np.delete(numbers, others)
-        labels = labels[numbers]
+        labels = classes[labels[numbers]]  # which an error names
     try:
         kept, held = train_test_split(
             numbers, test_size=fraction, stratify=labels, random_state=seed
