@@ -23,6 +23,7 @@ MODELS = [  # "auto" stays: scikit-learn 1.8 with NumPy 2.0 cannot compare it wi
     DBNRegressor((3,), rbm=QUICK),
     make_pipeline(MinMaxScaler(), DBNClassifier((3,), rbm=QUICK)),
 ]
+INTERNAL = {"find_files", "read_idx_files"}  # for the command line
 PRIVATE_CLASSES = ["DeepBeliefNet", "TrainedEstimator", "Machine\n"]
 
 
@@ -46,6 +47,16 @@ def test_star_imports_what_is_listed():
     names = {}
     exec("from skdbn import *", names)
     assert set(skdbn.__all__) == set(names) - {"__builtins__"}
+
+
+@pytest.mark.parametrize("module", [skdbn.datasets, skdbn.inspection])
+def test_modules_list_what_they_define_for_users(module):
+    users = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    }
+    assert set(module.__all__) == users - INTERNAL
 
 
 def documented():
