@@ -234,7 +234,9 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             if min(n_passes, len(self.loss_curve_)) > 1 and not stopped:
                 head = HEADS[self._head](ENGINES["numpy"](rows.X.dtype, 0))
                 guessing = head.loss_of_guessing(weighed.y, weighed.weight)
-                warn_unless_converged(self.loss_curve_[-n_passes:], guessing)
+                is_auto = not is_frozen(templates[0]) and templates[0].visible_units == "auto"
+                has_binary = is_auto and "binary" in self.visible_units_
+                warn_unless_converged(self.loss_curve_[-n_passes:], guessing, has_binary)
             if n_passes > 0 and trial is not None and all_rows is not None:
                 warn_if_predictions_went_elsewhere(self, trial, rows)
 

@@ -97,6 +97,21 @@ def test_network_that_only_guesses_warns():
         net.fit(X, labels)
 
 
+@pytest.mark.parametrize("is_list", [False, True])
+def test_advice_on_narrow_measurements_can_be_followed(is_list):
+    rng = np.random.default_rng(0)
+    narrow = 0.001 * rng.uniform(size=300)
+    data, labels = np.column_stack([rng.uniform(size=(300, 3)), narrow]), narrow > 0.0005
+    templates = [RBMTransformer(), RBMTransformer()] if is_list else None
+    net = DBNClassifier(rbm=templates, random_state=0)
+    with pytest.warns(NotConvergedWarning, match="rbm__visible_units='gaussian'.*, or rbm__0__"):
+        net.fit(data, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.set_params(**{f"rbm__{'0__' * is_list}visible_units": "gaussian"}).fit(data, labels)
+    assert net.score(data, labels) > 0.95
+
+
 def test_advice_on_steps_that_are_too_long_can_be_followed():
     net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=1), finetune_iter=30, random_state=0)
     with pytest.warns(NotConvergedWarning, match="far above that of guessing, .*: its steps are"):

@@ -141,12 +141,13 @@ def warn_of_growing_weights(largest_weights, where=""):
         )
 
 
-def warn_unless_converged(losses, guessing):
+def warn_unless_converged(losses, guessing, has_binary=False):
     """Warn if fine-tuning ended before the network converged, or without learning.
 
     `losses` are the mean losses of its passes; `guessing` is the loss of the best constant output,
     which sets the scale. The means over the last tenth of the passes and the tenth before are
-    compared, given the scatter of the passes.
+    compared, given the scatter of the passes. `has_binary` tells whether columns of the data have
+    binary units because of their values.
     """
     n = max(1, len(losses) // 10)
     parts = np.reshape(losses[-2 * n :], (2, n))
@@ -169,6 +170,11 @@ def warn_unless_converged(losses, guessing):
             "adversarial steps hide what it learned. Raise finetune_iter, try another "
             "learning_rate_init, or lower noise, dropout and adversarial steps."
         )
+        if has_binary:
+            finding += (
+                " If columns within [0, 1] are measurements, call "
+                "set_params(rbm__visible_units='gaussian'), or rbm__0__visible_units for a list."
+            )
     elif abs(last - before) > n * CONVERGED * guessing + MANY_DEVIATIONS * scatter:
         finding = (
             f"Fine-tuning has not converged: at the end the loss went from {before:.4g} to "
