@@ -4,6 +4,7 @@ The rule: a subclass adds parameters, the encoding of its targets, and predictio
 """
 
 import math
+from functools import partial
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -366,11 +367,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         check_real(self.alpha, "alpha")
         for name, maximum in PERTURBATIONS.items():
             value = getattr(self, name, 0.0)
-            limits = {"maximum": maximum, "boundaries": "left"}
-            if name in MAY_BE_AUTO:
-                check_auto_or(check_real, value, name, **limits)
-            else:
-                check_real(value, name, **limits)
+            check = partial(check_auto_or, check_real) if name in MAY_BE_AUTO else check_real
+            check(value, name, maximum=maximum, boundaries="left")
         self._check_head()
         check_schedule_of_passes(self, self._may_watch)
         return machines_of_layers(self.rbm, sizes)

@@ -841,6 +841,18 @@ def test_warning_of_measurements_with_binary_units_advises_an_option(capsys):
     assert "visible" not in capsys.readouterr().err
 
 
+def test_warning_of_narrow_measurements_advises_an_option_that_works(capsys):
+    narrow = 0.001 * RNG.uniform(size=300)
+    X = np.column_stack([RNG.uniform(size=(300, 3)), narrow])
+    np.savez("narrow.npz", X=X, y=(narrow > 0.0005).astype(int))
+    command = ["--no-knn", "--data", "narrow.npz"]
+    assert main(command) == 0
+    advice = "If columns within [0, 1] are measurements, set --visible-units gaussian.\n"
+    assert advice in capsys.readouterr().err
+    assert main([*command, "--visible-units", "gaussian"]) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_loaded_model_of_another_version_is_a_warning_of_one_line(tmp_path, capsys, monkeypatch):
     assert main([*QUICK, "--out", "out"]) == 0
     capsys.readouterr()

@@ -104,7 +104,7 @@ def test_advice_on_narrow_measurements_can_be_followed(is_list):
     data, labels = np.column_stack([rng.uniform(size=(300, 3)), narrow]), narrow > 0.0005
     templates = [RBMTransformer(), RBMTransformer()] if is_list else None
     net = DBNClassifier(rbm=templates, random_state=0)
-    with pytest.warns(NotConvergedWarning, match="rbm__visible_units='gaussian'.*, or rbm__0__"):
+    with pytest.warns(NotConvergedWarning, match="set rbm__visible_units='gaussian'. .* set rbm__0__"):
         net.fit(data, labels)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -211,6 +211,8 @@ def test_statistics_count_dead_and_saturated_units():
     assert statistics.fraction_saturated == 0.5  # the first unit and the third
     expected = rbm.transform(np.array([[0.0, 1.0], [1.0, 0.0]])).mean()
     assert statistics.mean_activation == pytest.approx(expected)
+    rbm.hidden_units = "gaussian"  # a parameter of the next fit
+    assert unit_statistics(rbm, np.array([[0.0, 1.0], [1.0, 0.0]])) == [statistics]
 
 
 def test_statistics_of_gaussian_units_have_no_saturation():

@@ -448,6 +448,7 @@ def test_fantasies_come_from_a_top_machine_trained_for_them(monkeypatch):
     monkeypatch.setattr(samplers, "MOST_ROWS", 200)
     data = digits()
     net = fitted(data, hidden_layer_sizes=(12, 9))
+    net.rbms_[-1].hidden_units = "gaussian"  # a parameter of the next fit
     before = [rbm.components_.copy() for rbm in net.rbms_]
     sampler = sampler_of(net, data.X_train)
     below, top = sampler.rbms_

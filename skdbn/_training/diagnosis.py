@@ -172,8 +172,8 @@ def warn_unless_converged(losses, guessing, has_binary=False):
         )
         if has_binary:
             finding += (
-                " If columns within [0, 1] are measurements, call "
-                "set_params(rbm__visible_units='gaussian'), or rbm__0__visible_units for a list."
+                " If columns within [0, 1] are measurements, set rbm__visible_units='gaussian'. If "
+                "rbm is a list, set rbm__0__visible_units."
             )
     elif abs(last - before) > n * CONVERGED * guessing + MANY_DEVIATIONS * scatter:
         finding = (
