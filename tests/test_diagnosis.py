@@ -104,7 +104,8 @@ def test_advice_on_narrow_measurements_can_be_followed(is_list):
     data, labels = np.column_stack([rng.uniform(size=(300, 3)), narrow]), narrow > 0.0005
     templates = [RBMTransformer(), RBMTransformer()] if is_list else None
     net = DBNClassifier(rbm=templates, random_state=0)
-    with pytest.warns(NotConvergedWarning, match="set rbm__visible_units='gaussian'. .* set rbm__0__"):
+    advice = "set rbm__visible_units='gaussian'. .* set rbm__0__"
+    with pytest.warns(NotConvergedWarning, match=advice):
         net.fit(data, labels)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
