@@ -30,7 +30,7 @@ from skdbn._maths.units import UNITS
 from skdbn._rbm import SEEDS as SEEDS_OF_A_MACHINE
 from skdbn._training.callbacks import without_callbacks
 from skdbn._training.checks import resolve_batch_size
-from skdbn._training.columns import as_they_are, columns_of
+from skdbn._training.columns import as_they_are, columns_of, measurements_standard
 from skdbn._training.diagnosis import FewLabelsWarning, warn
 from skdbn._training.fitting import draw_seeds
 from skdbn._training.loop import Training, minimize
@@ -148,7 +148,9 @@ def pretrain(run, net, templates, rows, held_out, labelled):
             _take_frozen(run, net, i, template, rows, phase)
         elif not run.is_past(phase):
             _pretrain_layer(run, net, i, template, rows, held_out, phase, len(templates))
-    if net.coefs_ is not before:  # an RBM was new or had passes left
+    has_begun = getattr(net, f"{net._top}_loss_curve_") or net.loss_curve_
+    # An RBM was new or had passes left, or an earlier fit was interrupted before this.
+    if net.coefs_ is not before or not has_begun:
         _spread_units(net, labelled)
 
 
@@ -307,6 +309,7 @@ def try_step(net, labelled, rows, seed):
     separates the classes. A decision border moved into a gap would have nothing to do with the
     classes, so the length is 0.
     """
+    net = copy.copy(net)
     n_samples, n_features = rows.X.shape
     n_drawn = min(MOST_NEIGHBOURS, n_samples, max(2, MOST_VALUES // n_features))
     engine = ENGINES["numpy"](rows.X.dtype, seed)
@@ -372,7 +375,10 @@ def finetuning(net, rows, held_out, seed, all_rows=None):
     """
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
     schedule = SCHEDULES[net.learning_rate]
-    return _backpropagation(net, network, 0, rows, held_out, schedule, all_rows=all_rows)
+    standard = measurements_standard(rows if all_rows is None else all_rows, network.engine)
+    return _backpropagation(
+        net, network, 0, rows, held_out, schedule, all_rows=all_rows, standard=standard
+    )
 
 
 def finetuning_of_a_part(net, rows, seed, all_rows=None):
@@ -388,13 +394,19 @@ def finetuning_of_a_part(net, rows, seed, all_rows=None):
         kept = {"mean_weight_of_all": all_rows.mean_weight(), **kept}
         all_rows = all_rows.weighted(kept["mean_weight_of_all"])
     network = network_of(net, ENGINES["numpy"](rows.X.dtype, seed))
+    if "standard" not in kept:
+        has_begun = "engine" in kept  # in a version that trained the weights as they are
+        moved = rows if all_rows is None else all_rows
+        kept["standard"] = None if has_begun else measurements_standard(moved, network.engine)
     schedule = SCHEDULES["constant"]
     if rate_falls_from_part_to_part(net):
 
         def schedule(progress):
             return SCHEDULES[net.learning_rate]((n_calls + progress) / net.finetune_iter)
 
-    training = _backpropagation(net, network, 0, rows, None, schedule, kept, all_rows)
+    training = _backpropagation(
+        net, network, 0, rows, None, schedule, kept, all_rows, kept["standard"]
+    )
     if "engine" in kept:
         training.engine.set_state(kept["engine"])
         if kept["solver"] == net.solver:  # another solver starts anew
@@ -429,7 +441,9 @@ def beginning_of_parts(n_samples, n_labelled, share=1.0):
     }
 
 
-def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, all_rows=None):
+def _backpropagation(
+    net, network, lowest, rows, held_out, schedule, kept=None, all_rows=None, standard=None
+):
     """Return a training of the layers of a network from `lowest` up."""
     in_a_pass = rows if all_rows is None else all_rows
     kept = kept or beginning_of_parts(in_a_pass.X.shape[0], rows.X.shape[0])
@@ -450,6 +464,7 @@ def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, 
         net._watches,
         _perturbations(net, n_labelled) if lowest == 0 else {},
         all_rows,
+        standard,
     )
     n_weights = sum(weights.size for weights in learner.network.weights)
     optimizer = OPTIMIZERS[net.solver](
@@ -465,7 +480,14 @@ def _backpropagation(net, network, lowest, rows, held_out, schedule, kept=None, 
     bare = without_callbacks(net)
     vars(bare).update(rbms_=[], coefs_=[], _kept={})  # the network has what is trained
     of_part = partial(
-        _backpropagation, bare, network, lowest, held_out=None, schedule=schedule, kept=kept
+        _backpropagation,
+        bare,
+        network,
+        lowest,
+        held_out=None,
+        schedule=schedule,
+        kept=kept,
+        standard=standard,
     )
     return Training(learner, optimizer, net, remedy, stops_early, of_part)
 

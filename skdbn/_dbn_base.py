@@ -36,6 +36,7 @@ from skdbn._layers import (
     is_frozen,
     machines_of_layers,
     sizes_of_layers,
+    warn_of_fitted_templates,
     with_parameters,
 )
 from skdbn._maths.engines import ENGINES
@@ -74,6 +75,10 @@ OF_HELD_OUT_ROWS = (
     "best_validation_score_",
     "best_validation_loss_",
 )
+START_ANEW = {  # advice, by whether the method is partial_fit
+    False: "To start anew, call set_params(warm_start=False) and fit.",
+    True: "To start anew, call partial_fit of clone(model).",
+}
 MAY_BE_AUTO = ("noise", "virtual_adversarial")
 NOT_WATCHED = {"score": ("best_validation_loss_",), "loss": ("best_validation_score_",)}
 
@@ -86,6 +91,16 @@ def _is_pretrained(net):
             "back to the data."
         )
     return True
+
+
+def _check_standard(standard, coef):
+    """Raise unless means and deviations of the inputs, read from a file, fit the first layer."""
+    mean, deviation = standard
+    for part in (mean, deviation):
+        if part.shape != (len(coef),) or part.dtype != coef.dtype or not np.isfinite(part).all():
+            raise ValueError("the means or the deviations of the inputs do not fit the first layer")
+    if not (deviation > 0.0).all():
+        raise ValueError("a deviation of the inputs is not positive")
 
 
 class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
@@ -302,14 +317,15 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             return None
         if goes_on and self._kept["has_tried"]:
             return None
-        self._kept = {**self._kept, "has_tried": weighed.X.shape[0] < rows.X.shape[0]}
-        if run.resumes("finetune"):
+        can_try, trial = weighed.X.shape[0] < rows.X.shape[0], None
+        if not run.resumes("finetune"):
+            self.virtual_adversarial_ = 0.0
+            if can_try:
+                trial = try_step(self, weighed, rows, run.seeds["finetune"])
+                self.virtual_adversarial_ = trial.length
+        self._kept = {**self._kept, "has_tried": can_try}
+        if trial is None:
             return None
-        self.virtual_adversarial_ = 0.0
-        if not self._kept["has_tried"]:
-            return None
-        trial = try_step(self, weighed, rows, run.seeds["finetune"])
-        self.virtual_adversarial_ = trial.length
         run.report(
             f"virtual adversarial step tried: length {trial.length:.3g}, "
             f"kappa {trial.agreement:.2f}"
@@ -407,6 +423,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             outdated = OF_HELD_OUT_ROWS if held_out is None else NOT_WATCHED[self._watches]
             attributes = {k: v for k, v in fitted_attributes(self).items() if k not in outdated}
         else:
+            if self.pretrain:
+                warn_of_fitted_templates(self.rbm)
             begun = random_start(templates, rows, n_outputs, run.seeds["start"])
             attributes = {**attributes, f"{self._top}_loss_curve_": [], **begun}
         if hasattr(self, "virtual_adversarial"):
@@ -425,6 +443,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
             whole_number(self._kept[name], 1)
         for name in {"share", "mean_weight", "mean_weight_of_all"} & {"share", *self._kept}:
             check_real(self._kept[name], name, boundaries="neither")
+        if self._kept.get("standard") is not None:
+            _check_standard(self._kept["standard"], self.coefs_[0])
         if "engine" in self._kept:
             check_choice(self._kept["solver"], "solver", OPTIMIZERS)
         row = np.zeros((1, self.n_features_in_), self.coefs_[0].dtype)
@@ -608,8 +628,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         n_layers = len(self.coefs_) - 1
         if len(self.rbms_) < n_layers:
             raise ValueError(
-                f"Only {len(self.rbms_)} of the {n_layers} hidden layers were pretrained, and the "
-                "others have no way back to the data. Set pretrain=True and call fit."
+                f"{len(self.rbms_)} of {n_layers} hidden layers were pretrained, and one that was "
+                "not has no way back to the data. Set pretrain=True and call fit."
             )
 
     @property

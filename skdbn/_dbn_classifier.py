@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 
-from skdbn._dbn_base import DeepBeliefNet
+from skdbn._dbn_base import START_ANEW, DeepBeliefNet
 from skdbn._training.checks import (
     check_choice,
     check_labels,
@@ -17,6 +17,7 @@ from skdbn._training.checks import (
     check_some_labels,
     masked_labels,
     means_no_label,
+    sorted_classes,
     warn_of_column,
 )
 from skdbn._training.diagnosis import warn_unless_some_are_unlabelled
@@ -384,16 +385,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         check_classification_targets(labels)
         if is_multilabel(labels):
             return self._read_indicator(rows, goes_on, is_part, classes)
-        classes = list(classes) if isinstance(classes, set | frozenset) else classes
-        given = np.unique(_flat(labels) if classes is None else classes)
+        given = np.unique(_flat(labels)) if classes is None else self._listed(classes)
         if goes_on and is_part and classes is None and self._head == "softmax":
             given = self.classes_
-        if self.unlabeled is not None and means_no_label(given, self.unlabeled).any():
-            raise ValueError(
-                f"classes contains {self.unlabeled!r}, the value of unlabeled, which marks rows "
-                "without a label. Leave it out."
-            )
-        self._check_same("softmax", given, goes_on)
+        self._check_same("softmax", given, goes_on, is_part, classes)
         if len(given) < 2:
             raise ValueError(
                 f"y has only one class, {given.tolist()[0]!r}, in the rows of positive weight; "
@@ -422,11 +417,22 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         self._check_keys_of_class_weight(given)
         return {"classes_": given, "_head": "softmax"}, len(given), encode
 
+    def _listed(self, classes):
+        """Return the argument `classes` as a sorted array."""
+        entries = np.array(list(classes), object)
+        if self.unlabeled is not None and means_no_label(entries, self.unlabeled).any():
+            raise ValueError(
+                f"classes contains {self.unlabeled!r}, the value of unlabeled, which marks rows "
+                "without a label. Leave it out."
+            )
+        return sorted_classes(classes)
+
     def _check_keys_of_class_weight(self, classes):
         """Raise if class_weight names none of the classes."""
         if not isinstance(self.class_weight, dict):
             return
-        unknown = [label for label in self.class_weight if label not in classes.tolist()]
+        known = _keys(classes)
+        unknown = [label for label in self.class_weight if _key(label, classes) not in known]
         if unknown and len(unknown) == len(self.class_weight):
             raise ValueError(
                 f"class_weight has a weight for {unknown[0]!r}, which is not among the classes in "
@@ -459,7 +465,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 f"classes has {len(classes)} entries, but y is an indicator matrix of {n_labels} "
                 f"labels. Pass classes=range({n_labels})."
             )
-        self._check_same("logistic", np.arange(n_labels), goes_on)
+        self._check_same("logistic", np.arange(n_labels), goes_on, is_part)
 
         def encode(rows, name):
             if not is_multilabel(rows.y) or rows.y.shape[1] != n_labels:
@@ -471,14 +477,12 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
         return {"classes_": np.arange(n_labels), "_head": "logistic"}, n_labels, encode
 
-    def _check_same(self, head, classes, goes_on):
+    def _check_same(self, head, classes, goes_on, is_part, listed=None):
         """Raise if a net to be trained further was fitted to other classes."""
         if goes_on and (head != self._head or not np.array_equal(classes, self.classes_)):
             given, fitted = _described(head, classes), _described(self._head, self.classes_)
-            raise ValueError(
-                f"y has {given}, but the fitted network has {fitted}. To start anew, call "
-                "set_params(warm_start=False) and fit."
-            )
+            given = f"y has {given}" if listed is None else f"classes lists {classes}"
+            raise ValueError(f"{given}, but the fitted network has {fitted}. {START_ANEW[is_part]}")
 
     def _given_labels(self, y, name):
         """Return the labels of the labelled rows."""
@@ -497,9 +501,11 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         """Return rows with weights times those of their classes, balanced over `rows`."""
         if self.class_weight is None:
             return rows, held_out
-        labels, n_classes = self.classes_.tolist(), len(self.classes_)
+        n_classes = len(self.classes_)
         if isinstance(self.class_weight, dict):
-            by_class = np.array([self.class_weight.get(label, 1.0) for label in labels])
+            items = self.class_weight.items()
+            given = {_key(label, self.classes_): weight for label, weight in items}
+            by_class = np.array([given.get(key, 1.0) for key in _keys(self.classes_)])
         else:
             counts = np.bincount(rows.y, weights=rows.weight, minlength=n_classes)
             by_class = counts.sum() / (n_classes * np.where(counts > 0.0, counts, np.inf))
@@ -642,6 +648,22 @@ def _flat(y, name="y"):
             "or an indicator matrix of zeros and ones for several labels."
         )
     return column_or_1d(y)
+
+
+def _keys(classes):
+    """Return a key for each class."""
+    labels = classes if classes.dtype.kind == "M" else classes.tolist()
+    return [_key(label, classes) for label in labels]
+
+
+def _key(label, classes):
+    """Return what a label is looked up by: the label, of dates the time, whatever their type."""
+    if classes.dtype.kind != "M":
+        return label
+    try:
+        return np.datetime64(label).astype("M8[ns]")
+    except (TypeError, ValueError):
+        return label
 
 
 def _unknown(labels, classes):

@@ -174,16 +174,27 @@ def _template(given, size):
             "the net itself, which calls them for each pass of each layer, in tasks named "
             "'pretrain layer 1' and so on."
         )
-    if hasattr(given, "components_"):
+    template = clone(given).set_params(n_components=size)
+    template._check_parameters()
+    return template
+
+
+def warn_of_fitted_templates(rbm):
+    """Warn if a template is fitted, before it is trained from scratch.
+
+    Parameters
+    ----------
+    rbm : RBMTransformer, FrozenEstimator, sequence of them or None
+        Parameter of the net.
+    """
+    templates = rbm if isinstance(rbm, list | tuple) else [rbm]
+    if any(not is_frozen(template) and hasattr(template, "components_") for template in templates):
         warn(
             "rbm is fitted, but only its parameters are used: it is trained from scratch. To use "
             "it as it is, wrap it in a sklearn.frozen.FrozenEstimator; to train from scratch "
             "without this warning, pass clone(rbm).",
             FittedTemplateWarning,
         )
-    template = clone(given).set_params(n_components=size)
-    template._check_parameters()
-    return template
 
 
 def check_fit_together(machines, n_features, names=None):

@@ -220,6 +220,10 @@ class NetworkLearner:
 
     With `all_rows` a pass goes over these, for the virtual adversarial loss, and each minibatch
     also has as many labelled rows, or all of them if they are fewer.
+
+    With `standard`, the means and the standard deviations of the inputs, it trains the weights and
+    intercepts of the equivalent layer of standardized inputs, ``W * deviation`` and ``b + mean @
+    W``. All else, such as the gradient and the perturbations, is about the inputs as they are.
     """
 
     n_iter = 0  # a pass is like any other
@@ -236,6 +240,7 @@ class NetworkLearner:
         watches="score",
         perturbations=None,
         all_rows=None,
+        standard=None,
     ):
         weights, intercepts, hidden_units, head, self.engine = network
         self.rows, self.held_out, self.curve, self.watches = rows, held_out, curve, watches
@@ -246,20 +251,49 @@ class NetworkLearner:
         self.parameters, views = self.engine.packed([*weights[lowest:], *intercepts[lowest:]])
         self.gradients, self.gradient_views = self.engine.packed(views)
         n = len(weights) - lowest
-        self.network = Network(views[:n], views[n:], hidden_units[lowest:], head, self.engine)
+        self.standard, self.trained = standard, views
+        if standard is not None:
+            mean, deviation = standard
+            views[n] += mean @ views[0]
+            views[0] *= deviation[:, None]
+            views = self._for_given_inputs(views)
+        self._network = Network(views[:n], views[n:], hidden_units[lowest:], head, self.engine)
         n_at_once = batch_size if all_rows is None else 2 * batch_size
-        self.n_multiplications = n_at_once * self.network.n_weights_of_largest_layer
+        self.n_multiplications = n_at_once * self._network.n_weights_of_largest_layer
         self.perturbations = perturbations or {}
         self.losses = []
+        # Of a part of the rows it may differ from 1: see `Rows.weighted`.
+        self.mean_weight = rows.mean_weight() if all_rows is None else 1.0
         self.keep = None  # returns the state that a later call continues from, if there can be one
+
+    @property
+    def network(self):
+        """The network as the parameters are now."""
+        if self.standard is not None:
+            first = self._network.weights[0], self._network.intercepts[0]
+            self._for_given_inputs(self.trained, first)
+        return self._network
+
+    def _for_given_inputs(self, trained, out=(None, None)):
+        """Return the weights and intercepts of the network that was trained, the first in `out`."""
+        mean, deviation = self.standard
+        n, xp = len(trained) // 2, self.engine.xp
+        weights = xp.divide(trained[0], deviation[:, None], out=out[0])
+        intercept = xp.subtract(trained[n], mean @ weights, out=out[1])
+        return [weights, *trained[1:n], intercept, *trained[n + 1 :]]
 
     def gradient(self, indices, scale):
         """Return the gradient of the mean loss of a minibatch."""
         n = len(indices)
         x, y, weight = self._minibatch(indices)
-        loss, _ = loss_gradient(
+        loss, gradients = loss_gradient(
             self.network, x, y, self.gradient_views, scale, weight, **self.perturbations
         )
+        if self.standard is not None:
+            mean, deviation = self.standard
+            of_weights, of_intercept = gradients[0], gradients[len(gradients) // 2]
+            of_weights -= mean[:, None] * of_intercept
+            of_weights /= deviation[:, None]
         self.losses.append(loss * n)
         return self.gradients
 
@@ -284,23 +318,26 @@ class NetworkLearner:
 
     def end_pass(self):
         """Return a point for each curve, and the monitored value of held-out rows, low if good."""
-        points = {self.curve: sum(self.losses) / self.n_samples}
+        points = {self.curve: sum(self.losses) / self.n_samples / self.mean_weight}
         self.losses.clear()
         if self.held_out is None:
             return points, None
-        (_, y, weight, _), head = self.held_out, self.network.head
-        top = in_blocks(scores, self.network, self.held_out, len(self.network.intercepts[-1]))
+        network, (_, y, weight, _) = self.network, self.held_out
+        head, n_outputs = network.head, len(network.intercepts[-1])
+        top = in_blocks(scores, network, self.held_out, n_outputs)
         losses = np.zeros(len(top))  # in float64: a wild target must not drown the others in a mean
         for block in blocks(len(top)):  # the scores become outputs
-            _, losses[block] = head.outcome(top[block], head.target(y[block], top.shape[1]))
+            _, losses[block] = head.outcome(top[block], head.target(y[block], n_outputs))
         points["validation_loss_curve_"] = loss = float(np.average(losses, weights=weight))
         points["validation_scores_"] = score = head.score(top, y, weight)
         return points, loss if self.watches == "loss" else -score
 
     def arrays(self, parameters):
         """Return the fitted attributes that are views of a vector of parameters."""
-        views, n = self.engine.views(parameters, self.gradient_views), len(self.network.weights)
-        coefs, intercepts = self.below
+        views = self.engine.views(parameters, self.gradient_views)
+        if self.standard is not None:
+            views = self._for_given_inputs(views)
+        n, (coefs, intercepts) = len(views) // 2, self.below
         return {"coefs_": [*coefs, *views[:n]], "intercepts_": [*intercepts, *views[n:]]}
 
     def extras(self, best):
@@ -320,8 +357,13 @@ class NetworkLearner:
         """Do nothing."""
 
     def get_state(self):
-        """Return no state: all that a pass leaves is in the parameters and the curves."""
-        return {}
+        """Return the parameters if they are not what the estimator keeps.
+
+        All else that a pass leaves is in the curves.
+        """
+        return {} if self.standard is None else {"parameters": self.parameters.copy()}
 
     def set_state(self, state):
-        """Do nothing."""
+        """Continue from these parameters."""
+        if self.standard is not None:
+            self.parameters[:] = self.engine.given(state["parameters"], self.parameters.shape)

@@ -749,6 +749,9 @@ def test_only_some_labels_are_kept():
     np.testing.assert_array_equal(np.bincount(hidden[kept]), [2, 2, 2])
     np.testing.assert_array_equal(hidden[kept], LABELS[kept])
     assert not np.array_equal(hidden, hide_labels(LABELS, 7, seed=1)[0])
+    everything, unlabeled = hide_labels(LABELS, 3 * len(LABELS), seed=0)
+    np.testing.assert_array_equal(everything, LABELS)
+    assert unlabeled is None
     with pytest.raises(ValueError, match="--n-labels 2 is less than the number of classes, 3"):
         hide_labels(LABELS, 2, seed=0)
 

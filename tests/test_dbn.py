@@ -761,6 +761,25 @@ def test_interruption_of_pretraining_keeps_what_was_learned(layer, monkeypatch):
     assert net.n_iter_ == 0
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_interruption_before_the_units_are_spread_makes_no_difference(frozen, monkeypatch):
+    def interrupted(net, rows):
+        raise KeyboardInterrupt
+
+    rng = np.random.default_rng(0)
+    narrow, y = 0.5 + 0.01 * rng.uniform(size=(60, 4)), rng.integers(2, size=60)
+    rbm = RBMTransformer(5, n_iter=2, visible_units="binary", random_state=0)
+    rbm = [FrozenEstimator(rbm.fit(narrow))] if frozen else rbm
+    options = {"rbm": rbm, "finetune_iter": 2, "random_state": 0, "warm_start": True}
+    with monkeypatch.context() as patch:
+        patch.setattr("skdbn._dbn._spread_units", interrupted)
+        with pytest.warns(InterruptedTrainingWarning, match="call fit again"):
+            net = DBNClassifier((5,), **options).fit(narrow, y)
+    assert_same_network(net.fit(narrow, y), DBNClassifier((5,), **options).fit(narrow, y))
+    spread = (narrow @ net.rbms_[0].components_.T).std(axis=0).max()
+    assert (narrow @ net.coefs_[0]).std(axis=0).max() > 10.0 * spread
+
+
 def test_interruption_of_fine_tuning_keeps_the_last_finished_pass(monkeypatch):
     net = DBNClassifier((10,), rbm=QUICK, learning_rate="constant", random_state=0, verbose=1)
     interrupt_at_line(monkeypatch, "finetune: pass 2 of ")

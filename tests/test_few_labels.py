@@ -21,7 +21,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from skdbn import DBNClassifier, FewLabelsWarning, RBMTransformer, load_model, save_model
+from skdbn import (
+    DBNClassifier,
+    FewLabelsWarning,
+    InterruptedTrainingWarning,
+    RBMTransformer,
+    load_model,
+    save_model,
+)
 from skdbn._learners import NetworkLearner
 from skdbn._maths.engines import NumpyEngine
 from skdbn._maths.heads import HEADS
@@ -272,6 +279,26 @@ def test_passes_and_minibatches_of_auto_are_those_of_the_rows_they_go_over(
     assert model.n_iter_ == n_passes
     options["batch_size"] = 2
     assert_same(net(finetune_iter=n_passes, **options).fit(X, Y), model)
+
+
+def test_interrupted_trial_of_the_step_decides_nothing(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    model = net(virtual_adversarial="auto", warm_start=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("skdbn._dbn._tried", interrupted)
+        with pytest.warns(InterruptedTrainingWarning):
+            model.fit(X, Y)
+    assert model.virtual_adversarial_ == 0.0
+    assert not model._kept["has_tried"]
+    assert model.partial_fit(X, Y)._kept["has_tried"]
+
+
+def test_score_takes_a_sparse_column_of_labels_as_fit_does():
+    model, column = net().fit(X, Y), csr_matrix(Y[:, None])
+    assert model.score(X, column) == model.score(X, Y)
+    assert_same(net().fit(X, column), model)
 
 
 # -- the minibatches

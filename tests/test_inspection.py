@@ -302,7 +302,7 @@ def test_finetuned_pipeline_takes_what_goes_into_the_pipeline():
         (
             DBNRegressor((5,), pretrain=False, output_iter=1, finetune_iter=1).fit(X, Y),
             ValueError,
-            "0 of the 1 hidden layers were pretrained.* Set pretrain=True",
+            "0 of 1 hidden layers were pretrained.* Set pretrain=True",
         ),
     ],
 )

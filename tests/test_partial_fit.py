@@ -439,9 +439,31 @@ def test_classes_may_be_named_again_but_not_changed():
     names = np.array(["a", "b", "c"], object)  # as of a DataFrame
     assert net("classes").partial_fit(X, names[y], classes=names).classes_.dtype == object
     with pytest.raises(
-        ValueError, match=r"the classes \[0 1 2 3\], but .*\[0 1 2\].*call set_params"
+        ValueError, match=r"classes lists \[0 1 2 3\], but .*\[0 1 2\].* partial_fit of clone"
     ):
         model.partial_fit(X, y, classes=[0, 1, 2, 3])
+    clone(model).partial_fit(X, y, classes=[0, 1, 2, 3])  # as the advice says
+    model.partial_fit(X, y, classes=dict.fromkeys([0, 1, 2]).keys())
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, None, pd.NA, pd.NaT])
+def test_missing_value_is_no_class(wrong):
+    with pytest.raises(ValueError, match=rf"classes contains {wrong!r}, which is no class"):
+        net("classes").partial_fit(X, TARGETS["classes"], classes=[0, 1, 2, wrong])
+
+
+def test_classes_of_two_types_are_refused():
+    y = np.array(["a", "b", "1"])[TARGETS["classes"]]
+    with pytest.raises(ValueError, match=r"strings and other values: \['a', 'b', 1\]"):
+        net("classes").partial_fit(X, y, classes=["a", "b", 1])
+
+
+def test_loss_of_a_part_does_not_depend_on_the_unit_of_its_weights():
+    still = {"learning_rate": "constant", "learning_rate_init": 1e-12, "noise": 0.0}
+    model = net("classes", dropout=0.0, input_noise=0.0, **still)
+    for factor in (1.0, 10.0, 0.1):
+        model.partial_fit(X, TARGETS["classes"], sample_weight=factor * WEIGHT)
+    assert model.loss_curve_ == pytest.approx([model.loss_curve_[0]] * 3, rel=1e-6)
 
 
 def test_rows_of_one_class_are_a_part_but_no_beginning():
@@ -465,8 +487,8 @@ def test_classes_and_labels_do_not_follow_each_other(first, later, message):
     with pytest.raises(ValueError, match=message):
         model.partial_fit(X, TARGETS[later])
     assert_same(model, before)
-    anew = model.set_params(warm_start=False).fit(X, TARGETS[later])  # as the advice says
-    assert_same(anew, net(later).fit(X, TARGETS[later]))
+    anew = clone(model).partial_fit(X, TARGETS[later])  # as the advice says
+    assert_same(anew, net(later).partial_fit(X, TARGETS[later]))
 
 
 def test_another_number_of_labels_or_targets_is_refused():

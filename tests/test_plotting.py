@@ -603,6 +603,24 @@ def test_reconstructions_of_a_table_are_compared_in_standard_deviations(model):
     assert bar_of(display) == OF_MEAN
 
 
+def test_flat_loss_lies_below_the_frame():
+    rbm = copy.copy(WINE_RBM)
+    rbm.loss_curve_ = [0.7295, 0.7285, 0.7292]
+    (axis,) = LossCurveDisplay.from_estimator(rbm).axes_[:1]
+    assert axis.get_ylim() == (0.0, pytest.approx(1.05 * 0.7295))
+
+
+def test_title_of_one_unit_is_in_the_singular():
+    display = UnitProbeDisplay.from_estimator(WINE_RBM, units=[2])
+    assert display.ax_.get_title().startswith("1 unit of layer 1, one on")
+
+
+@pytest.mark.parametrize("shape", ["ab", [4, "a"], 13, (13,)])
+def test_shape_that_is_none_is_refused_with_a_sentence(shape):
+    with pytest.raises(ValueError, match=r"image_shape == .*, must be \(height, width\)"):
+        UnitProbeDisplay.from_estimator(WINE_RBM, image_shape=shape)
+
+
 NAMELESS = FunctionTransformer(np.asarray, np.asarray)  # which says nothing of its columns
 SHORT = [*WINE.columns]
 SHORT[SHORT.index("od280/od315_of_diluted_wines")] = "od280/od315_…luted_wines"

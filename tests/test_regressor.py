@@ -248,6 +248,8 @@ def test_one_target_that_does_not_vary_leaves_the_other_one_as_learnable():
         ({}, np.where(Y > 2, "high", "low"), "could not convert string to float"),
         ({}, None, "requires y to be passed"),
         ({}, 1e155 * Y, r"^y has values as large as \d.*e\+155, whose squares .* Divide"),
+        ({}, np.datetime64("2020-01-01") + np.arange(300), "^y holds dates or time spans. Pass"),
+        ({}, np.arange(300).astype("m8[D]"), "^y holds dates or time spans"),
         ({"loss": "poisson"}, Y, r"^y has the value -\d.*, but loss == 'poisson' allows no neg"),
         ({"loss": "poisson"}, -COUNTS, r"^y has the value -\d.* Set loss='squared_error'"),
         ({"loss": "poisson"}, 0.0 * Y, r"^y is 0 in every row, but loss == 'poisson' needs"),

@@ -185,6 +185,19 @@ def test_warning_of_a_fitted_template_points_at_the_line_of_the_user_and_can_be_
             fit(clone(NET).set_params(rbm=template), X)
 
 
+def test_fitted_template_is_warned_of_only_where_it_is_trained(tmp_path):
+    net = clone(NET).set_params(rbm=FITTED)
+    with pytest.warns(FittedTemplateWarning) as caught:
+        net.partial_fit(X, Y)
+    assert sum(warning.category is FittedTemplateWarning for warning in caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FittedTemplateWarning)
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        net.partial_fit(X, Y)
+        save_model(net, tmp_path / "net")
+        fit(clone(NET).set_params(rbm=FITTED, pretrain=False), X)
+
+
 def test_warning_of_a_likelihood_points_at_the_line_of_the_user():
     rbm = RBMTransformer(21, visible_units="binary", n_iter=0, random_state=0).fit(X)
     rbm.components_ = 5.0 * np.random.default_rng(0).normal(size=rbm.components_.shape)

@@ -546,7 +546,13 @@ LABELS_ALONE = {"table": "binary", "pretrain": False}
 NAMES = np.array(["kestrel", "heron", "owl"])
 
 
-@pytest.mark.parametrize("names", [np.arange(3), NAMES, np.array([-1.0, 0.0, 7.0])])
+DATES = np.array(["2020-01-01", "2021-02-03", "2024-12-31"], "M8[D]")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [np.arange(3), NAMES, np.array([-1.0, 0.0, 7.0]), *map(DATES.astype, ["M8[D]", "M8[ns]"])],
+)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_dict_of_class_weights_gives_the_bits_of_the_same_sample_weights(names, method):
     y = names[TARGETS["softmax"]]

@@ -34,6 +34,7 @@ from skdbn._cli.training import (
     new_net,
     reached,
     train,
+    with_options,
 )
 
 N_NEIGHBORS = 3
@@ -62,7 +63,8 @@ def main(arguments=None):
         print("skdbn: interrupted", file=sys.stderr)
         return INTERRUPTED
     except DivergenceError as error:
-        print(f"skdbn: error: {error} {_advice(options, str(error))}", file=sys.stderr)
+        message = with_options(str(error))
+        print(f"skdbn: error: {message} {_advice(options, str(error))}", file=sys.stderr)
         return 2
     except (ValueError, OSError, MemoryError) as error:
         print(f"skdbn: error: {_describe(error)}", file=sys.stderr)

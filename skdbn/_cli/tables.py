@@ -19,7 +19,7 @@ from skdbn.datasets import MAX_BYTES
 
 MAX_LINE = 2**20  # characters; a list of the values of a line is many times as large
 TOO_LONG = f"more than {MAX_LINE} characters; pass such data as an .npz file"
-NOT_TEXT = "not text; save the table as UTF-8 text"
+NOT_TEXT = "not text; save the table as UTF-8 text, not compressed"
 NOT_UTF8 = "\0", "\N{REPLACEMENT CHARACTER}"  # characters that show it; the second replaces bytes
 SEPARATORS = (";", "\t", ",", None)  # None is for spaces; a comma may be part of a number
 CELL = re.compile(r'"((?:[^"]|"")*)"|(\S+)')  # between spaces: with or without quotes

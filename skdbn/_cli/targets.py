@@ -239,8 +239,8 @@ def hide_labels(y, n_labels, seed):
     -------
     y : ndarray of shape (n_rows,)
         Labels.
-    unlabeled : int or str
-        Value of `y` that marks hidden labels.
+    unlabeled : int, str or None
+        Value of `y` that marks hidden labels; None if all are kept.
 
     Raises
     ------
@@ -258,4 +258,4 @@ def hide_labels(y, n_labels, seed):
     unlabeled = "" if y.dtype.kind == "U" else int(classes[0]) - 1
     hidden = np.full(len(y), unlabeled, y.dtype)
     hidden[kept] = y[kept]
-    return hidden, unlabeled
+    return hidden, None if len(kept) == len(y) else unlabeled

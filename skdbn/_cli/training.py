@@ -101,7 +101,7 @@ def _option(name):
     return name
 
 
-def _with_options(message):
+def with_options(message):
     """Return a message with options in place of the parameters that they set."""
 
     def option_of(found):
@@ -287,7 +287,7 @@ def train(options, net, partial, data, rows):
         if issubclass(warning.category, InterruptedTrainingWarning):
             finished = False
         else:
-            print(f"skdbn: warning: {_with_options(str(warning.message))}", file=sys.stderr)
+            print(f"skdbn: warning: {with_options(str(warning.message))}", file=sys.stderr)
     return net, seconds, finished
 
 

@@ -217,6 +217,20 @@ def check_labels(y, name="y", advice=""):
         )
 
 
+def sorted_classes(classes):
+    """Return the argument `classes` as a sorted array; raise if an entry is no class."""
+    entries = list(classes)
+    for entry in entries:
+        if _is_missing(entry) or entry in (math.inf, -math.inf):
+            raise ValueError(f"classes contains {entry!r}, which is no class. Leave it out.")
+    if len({isinstance(entry, str) for entry in entries}) > 1:
+        raise ValueError(
+            f"classes contains strings and other values: {entries!r}. Pass labels of one type, "
+            "that of y."
+        )
+    return np.unique(classes if hasattr(classes, "dtype") else entries)
+
+
 def warn_of_column(y, name):
     """Warn if labels, one for each row, are a column and no vector."""
     if y.ndim == 2 and y.shape[1] == 1:
@@ -237,7 +251,9 @@ def _is_missing(label):
 
 def masked_labels(y, unlabeled, name="y"):
     """Return labels, masked in rows without one."""
-    if not issparse(y):
+    if issparse(y) and y.shape[1] == 1:
+        y = y.toarray().ravel()
+    elif not issparse(y):
         # An array of strings would turn None into a string.
         y = np.asarray(y, object if isinstance(y, list | tuple) else None)
     if issparse(y) or (y.ndim == 2 and y.shape[1] > 1):

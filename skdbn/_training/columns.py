@@ -23,9 +23,11 @@ MOST = 0.5  # share of the values above which a single one is the usual value of
 MOST_OF_OTHERS = 0.15  # share of the other values at each end that may be outliers
 FEWEST_OTHERS = 20  # values in the sample; fewer do not tell which are outliers
 FEWEST_SAMPLED, MOST_SAMPLED = 50, 1000  # rows in the sample for quantiles
-ROUNDING = 1e-6  # of the share of weight at an end of a column
+ROUNDING = 1e-6  # of the share of weight at an end of a column, and of the ends of [0, 1]
 N_VALUES = 1_000_000  # in a block
 LIMIT = 5.0  # standard deviations at which measurements are clipped
+HARDLY_EVER = 0.1  # share of the values of a column of measurements that may be 0 or 1
+CONSTANT = 1e-5  # standard deviation that may be rounding, relative to the mean
 SPAN = 10.0  # standard deviations that the values of a column may span, including rare ones
 PROBABILITIES = 0.0, 1.0
 # Share and number of values that may lie beyond the limits. With heavy tails on both sides, nearly
@@ -220,6 +222,41 @@ def _sums(rows, engine, low, high, span):
         squares += (weight_of_block * shares * shares).sum(axis=0)
         start += len(block)
     return found
+
+
+def measurements_standard(rows, engine):
+    """Return means and standard deviations of measurements scaled to [0, 1], or None.
+
+    A column with binary units holds such measurements if some of its values are 0 and 1, but few,
+    unlike those of pixels. All other columns get the mean 0 and the deviation 1.
+    """
+    low, high = _ranges(rows, engine)
+    are_measured = (abs(low) <= ROUNDING) & (abs(high - 1.0) <= ROUNDING)
+    if not are_measured.any():
+        return None
+    rows = rows.weighted()
+    weight, within = rows.reduced(partial(_within, engine=engine), add)
+    are_measured &= within > (1.0 - HARDLY_EVER) * weight
+    if rows.columns is not None:
+        are_measured &= rows.columns.visible_units == BINARY
+    zeros = np.zeros(rows.X.shape[1])
+    mean, variance = _moments(rows, engine, zeros, zeros + 1.0, 1.0)
+    deviation = np.sqrt(variance)
+    are_measured &= deviation > CONSTANT * mean
+    if not are_measured.any():
+        return None
+    mean, deviation = np.where(are_measured, mean, 0.0), np.where(are_measured, deviation, 1.0)
+    return [mean.astype(rows.X.dtype), deviation.astype(rows.X.dtype)]
+
+
+def _within(rows, engine):
+    """Return the weight of the rows, and of those with a value between 0 and 1 in each column."""
+    within, start = np.zeros(rows.X.shape[1]), 0
+    weight = np.ones(rows.X.shape[0]) if rows.weight is None else rows.weight.astype(float)
+    for block in _in_blocks(rows.X, engine):
+        within += weight[start : start + len(block)] @ ((block > 0.0) & (block < 1.0))
+        start += len(block)
+    return np.stack([np.full_like(within, weight.sum()), within])
 
 
 def limits_without_outliers(values, weight):

@@ -9,6 +9,7 @@ from skdbn.inspection import machines
 from skdbn.plotting._drawing import new_axes
 
 MOST_IN_A_ROW = 3  # most axes of loss curves side by side
+HEADROOM = 1.05  # top of the axes of a loss, relative to the highest: a flat curve lies below it
 MOST_MARKED = 50  # passes of a curve that gets a dot for each
 LOSSES = {  # by head
     "softmax": "cross-entropy in nats",
@@ -138,7 +139,8 @@ class LossCurveDisplay:
             axis.set_xlabel("pass")
             axis.xaxis.get_major_locator().set_params(integer=True)
             if curves:  # losses; a score or a gap may be below 0
-                axis.set_ylim(bottom=0.0)
+                highest = np.nanmax(np.concatenate([line.get_ydata() for line in lines]))
+                axis.set_ylim(0.0, max(axis.get_ylim()[1], HEADROOM * highest))
             if len(lines + marks) > 1:
                 axis.legend()
         return self

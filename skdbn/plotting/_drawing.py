@@ -70,8 +70,8 @@ def image_shape_of(n_features, image_shape=None, names=None):
         return (side, side) if is_square and len(kinds) <= 1 else None
     shape = tuple(image_shape) if isinstance(image_shape, Sequence | np.ndarray) else ()
     are_whole = all(isinstance(length, Integral) for length in shape)
-    is_image = len(shape) in (2, 3) and shape[2:] in ((), (3,)) and min(shape) > 0
-    if not (are_whole and is_image and math.prod(shape) == n_features):
+    is_image = are_whole and len(shape) in (2, 3) and shape[2:] in ((), (3,)) and min(shape) > 0
+    if not (is_image and math.prod(shape) == n_features):
         raise ValueError(
             f"image_shape == {image_shape!r}, must be (height, width) or (height, width, 3) with "
             f"{n_features} values in all, one for each feature, or False if rows are not images."

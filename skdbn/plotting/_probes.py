@@ -287,7 +287,8 @@ class UnitProbeDisplay:
             The display.
         """
         what = "minus bias probe" if self.bias_subtracted else "bias included"
-        title = f"{len(self.probes)} units of layer {self.layer}, one on at a time, {what}"
+        n_units = f"{len(self.probes)} units" if len(self.probes) > 1 else "1 unit"
+        title = f"{n_units} of layer {self.layer}, one on at a time, {what}"
         look = look_of(self, self.probes.shape[1], cmap)
         drawn = look.standardized(self.probes, self.bias_subtracted)
         limits, extend, what = look.scale(drawn, self.bias_subtracted)
