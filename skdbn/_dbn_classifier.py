@@ -72,7 +72,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         How the step size changes during fine-tuning: it decreases to 0 along half a cosine or a
         straight line, or stays constant. It is constant during the softmax phase.
     alpha : float, default=0.0
-        L2 penalty: ``alpha / 2 * sum(W^2)`` is added to the mean cross-entropy.
+        L2 penalty: ``alpha / 2 * sum(W^2)`` is added to the mean cross-entropy. The weights of
+        measurements scaled to [0, 1] count times the standard deviations of these columns.
     dropout : float, default=0.0
         Probability in [0, 1) of setting a hidden unit to 0 during fine-tuning.
     input_dropout : float, default=0.0

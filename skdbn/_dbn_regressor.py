@@ -24,8 +24,8 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
 
     The columns of the data may hold probabilities, zeros and ones, or measurements on any scale,
     side by side, and there may be one target or several, on any scale. No scaler is needed. Columns
-    within [0, 1] get binary units; if they hold measurements, scaled or not,
-    ``rbm=RBMTransformer(visible_units="gaussian")`` learns them better.
+    within [0, 1] get binary units; if they hold measurements that lie there by nature,
+    ``rbm=RBMTransformer(visible_units="gaussian")`` may learn them better.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         How the step size changes during fine-tuning: it decreases to 0 along half a cosine or a
         straight line, or stays constant. It is constant during the output phase.
     alpha : float, default=0.0
-        L2 penalty: ``alpha / 2 * sum(W^2)`` is added to the mean loss.
+        L2 penalty: ``alpha / 2 * sum(W^2)`` is added to the mean loss. The weights of
+        measurements scaled to [0, 1] count times the standard deviations of these columns.
     dropout : float, default=0.0
         Probability in [0, 1) of setting a hidden unit to 0 during fine-tuning.
     input_dropout : float, default=0.0
