@@ -824,11 +824,23 @@ def test_warnings_of_training_advise_options(capsys):
     assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", "3"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     of_machine, of_net = (line.split(". ", 1)[1] for line in lines)
-    assert of_machine == "Lower --pretrain-learning-rate tenfold, or raise rbm__weight_decay."
+    assert of_machine == (
+        "Lower --pretrain-learning-rate tenfold, or raise --pretrain-weight-decay."
+    )
     assert of_net.startswith("Raise --finetune-iter, ")
     assert "--learning-rate-init" in of_net
-    assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", "0.3"]) == 0
-    assert "--pretrain-learning-rate" not in capsys.readouterr().err
+    for advised in (["0.3"], ["3", "--pretrain-weight-decay", "0.01"]):
+        assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", *advised]) == 0
+        assert "--pretrain-learning-rate" not in capsys.readouterr().err
+
+
+def test_advice_after_a_divergence_names_options(capsys):
+    np.savez("measured.npz", X=RNG.normal(10.0, 5.0, (60, 4)), y=Y)
+    command = ["--data", "measured.npz", "--no-knn", "--layers", "5", "--pretrain-iter", "20"]
+    assert main([*command, "--pretrain-learning-rate", "50"]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "Lower --pretrain-learning-rate; gaussian units need 0.01 or less. Try: " in message
+    assert main([*command, "--pretrain-learning-rate", "0.01"]) == 0
 
 
 def test_warning_of_measurements_with_binary_units_advises_an_option(capsys):

@@ -74,6 +74,10 @@ PARAMETERS = (
         "passes over the data (epochs) for each layer",
     ),
     Parameter("pretrain-learning-rate", RBMTransformer, "learning_rate", SIZE, "learning rate"),
+    Parameter(
+        "pretrain-weight-decay", RBMTransformer, "weight_decay", from_zero_up,
+        "L2 penalty on the weights of each layer",
+    ),
     Parameter("pretrain-batch-size", RBMTransformer, "batch_size", ROWS, "rows per minibatch"),
     Parameter(
         "gradient", RBMTransformer, "gradient", str,
