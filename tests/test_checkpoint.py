@@ -10,6 +10,7 @@ import pytest
 from listeners import Listener
 from scipy.sparse import csr_matrix
 from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import minmax_scale
 from test_models import WRONG, places, replaced
 
 import skdbn._dbn_base
@@ -119,6 +120,21 @@ def test_classifier_goes_on_with_the_same_bits_from_any_pass_of_any_phase(option
     assert len(files) == sum(rbm.n_iter_ for rbm in net.rbms_) + 2 + net.n_iter_
     for file in files:
         assert_same_net(resume(file, data, labels), net)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_net_of_scaled_measurements_resumes_with_the_same_bits(early_stopping, dtype, tmp_path):
+    # What is trained are not the weights that the net publishes.
+    rng = np.random.default_rng(0)
+    table = minmax_scale(rng.normal(size=(60, 4))).astype(dtype)
+    net = DBNClassifier((6,), rbm=RBMTransformer(n_iter=1), softmax_iter=1, finetune_iter=4)
+    net.set_params(early_stopping=early_stopping, n_iter_no_change=1, random_state=0)
+    for file in fit_with_copies(net, tmp_path, table, Y[:60]):
+        resumed = resume(file, table, Y[:60])
+        np.testing.assert_array_equal(resumed.predict_proba(table), net.predict_proba(table))
+        assert resumed.loss_curve_ == net.loss_curve_
+    assert net.n_iter_ > 1
 
 
 @pytest.mark.parametrize(
