@@ -26,6 +26,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import minmax_scale
 
 from skdbn import (
     Checkpoint,
@@ -157,6 +158,18 @@ def test_net_of_one_partition_has_the_bits_of_the_plain_one(
         assert same(expected, net, "validation_scores_", "validation_loss_curve_")
     assert all(same(a, b, *MACHINE) for a, b in zip(expected.rbms_, net.rbms_, strict=True))
     assert type(net.to_local()) is plain
+
+
+@pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
+def test_scaled_measurements_are_trained_alike(client):
+    table = minmax_scale(np.random.default_rng(0).normal(size=(len(Y), 3)))
+    expected = DBNClassifier(**NET).fit(table, Y, WEIGHT)
+    net = DaskDBNClassifier(**NET, client=client)
+    net.fit(in_parts(table, 1), in_parts(Y, 1), in_parts(WEIGHT, 1))
+    assert same(expected, net, "coefs_", "intercepts_", "loss_curve_")
+    several = DaskDBNClassifier(**NET, client=client)
+    several.fit(in_parts(table, 3), in_parts(Y, 3), in_parts(WEIGHT, 3))
+    assert several.loss_curve_[-1] == pytest.approx(expected.loss_curve_[-1], rel=0.1)
 
 
 # -- several parts
