@@ -192,6 +192,12 @@ PRETRAINED = {  # candidates for each number of labels
         {"noise": 0.5, "input_noise": 0.2},
         {"noise": 0.5, "input_noise": 0.2, "adversarial": 1.0},
         {"noise": 0.5, "input_noise": 0.2, "finetune_iter": 45},
+        {
+            "hidden_layer_sizes": [800, 800, 800],
+            "noise": 0.5,
+            "input_noise": 0.2,
+            "virtual_adversarial": 1.5,
+        },
         finetune_iter=30,
     ),
 }
@@ -710,7 +716,25 @@ follows the split, where the difference to the second best is within chance. Two
 after the chosen one had been tested, were no better. Nor were three that are not in the table, each
 compared with its 1.23 %: noise of 0.7 and 0.3, 1.31; steps of length 1.5 with its noise, 1.23, but
 a higher cross-entropy; minibatches of 125 rows and 20 passes, 1.34. With another draw of the labels
-the chosen candidate has 1.31 on the split.
+that candidate has 1.31 on the split.
+
+The last candidate comes from a prototype of the fine-tuning phase in another library, which
+compared about forty recipes on the split, each with the same five draws of 10,000 labels and
+machines of one seed. Mean errors in percent, with standard errors of 0.01 to 0.03: the recipe
+chosen before, 1.25. With other steps: length 1.5, 1.24, 2.5, 1.29, 3, 1.32; direction looked for at
+half the length, 1.24, with length 1.5, 1.22. Factors of the divergence: 0.5, 1.26, 2, 1.29. Other
+noise: 0.4 and 0.15, 1.25; 0.3 and 0.1, 1.27; 0.3 alone, 1.27; 0.5 alone, 1.25; 0.5 and 0.3, 1.27;
+0.7 and 0.2, 1.28; noise that falls to 0, 1.25. Half the rate, 1.36, twice the rate, 1.25, half the
+rate for the pretrained layers, 1.33. Label smoothing of 0.05, 1.31. The entropy of the predictions
+as a further loss with weights of 0.03 to 0.3, 1.26 to 1.27. Adversarial steps of 0.5 and 1 beside a
+length of 1.5, 1.22 and 1.23. Minibatches of 125 rows and 30 passes, 1.22; 60 passes, 1.22; 45
+passes with length 1.5, 1.21. Machines pretrained for 100 passes, 1.29. Layers of 800, 800 and 800
+units, 1.24, with length 1.5 1.19: the candidate. The recipe chosen before had been tested by then,
+with 1.206 %.
+
+With 1000 labels the prototype found nothing better than chance: thirteen recipes have 1.58 to 1.63,
+the chosen one 1.62 +- 0.04. With 100 labels the chosen one has the lowest error of six, 1.905 +-
+0.02 over eight draws.
 
 The control without pretraining has candidates with 100 labels, and uses the best with more labels.
 Not a candidate: the recipe of the pretrained machines, which leads it to 70.0 % on the test digits
@@ -765,6 +789,13 @@ chosen recipe for the same seeds of fine-tuning, from above.
 * Machines of rectified units, 20 passes, below rectified layers: 1.03 with a rate that falls along
   a line; with batch normalization 0.83; with that, 40 passes and a step of 1.5, 0.85. The chosen
   recipe has 0.77.
+
+The prototype that is described above for 10,000 labels also compared 28 variants of the chosen
+recipe with all labels, four seeds each, from machines of one seed. It has 0.86 +- 0.01. Adversarial
+steps of length 1.5 with noise that falls to 0 along half a cosine: 0.81; variants of it, 0.81 to
+0.92. Without falling noise, lengths of 0.7, 1.3, 1.5 and 2: 0.88, 0.82, 0.85 and 0.92. Half and
+twice the rate, 0.93 and 0.87; 40 passes, 0.88 to 0.91; layers of 800, 800 and 800 units, 0.87 to
+0.88; virtual adversarial steps in addition, 0.87 to 0.89.
 
 So 0.75 % was not reached, and no parameter was added.
 
