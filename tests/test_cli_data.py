@@ -557,6 +557,8 @@ def test_folder_of_tables_is_told_to_name_one(tmp_path):
     (tmp_path / "iris.csv").write_text(table())
     with pytest.raises(ValueError, match="Pass the path of a .csv file to --data"):
         load(tmp_path)
+    with pytest.raises(ValueError, match="Pass the path of a .csv file to --data"):
+        load(tmp_path, "--label", "species")
     assert len(load(tmp_path / "iris.csv", "--label", "species").X_train) > 0
 
 

@@ -160,9 +160,10 @@ def _read(path, options):
         (table,), ids = _without_ids(path, read_table(path, options.label))
         labels = as_numbers(table.labels, options.regress)
         return Source({"all": (table.values, labels)}, table.names, ids, table.label_name)
-    if options.label is not None and path.exists():
+    source = Source(read_npz(path) if path.is_file() else _read_images(path))
+    if options.label is not None:
         raise ValueError(f"{path} is not a text table. Omit --label.")
-    return Source(read_npz(path) if path.is_file() else _read_images(path))
+    return source
 
 
 def _read_images(path):
