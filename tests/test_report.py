@@ -14,7 +14,7 @@ import pytest
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, DBNRegressor, DivergenceError, RBMTransformer
@@ -432,14 +432,29 @@ def test_measurements_are_no_images_unless_their_shape_is_known():
     assert shape_of_images(square._replace(are_measurements=False)) is None
 
 
+MEASURED = {"visible_units": "gaussian"}
+
+
 @pytest.mark.parametrize(
-    ("are_measurements", "looked_for"),
-    [(True, "within 1 of 0"), (False, "a pale version of the mean")],
+    ("data", "scaler", "of_machine", "looked_for"),
+    [
+        (diabetes(), "passthrough", {}, "within 1 of 0"),
+        (diabetes(), MinMaxScaler(), {}, "a pale version of the mean"),
+        (diabetes(), MinMaxScaler(), MEASURED, "within 1 of 0"),
+        (digits(), "passthrough", {}, "a pale version of the mean"),
+        (digits(), "passthrough", MEASURED, "a pale version of the mean"),  # drawn as images
+    ],
 )
-def test_bias_probes_of_measurements_are_compared_with_0(are_measurements, looked_for):
-    data = diabetes()._replace(are_measurements=are_measurements)
-    probes = [*figures_of(fitted(data), data)][1]
+def test_sentence_about_bias_probes_is_about_what_is_drawn(data, scaler, of_machine, looked_for):
+    estimator = DBNRegressor if data.is_regression else DBNClassifier
+    net = estimator((12,), **{**SHORT, "rbm": RBMTransformer(n_iter=1, **of_machine)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = make_pipeline(scaler, net).fit(data.X_train, data.y_train)
+    probes = [*figures_of(model, data._replace(are_measurements=data.is_regression))][1]
     assert looked_for in probes.sentence
+    drawn = probes.figure.axes[0].images[0].get_array()
+    assert ("pale" in looked_for) == (len(drawn) > 1 or "gaussian" not in net.visible_units_)
     plt.close("all")
 
 

@@ -79,7 +79,8 @@ def figures_of(net, data):
 def _of_machines(net, data, n_layers):
     """Yield the figures of the RBMs of a model."""
     of_data = {"image_shape": shape_of_images(data), "feature_names": data.feature_names}
-    is_prepared = len(visible_columns(net).offset) != data.X_test.shape[1]
+    columns = visible_columns(net)
+    is_prepared = len(columns.offset) != data.X_test.shape[1]
     of_machine = {} if is_prepared else of_data
     reconstructions = None
     with contextlib.suppress(TypeError):  # of a step before the RBMs that has no way back
@@ -93,12 +94,16 @@ def _of_machines(net, data, n_layers):
             "layer.",
             reconstructions.figure_,
         )
+    probes = BiasProbeDisplay.from_estimator(net, data.X_train, **of_machine)
+    kinds = columns.visible_units
+    is_heat_map = len(probes.images_[0].get_array()) == 1
+    are_measurements = is_heat_map and kinds is not None and "gaussian" in kinds
     yield Figure(
         "bias_probes",
         "Bias probes",
         "What each layer generates with all its hidden units off, beside the mean of the training "
-        f"rows. {OF_MEASUREMENTS if of_data['image_shape'] is False else OF_PIXELS}",
-        BiasProbeDisplay.from_estimator(net, data.X_train, **of_machine).figure_,
+        f"rows. {OF_MEASUREMENTS if are_measurements else OF_PIXELS}",
+        probes.figure_,
     )
     for layer in range(1, n_layers + 1):
         yield Figure(
