@@ -34,6 +34,7 @@ KINDS_OF_COLUMNS = {
     "flags": RNG.integers(2, size=(N, 1)),
     "mostly dark": np.where(RNG.uniform(size=(N, 1)) < 0.2, 0.0, RNG.uniform(size=(N, 1))),
     "shares": RNG.uniform(0.01, 0.99, size=(N, 1)),
+    "shares up to 1": RNG.permutation(np.linspace(0.2, 1.0, N))[:, None],
     "constant": np.full((N, 1), 0.4),
     "measured on another scale": RNG.normal(size=(N, 1)),
 }
@@ -127,8 +128,8 @@ def test_gradient_is_that_of_the_trained_parameters():
 def test_columns_that_are_seldom_0_and_1_are_standardized(weight):
     mean, deviation = standard(MIXED, None if weight is None else weight.astype(float))
     rows = np.repeat(np.arange(N), 1 if weight is None else weight)
-    np.testing.assert_allclose(mean, [*MEASURED[rows].mean(axis=0), 0, 0, 0, 0, 0], rtol=1e-12)
-    np.testing.assert_allclose(deviation, [*MEASURED[rows].std(axis=0), 1, 1, 1, 1, 1], rtol=1e-12)
+    np.testing.assert_allclose(mean, [*MEASURED[rows].mean(axis=0), *[0] * 6], rtol=1e-12)
+    np.testing.assert_allclose(deviation, [*MEASURED[rows].std(axis=0), *[1] * 6], rtol=1e-12)
 
 
 def test_one_value_in_ten_may_be_0_or_1():
@@ -193,7 +194,7 @@ def test_call_of_partial_fit_is_a_pass_of_fit(tmp_path):
     assert_same(part, net(**constant).fit(MIXED, Y))
     save_model(part, tmp_path / "net")
     loaded = load_model(tmp_path / "net")
-    other = MIXED[::-1] * [0.9, 0.9, 0.9, 1, 1, 1, 1, 1]  # the first part determines the means
+    other = MIXED[::-1] * [0.9, 0.9, 0.9, *[1] * 6]  # the first part determines the means
     part.partial_fit(other, Y)
     assert_same(part, loaded.partial_fit(other, Y))
     np.testing.assert_array_equal(part._kept["standard"], standard(MIXED))
@@ -202,10 +203,10 @@ def test_call_of_partial_fit_is_a_pass_of_fit(tmp_path):
 WRONG = [
     [1.0],
     "x",
-    [np.full(8, 0.5), np.zeros(8)],
-    [np.full(8, np.nan), np.ones(8)],
-    [np.zeros(7), np.ones(7)],
-    [np.zeros(8), np.ones(8, np.float32)],
+    [np.full(9, 0.5), np.zeros(9)],
+    [np.full(9, np.nan), np.ones(9)],
+    [np.zeros(8), np.ones(8)],
+    [np.zeros(9), np.ones(9, np.float32)],
 ]
 
 

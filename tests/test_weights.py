@@ -565,6 +565,19 @@ def test_dict_of_class_weights_gives_the_bits_of_the_same_sample_weights(names, 
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_dates_of_any_type_are_keys_of_class_weight(method):
+    y = DATES[TARGETS["softmax"]]
+    expected = fit_classes(
+        y, method=method, class_weight=dict(zip(DATES, [3.0, 1.0, 0.2], strict=True))
+    )
+    for kind in (pd.Timestamp, lambda date: date.item(), str):
+        given = {kind(DATES[0]): 3.0, kind(DATES[2]): 0.2}
+        assert_same(fit_classes(y, method=method, class_weight=given), expected)
+    with pytest.raises(ValueError, match="class_weight has a weight for 'x', which is not among"):
+        fit_classes(y, method=method, class_weight={"x": 1.0})
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_pretraining_does_not_see_class_weights(method):
     y = TARGETS["softmax"]
     plain = fit_classes(y, method=method)
