@@ -75,10 +75,6 @@ OF_HELD_OUT_ROWS = (
     "best_validation_score_",
     "best_validation_loss_",
 )
-START_ANEW = {  # advice, by whether the method is partial_fit
-    False: "To start anew, call set_params(warm_start=False) and fit.",
-    True: "To start anew, call partial_fit of clone(model).",
-}
 MAY_BE_AUTO = ("noise", "virtual_adversarial")
 NOT_WATCHED = {"score": ("best_validation_loss_",), "loss": ("best_validation_score_",)}
 
@@ -95,12 +91,10 @@ def _is_pretrained(net):
 
 def _check_standard(standard, coef):
     """Raise unless means and deviations of the inputs, read from a file, fit the first layer."""
-    mean, deviation = standard
-    for part in (mean, deviation):
-        if part.shape != (len(coef),) or part.dtype != coef.dtype or not np.isfinite(part).all():
-            raise ValueError("the means or the deviations of the inputs do not fit the first layer")
-    if not (deviation > 0.0).all():
-        raise ValueError("a deviation of the inputs is not positive")
+    engine = ENGINES["numpy"](coef.dtype, 0)
+    mean, deviation = (engine.given(part, coef.shape[:1]) for part in standard)
+    if not (engine.all_finite(mean) and engine.all_finite(deviation) and deviation.min() > 0.0):
+        raise ValueError("the means or the deviations of the inputs are out of range")
 
 
 class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):

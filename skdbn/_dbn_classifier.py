@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 
-from skdbn._dbn_base import START_ANEW, DeepBeliefNet
+from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import (
     check_choice,
     check_labels,
@@ -389,7 +389,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         given = np.unique(_flat(labels)) if classes is None else self._listed(classes)
         if goes_on and is_part and classes is None and self._head == "softmax":
             given = self.classes_
-        self._check_same("softmax", given, goes_on, is_part, classes)
+        self._check_same("softmax", given, goes_on, "y has" if classes is None else "classes lists")
         if len(given) < 2:
             raise ValueError(
                 f"y has only one class, {given.tolist()[0]!r}, in the rows of positive weight; "
@@ -466,7 +466,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 f"classes has {len(classes)} entries, but y is an indicator matrix of {n_labels} "
                 f"labels. Pass classes=range({n_labels})."
             )
-        self._check_same("logistic", np.arange(n_labels), goes_on, is_part)
+        self._check_same("logistic", np.arange(n_labels), goes_on)
 
         def encode(rows, name):
             if not is_multilabel(rows.y) or rows.y.shape[1] != n_labels:
@@ -478,12 +478,14 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
         return {"classes_": np.arange(n_labels), "_head": "logistic"}, n_labels, encode
 
-    def _check_same(self, head, classes, goes_on, is_part, listed=None):
+    def _check_same(self, head, classes, goes_on, what="y has"):
         """Raise if a net to be trained further was fitted to other classes."""
         if goes_on and (head != self._head or not np.array_equal(classes, self.classes_)):
             given, fitted = _described(head, classes), _described(self._head, self.classes_)
-            given = f"y has {given}" if listed is None else f"classes lists {classes}"
-            raise ValueError(f"{given}, but the fitted network has {fitted}. {START_ANEW[is_part]}")
+            raise ValueError(
+                f"{what} {given}, but the fitted network has {fitted}. To start anew, call "
+                "set_params(warm_start=False) and fit."
+            )
 
     def _given_labels(self, y, name):
         """Return the labels of the labelled rows."""
@@ -525,9 +527,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
     def _validate_targets(self, X, y, **rules):
         """Return rows and labels, as a masked array if some labels are missing."""
-        name = rules.get("name", "X").replace("X", "y")
-        if issparse(y) and y.shape[1:] == (1,):  # one class for each row
-            y = y.toarray().ravel()
+        name, y = rules.get("name", "X").replace("X", "y"), _dense_column(y)
         if self.unlabeled is None:
             check_labels(y, name, ", or set unlabeled=float('nan') if they have no label")
             X, y = super()._validate_targets(X, y, **rules)
@@ -613,7 +613,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         """
         if self.unlabeled is None:
             return super().score(X, y, sample_weight)
-        labels, predicted = masked_labels(y, self.unlabeled), np.asarray(self.predict(X))
+        labels = masked_labels(_dense_column(y), self.unlabeled)
+        predicted = np.asarray(self.predict(X))
         check_consistent_length(labels, predicted, sample_weight)
         weight = None if sample_weight is None else np.asarray(sample_weight)[~labels.mask]
         return accuracy_score(labels.compressed(), predicted[~labels.mask], sample_weight=weight)
@@ -649,6 +650,11 @@ def _flat(y, name="y"):
             "or an indicator matrix of zeros and ones for several labels."
         )
     return column_or_1d(y)
+
+
+def _dense_column(y):
+    """Return labels, of which a sparse column becomes a vector: one class for each row."""
+    return y.toarray().ravel() if issparse(y) and y.shape[1:] == (1,) else y
 
 
 def _keys(classes):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 
-from skdbn._dbn_base import START_ANEW, DeepBeliefNet
+from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice
 from skdbn._training.columns import limits_without_outliers
 
@@ -298,7 +298,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         """Return the scale of the targets, their number, and an encoder of them."""
         y, head = self._as_columns(rows.y, "y"), HEADS_OF_LOSSES[self.loss]
         if goes_on:
-            self._check_same(head, y.shape[1], is_part)
+            self._check_same(head, y.shape[1])
             offset, scale = self.target_offset_, self.target_scale_
         else:
             offset, scale = _offset_and_scale(y, rows.weighted().weight, self.loss)
@@ -334,14 +334,14 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
             )
         return y
 
-    def _check_same(self, head, n_targets, is_part):
+    def _check_same(self, head, n_targets):
         """Raise if a net to be trained further was fitted to other targets."""
         if (head, n_targets) != (self._head, len(self.target_scale_)):
             losses = {head: loss for loss, head in HEADS_OF_LOSSES.items()}
             raise ValueError(
                 f"The fitted network has loss == {losses[self._head]!r} and "
-                f"{len(self.target_scale_)} targets, not {self.loss!r} and {n_targets}. "
-                + START_ANEW[is_part]
+                f"{len(self.target_scale_)} targets, not {self.loss!r} and {n_targets}. To start "
+                "anew, call set_params(warm_start=False) and fit."
             )
 
     def _targets_of(self, y):

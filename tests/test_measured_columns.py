@@ -132,6 +132,12 @@ def test_columns_that_are_seldom_0_and_1_are_standardized(weight):
     np.testing.assert_allclose(deviation, [*MEASURED[rows].std(axis=0), *[1] * 6], rtol=1e-12)
 
 
+def test_column_whose_ends_hardly_count_is_trained_as_it_is():
+    column = np.where(np.arange(N) < 2, np.arange(N) % 2, 0.4)[:, None]
+    assert standard(column, np.where(np.arange(N) < 2, 1e-20, 1.0)) is None
+    assert standard(column, np.ones(N)) is not None
+
+
 def test_one_value_in_ten_may_be_0_or_1():
     column = np.linspace(0.1, 0.9, 50)
     column[:5] = 0.0, 1.0, 0.0, 1.0, 0.0

@@ -251,9 +251,7 @@ def _is_missing(label):
 
 def masked_labels(y, unlabeled, name="y"):
     """Return labels, masked in rows without one."""
-    if issparse(y) and y.shape[1] == 1:
-        y = y.toarray().ravel()
-    elif not issparse(y):
+    if not issparse(y):
         # An array of strings would turn None into a string.
         y = np.asarray(y, object if isinstance(y, list | tuple) else None)
     if issparse(y) or (y.ndim == 2 and y.shape[1] > 1):

@@ -27,7 +27,6 @@ ROUNDING = 1e-6  # of the share of weight at an end of a column, and of the ends
 N_VALUES = 1_000_000  # in a block
 LIMIT = 5.0  # standard deviations at which measurements are clipped
 HARDLY_EVER = 0.1  # share of the values of a column of measurements that may be 0 or 1
-CONSTANT = 1e-5  # standard deviation that may be rounding, relative to the mean
 SPAN = 10.0  # standard deviations that the values of a column may span, including rare ones
 PROBABILITIES = 0.0, 1.0
 # Share and number of values that may lie beyond the limits. With heavy tails on both sides, nearly
@@ -242,7 +241,7 @@ def measurements_standard(rows, engine):
     zeros = np.zeros(rows.X.shape[1])
     mean, variance = _moments(rows, engine, zeros, zeros + 1.0, 1.0)
     deviation = np.sqrt(variance)
-    are_measured &= deviation > CONSTANT * mean
+    are_measured &= deviation > ROUNDING  # the rows at the ends may have tiny weights
     if not are_measured.any():
         return None
     mean, deviation = np.where(are_measured, mean, 0.0), np.where(are_measured, deviation, 1.0)
