@@ -155,8 +155,16 @@ def test_wrong_options_are_refused(arguments, capsys):
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_wrong_parameter_is_refused_before_anything_is_trained(capsys):
-    assert "learning_rate_init" in refusal(["--learning-rate-init", "0"], capsys)
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--learning-rate-init", "0"),
+        ("--pretrain-learning-rate", "0"),
+        ("--label-smoothing", "1"),
+    ],
+)
+def test_wrong_parameter_is_refused_before_anything_is_trained(option, value, capsys):
+    assert f"error: {option} == {float(value)}, must be" in refusal([option, value], capsys)
 
 
 # -- jobs

@@ -731,6 +731,62 @@ def test_curves_on_a_single_axes_do_not_overlap():
         assert not label.overlaps(below.title.get_window_extent())
 
 
+def test_curves_on_a_wide_axes_lie_side_by_side():
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=2), finetune_iter=2).fit(X[:100], Y[:100])
+    ax = plt.subplots(figsize=(13.0, 3.0))[1]
+    display = LossCurveDisplay.from_estimator(net, ax=ax)
+    tops = {axis.get_position().y1 for axis in display.axes_}
+    assert (len(display.axes_), len(tops)) == (3, 1)
+    for left, right in itertools.pairwise(axis.title for axis in display.axes_):
+        assert not left.get_window_extent().overlaps(right.get_window_extent())
+
+
+def drawn_beside_another(draw, **figure):
+    """Return the display of a table on the left of two axes, and the axes on the right."""
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=2), finetune_iter=2)
+    net.fit(WINE, np.arange(len(WINE)) % 2)
+    _, (left, right) = plt.subplots(1, 2, figsize=(10.0, 6.0), **figure)
+    right.plot([0.0, 1.0])
+    display = draw(net, left)
+    display.figure_.canvas.draw()
+    return display, right
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda net, ax: ReconstructionDisplay.from_estimator(net, WINE, n_images=5, ax=ax),
+        lambda net, ax: LossCurveDisplay.from_estimator(net, ax=ax),
+    ],
+)
+def test_a_divided_axes_fits_a_layout_that_makes_room(draw):
+    # Spaces of our own beside those of the layout would leave nothing for the axes: a warning,
+    # which is an error here.
+    display, _ = drawn_beside_another(draw, layout="constrained")
+    assert all(axis.get_position().height > 0.1 for axis in display.axes_)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda net, ax: BiasProbeDisplay.from_estimator(net, ax=ax),
+        lambda net, ax: UnitProbeDisplay.from_estimator(net, ax=ax),
+        lambda net, ax: ReconstructionDisplay.from_estimator(net, WINE, n_images=5, ax=ax),
+        lambda net, ax: SampleDisplay.from_estimator(
+            net, n_samples=5, n_gibbs_steps=9, random_state=0, ax=ax
+        ),
+    ],
+)
+def test_neither_colour_bar_nor_title_reaches_the_neighbour(draw):
+    display, neighbour = drawn_beside_another(draw)
+    right = neighbour.get_window_extent().x0
+    drawn = [axis for axis in display.figure_.axes if axis is not neighbour and axis.axison]
+    assert len(drawn) > 1  # a colour bar, too
+    for axis in drawn:
+        assert axis.get_tightbbox().x1 < right
+        assert axis.title.get_window_extent().x1 < right
+
+
 def test_many_columns_have_some_of_their_names():
     rbm = RBMTransformer(3, n_iter=1).fit(np.tile(X, (1, 3))[:, :190])
     display = UnitProbeDisplay.from_estimator(rbm, feature_names=[f"c{i}" for i in range(190)])

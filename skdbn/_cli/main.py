@@ -115,7 +115,7 @@ def _run(options):
         data = _loaded(options)
         check_validation_rows(options, data)
         net = new_net(options, data)
-        net._check_parameters()
+        _check_options(net)
     else:
         net = load_net(options.load)
         options.loads_regressor = is_regressor(net)
@@ -155,6 +155,14 @@ def _run(options):
     if not finished:
         print(f"skdbn: interrupted: {_how_to_go_on(options, net)}", file=sys.stderr)
     return 0 if finished else INTERRUPTED
+
+
+def _check_options(net):
+    """Raise if a parameter of a new net is out of range, naming its option."""
+    try:
+        net._check_parameters()
+    except ValueError as error:
+        raise ValueError(with_options(str(error))) from error
 
 
 def _loaded(options, **others):

@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from skdbn.inspection import machines
-from skdbn.plotting._drawing import new_axes
+from skdbn.plotting._drawing import new_axes, width_of
 
 MOST_IN_A_ROW = 3  # most axes of loss curves side by side
+AXES_WIDTH, AXES_HEIGHT = 4.0, 3.0  # inches
+NARROWEST = 3.0  # inches, for a title
 HEADROOM = 1.05  # top of the axes of a loss, relative to the highest: a flat curve lies below it
 MOST_MARKED = 50  # passes of a curve that gets a dot for each
 LOSSES = {  # by head
@@ -119,14 +121,15 @@ class LossCurveDisplay:
         LossCurveDisplay
             The display.
         """
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            n_rows = math.ceil(len(self.curves) / MOST_IN_A_ROW)
-            n_columns = math.ceil(len(self.curves) / n_rows)
-            figure = plt.figure(figsize=(4.0 * n_columns, 3.0 * n_rows), layout="constrained")
-            ax = [figure.add_subplot(n_rows, n_columns, i + 1) for i in range(len(self.curves))]
-        self.figure_, self.axes_ = new_axes(ax, [1.0] * len(self.curves))
+        most = MOST_IN_A_ROW
+        if ax is not None:
+            first = np.asarray(ax, dtype=object).flat[0]
+            most = min(most, max(1, int(width_of(first) / NARROWEST)))
+        n_rows = math.ceil(len(self.curves) / most)
+        n_columns = math.ceil(len(self.curves) / n_rows)
+        self.figure_, self.axes_ = new_axes(
+            ax, [AXES_HEIGHT] * n_rows, AXES_WIDTH * n_columns, n_columns, n_axes=len(self.curves)
+        )
         self.lines_, self.marks_ = [], []
         for axis, (title, curves) in zip(self.axes_, self.curves.items(), strict=True):
             held_out = (self.held_out or {}).get(title, [])

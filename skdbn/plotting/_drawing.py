@@ -3,6 +3,7 @@
 The rule: Matplotlib is imported only when something is drawn.
 """
 
+import itertools
 import math
 import re
 import textwrap
@@ -22,6 +23,7 @@ INCHES_OF_NAMES = 1.2  # below a heat map
 MOST_NAMES, LONGEST_NAME = 45, 24  # of columns below a heat map
 LOWEST = 1.5  # inches of axes, which the label of a colour bar needs
 BETWEEN_AXES = 0.65  # inches for a title and the label of the axis above it
+COLOUR_BAR = 0.7  # inches of a colour bar with its numbers
 CHARACTER = 0.085  # inches of a character of a title, beside a colour bar
 LINE_OF_TITLE = 0.17  # inches
 LINE = 0.14  # inches of a line of text over an image
@@ -175,6 +177,11 @@ def _symmetric_limits(values):
 def state_scale(figure, image, axes, label, extend="neither"):
     """Add a colour bar that states the common scale of the axes."""
     room = {"fraction": 0.02, "pad": 0.01, "aspect": 30, "panchor": False}  # titles stay centred
+    if figure.get_layout_engine() is None:  # nothing else makes room for the numbers and the label
+        boxes = [axis.get_window_extent() for axis in axes]
+        inches = (max(box.x1 for box in boxes) - min(box.x0 for box in boxes)) / figure.dpi
+        needed = COLOUR_BAR + LINE * len(label.split("\n"))
+        room["fraction"] = min(0.5, needed / inches)
     bar = figure.colorbar(image, ax=list(axes), extend=extend, **room)
     bar.set_label(label, fontsize="medium" if "\n" not in label else "small")
     return bar
@@ -183,14 +190,15 @@ def state_scale(figure, image, axes, label, extend="neither"):
 # -- axes
 
 
-def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0):
+def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0, n_axes=None):
     """Return a figure and axes in rows of the given heights, with space below, in inches.
 
-    Given axes are used instead: as many as are needed, or a single one to divide among them.
+    Given axes are used instead: as many as are needed, or a single one to divide among them. With
+    `n_axes`, the last row has fewer.
     """
     import matplotlib.pyplot as plt
 
-    n_axes = len(heights) * n_columns
+    n_axes = n_axes or len(heights) * n_columns
     if ax is None:
         figure, axes = plt.subplots(
             len(heights),
@@ -200,10 +208,12 @@ def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0):
             squeeze=False,
             layout="constrained",
         )
-        return figure, axes.ravel()
+        for place in axes.ravel()[n_axes:]:
+            place.remove()
+        return figure, axes.ravel()[:n_axes]
     axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
     if len(axes) == 1 < n_axes:
-        axes = _subdivided(axes[0], heights, n_columns)
+        axes = _subdivided(axes[0], heights, n_columns, n_axes)
     if len(axes) != n_axes:
         raise ValueError(
             f"ax has {len(axes)} axes, but this figure needs {n_axes}, or a single one to divide "
@@ -212,13 +222,19 @@ def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0):
     return axes[0].figure, axes
 
 
-def _subdivided(ax, heights, n_columns):
+def width_of(ax):
+    """Return the width of an axes in inches."""
+    return ax.get_window_extent().width / ax.figure.dpi
+
+
+def _subdivided(ax, heights, n_columns, n_axes):
     """Return axes in rows of the given heights in place of one, which becomes invisible."""
     shape, spec = (len(heights), n_columns), ax.get_subplotspec()
-    height = ax.get_window_extent().height / ax.figure.dpi
-    left = max(height - (len(heights) - 1) * BETWEEN_AXES, height / 4)  # for the axes themselves
-    hspace = max(0.6, BETWEEN_AXES * len(heights) / left)
-    spaces = {"height_ratios": heights, "hspace": hspace}
+    spaces = {"height_ratios": heights}
+    if ax.figure.get_layout_engine() is None:  # otherwise that of the figure spaces them
+        height = ax.get_window_extent().height / ax.figure.dpi
+        left = max(height - (len(heights) - 1) * BETWEEN_AXES, height / 4)  # for the axes
+        spaces["hspace"] = max(0.6, BETWEEN_AXES * len(heights) / left)
     if spec is not None:
         grid = spec.subgridspec(*shape, **spaces)
     else:
@@ -227,7 +243,8 @@ def _subdivided(ax, heights, n_columns):
             *shape, left=left, bottom=bottom, right=right, top=top, **spaces
         )
     ax.set_axis_off()
-    return np.array([ax.figure.add_subplot(place) for place in grid], dtype=object)
+    places = itertools.islice(grid, n_axes)
+    return np.array([ax.figure.add_subplot(place) for place in places], dtype=object)
 
 
 # -- drawing
@@ -264,6 +281,8 @@ def draw(ax, rows, look, n_columns, limits, title, above=0):
         interpolation="nearest",
         aspect="auto" if look.image_shape is None else "equal",
     )
+    if ax.figure.get_layout_engine() is None:  # nothing else keeps it apart from its neighbours
+        title = _wrapped(title, width_of(ax))
     ax.set_title(title, fontsize="medium")
     if look.image_shape is None:
         ax.set_xticks([])
@@ -333,7 +352,7 @@ def draw_grid(ax, rows, look, n_columns, limits, title, labels=()):
     inches = width
     if ax is not None:
         figure, (ax,) = new_axes(ax, [1.0])
-        inches = ax.get_window_extent().width / figure.dpi
+        inches = width_of(ax)
     texts, n_lines = _fitting(labels)
     tile = SHARE_OF_WIDTH * inches / n_drawn
     above = math.ceil(n_lines * LINE / tile * (look.image_shape[1] + GAP))
