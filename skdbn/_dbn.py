@@ -179,7 +179,8 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
     n_missing = template.n_iter
     if has_begun and not run.resumes(phase):
         stops_no_longer = machine.early_stopping and not template.early_stopping
-        has_ended = machine._stopped and not stops_no_longer
+        was_raised = template.n_iter > machine.n_iter
+        has_ended = machine._stopped and not (stops_no_longer or was_raised)
         n_missing = 0 if has_ended else max(0, template.n_iter - machine.n_iter_)
         if n_missing == 0:
             run.go_through(phase)

@@ -277,7 +277,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
                     max(0, n_passes - len(getattr(self, f"{self._top}_loss_curve_"))),
                     lambda: top_training(self, weighed.weighted(), run.seeds[self._top]),
                 )
-            self._decide_on_step(run, weighed.weighted(), rows, goes_on=not is_first)
+            self._decide_on_step(run, weighed.weighted(), weighted, goes_on=not is_first)
             all_rows = self._moved(rows)
             run.go_through(
                 "finetune",

@@ -331,9 +331,6 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             growing.
         FittedTemplateWarning
             If `rbm` in the first call is a fitted RBM, which is trained from scratch.
-        FewLabelsWarning
-            If `unlabeled` is set and training on rows without labels led far from what the labelled
-            rows alone predict.
         InterruptedTrainingWarning
             If training was interrupted from the keyboard.
         """

@@ -307,7 +307,9 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
             y = self._as_columns(rows.y, name)
             if y.shape[1] != len(offset):
                 raise ValueError(f"{name} has {y.shape[1]} targets, but y has {len(offset)}.")
-            return rows._replace(y=((y - offset) / scale).astype(rows.X.dtype))
+            largest = np.sqrt(np.finfo(rows.X.dtype).max)  # a wild target has a finite square
+            y = np.clip((y - offset) / scale, -largest, largest)
+            return rows._replace(y=y.astype(rows.X.dtype))
 
         attributes = {"target_offset_": offset, "target_scale_": scale, "_head": head}
         return attributes, y.shape[1], encode

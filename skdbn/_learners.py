@@ -263,7 +263,7 @@ class NetworkLearner:
         self.perturbations = perturbations or {}
         self.losses = []
         # Of a part of the rows it may differ from 1: see `Rows.weighted`.
-        self.mean_weight = rows.mean_weight() if all_rows is None else 1.0
+        self.mean_weight = rows.mean_weight()
         self.keep = None  # returns the state that a later call continues from, if there can be one
 
     @property

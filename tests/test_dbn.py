@@ -301,6 +301,17 @@ def test_machine_that_stopped_early_goes_on_if_it_shall_no_longer_stop():
     assert net.rbms_[0].n_iter_ == 20
 
 
+def test_machine_that_stopped_early_goes_on_if_its_passes_were_raised():
+    stops = RBMTransformer(n_iter=50, early_stopping=True, n_iter_no_change=1, tol=1.0)
+    net = make_net(rbm=stops, warm_start=True).fit(X, Y)
+    n_passes = net.rbms_[0].n_iter_
+    patient = {"rbm__n_iter_no_change": 50, "rbm__tol": 0.0}
+    net.set_params(**patient).fit(X, Y)
+    assert net.rbms_[0].n_iter_ == n_passes  # it has ended
+    net.set_params(rbm__n_iter=60).fit(X, Y)
+    assert net.rbms_[0].n_iter_ == 60
+
+
 def test_frozen_machines_are_used_as_they_are_and_never_trained():
     machines = frozen_stack()
     net = make_net(rbm=machines, finetune_iter=0).fit(X[FEW], Y[FEW])

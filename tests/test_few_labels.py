@@ -512,6 +512,25 @@ def test_as_many_parts_as_passes_are_a_fit(schedule, solver, weight):
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-12)  # weights are rounded
 
 
+def test_unit_of_the_weights_of_a_part_does_not_matter():
+    rows = np.random.default_rng(0).random((200, 4))
+    y = np.where(np.arange(200) < 20, rows[:, 0] > 0.5, -1)
+    plain, heavy = (
+        net((10,), finetune_iter=1).partial_fit(rows, y, sample_weight=np.full(200, factor))
+        for factor in (1.0, 128.0)
+    )
+    assert heavy.virtual_adversarial_ == plain.virtual_adversarial_ > 0.0
+    assert_same(heavy, plain)
+
+
+def test_loss_of_a_part_does_not_depend_on_the_unit_of_its_weights():
+    still = {"learning_rate_init": 1e-12, "noise": 0.0, "batch_size": N}
+    model = net(virtual_adversarial=0.5, **still)
+    for factor in (1.0, 10.0, 0.1):
+        model.partial_fit(X, Y, sample_weight=np.full(N, factor))
+    assert model.loss_curve_ == pytest.approx([model.loss_curve_[0]] * 3, rel=0.05)
+
+
 def test_first_part_with_rows_without_labels_decides_about_the_step_of_all_parts(
     monkeypatch, tmp_path
 ):

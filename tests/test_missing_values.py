@@ -425,6 +425,21 @@ def test_columns_are_what_their_values_say():
             np.testing.assert_allclose(getattr(rbm, name)[i], getattr(alone, name)[0], rtol=1e-10)
 
 
+@pytest.mark.parametrize("n_observed", [5, 200])
+def test_scale_of_a_column_with_few_values_does_not_depend_on_the_type(n_observed):
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(90.0, 110.0, size=(20_000, 2))
+    rows[n_observed:, 1] = nan
+    weight = np.where(np.arange(20_000) < n_observed, 1e-3, rng.uniform(0.5, 3.0, size=20_000))
+    exact, rounded = (
+        make_rbm(n_components=2, n_iter=0).fit(rows.astype(kind), sample_weight=weight)
+        for kind in (np.float64, np.float32)
+    )
+    expected = rows[:n_observed, 1].mean(), rows[:n_observed, 1].std()
+    for rbm in (exact, rounded):
+        assert (rbm.offset_[1], rbm.scale_[1]) == pytest.approx(expected, rel=1e-4)
+
+
 def test_column_without_a_value_is_harmless_and_told():
     gaps = with_gaps()
     gaps[:, [3, 7]] = nan

@@ -163,6 +163,8 @@ def test_labels_of_every_kind_come_back(labels, tmp_path):
         (Y > 4, {True: 3.0, False: 1.0}),
         (Y.astype(str), {"3": 2.0}),
         (Y, "balanced"),
+        (np.where(Y > 4, "a", "__array__"), {"__array__": 2.0}),
+        (np.where(Y > 4, "a", "__tuple__"), {"__tuple__": 2.0}),
     ],
 )
 def test_weights_of_classes_of_every_kind_come_back(labels, weights, tmp_path):

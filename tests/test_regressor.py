@@ -148,6 +148,20 @@ def test_wild_target_does_not_drown_the_others_in_the_loss_of_held_out_rows():
     assert (np.diff(net.validation_loss_curve_) != 0.0).all()
 
 
+@pytest.mark.parametrize("outlier", [1e25, 1e39, 1e150])
+def test_wild_target_is_learned_and_scored_in_single_precision(outlier):
+    wild, wild_val = Y.copy(), Y_TEST.copy()
+    wild[3] = wild_val[5] = outlier
+    exact, rounded = (
+        make_learner(loss="absolute_error", finetune_iter=3).fit(
+            X.astype(kind), wild, X_val=X_TEST.astype(kind), y_val=wild_val
+        )
+        for kind in (np.float64, np.float32)
+    )
+    assert rounded.validation_scores_ == pytest.approx(exact.validation_scores_)
+    np.testing.assert_allclose(rounded.predict(X_TEST), exact.predict(X_TEST), atol=0.2)
+
+
 def test_poisson_predicts_positive_means_of_counts():
     net = make_learner(loss="poisson", finetune_iter=20).fit(X, COUNTS)
     predicted = net.predict(10.0 * X_TEST.clip(-0.3, 0.3))

@@ -290,9 +290,9 @@ def read_array(file, size):
 
 def _encode(value, arrays):
     """Return a value in the types of JSON; put its arrays into a dict."""
-    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
+    if isinstance(value, dict) and all(_is_plain_name(name) for name in value):
         return {name: _encode(item, arrays) for name, item in value.items()}
-    if isinstance(value, dict):  # such as class weights: keys in JSON are strings
+    if isinstance(value, dict):  # such as class weights: keys in JSON are strings, and some mark
         return {"__pairs__": _encode([list(pair) for pair in value.items()], arrays)}
     if isinstance(value, list):
         return [_encode(item, arrays) for item in value]
@@ -333,6 +333,11 @@ def _decode(value, arrays):
     if set(value) == {"__array__"}:
         return arrays[value["__array__"]]
     return {name: _decode(item, arrays) for name, item in value.items()}
+
+
+def _is_plain_name(name):
+    """Tell whether a key of a dict may stand in JSON as it is: a string that marks nothing."""
+    return isinstance(name, str) and not name.startswith("__")
 
 
 def _checksum(arrays):

@@ -130,6 +130,7 @@ class LinearHead:
             same counts as 0, or as 1 if it is right in every row.
         """
         xp = self.engine.xp
+        output, y = output.astype(float), y.astype(float)  # squares of wild targets are large
         errors = xp.average((y - output) ** 2, axis=0, weights=weights)
         mean = xp.average(y, axis=0, weights=weights)
         variances = xp.average((y - mean) ** 2, axis=0, weights=weights)

@@ -197,26 +197,25 @@ def _standardized(rows, engine, low, high, are_gaussian):
 
 def _moments(rows, engine, low, high, span):
     """Return the mean and variance of each column, clipped, in units of its span."""
-    sums, squares, n_missing = rows.reduced(
+    sums, squares, n_observed = rows.reduced(
         partial(_sums, engine=engine, low=low, high=high, span=span), add
     )
-    n_observed = rows.X.shape[0] - n_missing
-    n_observed[n_observed <= 0.0] = 1.0
+    n_observed[n_observed == 0.0] = 1.0
     mean = sums / n_observed
     return mean, np.maximum(squares / n_observed - mean * mean, 0.0)
 
 
 def _sums(rows, engine, low, high, span):
-    """Return sums of the values, of their squares, and of the weights of missing values."""
-    weight = rows.weight
-    sums, squares, n_missing = found = np.zeros((3, rows.X.shape[1]))
+    """Return sums of the values, of their squares, and of the weights of observed values."""
+    weight = np.ones(rows.X.shape[0]) if rows.weight is None else rows.weight.astype(float)
+    sums, squares, n_observed = found = np.zeros((3, rows.X.shape[1]))
     start = 0
     for block in _in_blocks(rows.X, engine):
         shares = (np.clip(block, low, high) - low) / span  # within [0, 1], where squares are safe
-        weight_of_block = 1.0 if weight is None else weight[start : start + len(block), None]
+        weight_of_block = weight[start : start + len(block), None]
         are_missing = np.isnan(block)
         shares[are_missing] = 0.0
-        n_missing += (weight_of_block * are_missing).sum(axis=0)
+        n_observed += (weight_of_block * ~are_missing).sum(axis=0)
         sums += (weight_of_block * shares).sum(axis=0)
         squares += (weight_of_block * shares * shares).sum(axis=0)
         start += len(block)
