@@ -141,7 +141,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels; for multilabel targets, the column numbers.
+        Class labels of the rows of positive weight; for multilabel targets, the column numbers.
     visible_units_ : ndarray of str of shape (n_features,)
         Kind of the unit of each column, "binary" or "gaussian", with or without pretraining: see
         `visible_units` of the template.
@@ -386,7 +386,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         given = np.unique(_flat(labels)) if classes is None else self._listed(classes)
         if goes_on and is_part and classes is None and self._head == "softmax":
             given = self.classes_
-        self._check_same("softmax", given, goes_on, "y has" if classes is None else "classes lists")
+        what = "y has" if classes is None else "classes lists"
+        self._check_same("softmax", given, goes_on, is_part, what)
         if len(given) < 2:
             raise ValueError(
                 f"y has only one class, {given.tolist()[0]!r}, in the rows of positive weight; "
@@ -463,7 +464,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 f"classes has {len(classes)} entries, but y is an indicator matrix of {n_labels} "
                 f"labels. Pass classes=range({n_labels})."
             )
-        self._check_same("logistic", np.arange(n_labels), goes_on)
+        self._check_same("logistic", np.arange(n_labels), goes_on, is_part)
 
         def encode(rows, name):
             if not is_multilabel(rows.y) or rows.y.shape[1] != n_labels:
@@ -475,14 +476,14 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
 
         return {"classes_": np.arange(n_labels), "_head": "logistic"}, n_labels, encode
 
-    def _check_same(self, head, classes, goes_on, what="y has"):
+    def _check_same(self, head, classes, goes_on, is_part, what="y has"):
         """Raise if a net to be trained further was fitted to other classes."""
         if goes_on and (head != self._head or not np.array_equal(classes, self.classes_)):
             given, fitted = _described(head, classes), _described(self._head, self.classes_)
-            raise ValueError(
-                f"{what} {given}, but the fitted network has {fitted}. To start anew, call "
-                "set_params(warm_start=False) and fit."
-            )
+            advice = "To start anew, call set_params(warm_start=False) and fit."
+            if is_part:
+                advice = "Start anew with all classes: clone(model).partial_fit(X, y, classes=...)."
+            raise ValueError(f"{what} {given}, but the fitted network has {fitted}. {advice}")
 
     def _given_labels(self, y, name):
         """Return the labels of the labelled rows."""
@@ -609,7 +610,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             If no row has a label.
         """
         if self.unlabeled is None:
-            return super().score(X, y, sample_weight)
+            return super().score(X, _dense_column(y), sample_weight)
         labels = masked_labels(_dense_column(y), self.unlabeled)
         predicted = np.asarray(self.predict(X))
         check_consistent_length(labels, predicted, sample_weight)

@@ -368,6 +368,25 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         """
         return self._targets_of(self._outputs(self._read_new(X)))
 
+    def score(self, X, y, sample_weight=None):
+        """Return R^2, the share of the variance of the targets that is explained.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        float
+            The coefficient of determination, at most 1; a mean over the targets.
+        """
+        return super().score(X, y.toarray() if issparse(y) else y, sample_weight)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True

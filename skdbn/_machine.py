@@ -116,7 +116,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         check_is_fitted(self)
         rules = {"accept_sparse": "csr", "order": "C", "ensure_all_finite": False}
         H = check_array(X, dtype=floats_for(X), **rules)
-        check_values(H)
+        check_values(H, filler="what transform returns")
         n_components, n_features = self.components_.shape
         if H.shape[1] != n_components:
             raise ValueError(

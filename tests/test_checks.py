@@ -304,6 +304,54 @@ def test_sparse_columns_of_frames_are_learned_in_float32(dtype):
     np.testing.assert_allclose(rbm.transform(frame), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", [float, "string", "Int64"])
+def test_series_is_refused_as_data(kind):
+    column = pd.Series(np.arange(40) % 7).astype(kind)
+    fitted_rbm, fitted_net = make_rbm().fit(X), make_net().fit(X, Y)
+    for refuse in (make_rbm().fit, fitted_rbm.transform, fitted_rbm.inverse_transform):
+        with pytest.raises(ValueError, match=r"Expected a 2-dimensional container .*\.Series"):
+            refuse(column)
+    for refuse in (lambda x: make_net().fit(x, Y), fitted_net.predict):
+        with pytest.raises(ValueError, match=r"Expected a 2-dimensional container .*\.Series"):
+            refuse(column)
+
+
+DATES = pd.date_range("2020-01-01", periods=40)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pd.DataFrame({"sold": DATES, "price": np.arange(40.0)}),
+        pd.DataFrame({"price": np.arange(40.0), "sold": DATES.tz_localize("UTC")}),
+        pd.DataFrame({"sold": DATES - DATES[3]}),
+        DATES.to_numpy()[:, None],
+    ],
+)
+@pytest.mark.parametrize("make", [make_rbm, make_net])
+def test_dates_are_refused_as_data(make, dates):
+    where = r" in column 'sold'" if hasattr(dates, "columns") else ""
+    with pytest.raises(ValueError, match=rf"X holds dates or time spans{where}\. Pass numbers"):
+        make().fit(dates, Y)
+    days = (DATES - DATES[3]) / np.timedelta64(1, "D")  # as the advice says
+    make().fit(np.asarray(days)[:, None], Y)
+
+
+def test_gap_in_hidden_units_is_not_for_an_imputer():
+    with pytest.raises(ValueError, match=GAPS + "its 40 rows. Fill such values with what transfor"):
+        make_rbm().fit(X).inverse_transform(with_gaps())
+
+
+@pytest.mark.parametrize("n_columns", [1, 2])
+def test_sparse_targets_can_be_scored(n_columns):
+    y = np.column_stack([Y, X[:, 0]])[:, :n_columns]
+    models = [DBNRegressor((3,), rbm=make_rbm(), output_iter=1, finetune_iter=1, random_state=0)]
+    models += [make_net()] * (n_columns == 1)
+    for model in models:
+        model.fit(X, csr_matrix(y))
+        assert model.score(X, csr_matrix(y)) == model.score(X, y)
+
+
 def test_machine_of_float64_goes_on_in_it_with_small_types():
     rbm = make_rbm().fit(X).partial_fit(X > 0.5)
     assert rbm.components_.dtype == np.float64

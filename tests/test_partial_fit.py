@@ -439,7 +439,7 @@ def test_classes_may_be_named_again_but_not_changed():
     names = np.array(["a", "b", "c"], object)  # as of a DataFrame
     assert net("classes").partial_fit(X, names[y], classes=names).classes_.dtype == object
     with pytest.raises(
-        ValueError, match=r"classes lists the classes \[0 1 2 3\], but .*\[0 1 2\].*call set_params"
+        ValueError, match=r"lists the classes \[0 1 2 3\], but .*\[0 1 2\].*clone\(model\)\.partial"
     ):
         model.partial_fit(X, y, classes=[0, 1, 2, 3])
     model.partial_fit(X, y, classes=dict.fromkeys([0, 1, 2]).keys())
@@ -486,8 +486,8 @@ def test_classes_and_labels_do_not_follow_each_other(first, later, message):
     with pytest.raises(ValueError, match=message):
         model.partial_fit(X, TARGETS[later])
     assert_same(model, before)
-    anew = model.set_params(warm_start=False).fit(X, TARGETS[later])  # as the advice says
-    assert_same(anew, net(later).fit(X, TARGETS[later]))
+    anew = clone(model).partial_fit(X, TARGETS[later], classes=range(3))  # as the advice says
+    assert_same(anew, net(later).partial_fit(X, TARGETS[later]))
 
 
 def test_another_number_of_labels_or_targets_is_refused():

@@ -27,14 +27,32 @@ def floats_for(X):
     That is float32 if it can hold every value of their type: bytes, booleans, integers of up to
     16 bits, float16.
     """
-    types = getattr(X, "dtypes", None)  # of the columns of a DataFrame
-    types = [getattr(X, "dtype", None)] if types is None else types
-    types = [getattr(kind, "subtype", getattr(kind, "numpy_dtype", kind)) for kind in types]
+    types = [getattr(kind, "subtype", getattr(kind, "numpy_dtype", kind)) for kind in _types_of(X)]
     try:
         fit = all(np.can_cast(kind, np.float32) for kind in types)
     except TypeError:  # not a type of NumPy
         fit = False
     return FLOATS[::-1] if fit else FLOATS
+
+
+def _types_of(X):
+    """Return the types of the columns of a DataFrame, or the type of an array or a Series."""
+    if hasattr(X, "dtypes") and getattr(X, "ndim", 2) == 2:
+        return [*X.dtypes]
+    return [getattr(X, "dtype", None)]
+
+
+def check_no_dates(X, name):
+    """Raise if data hold dates or time spans, which would become numbers of an unknown unit."""
+    types = _types_of(X)
+    are_dates = [getattr(kind, "kind", "") in ("m", "M") for kind in types]
+    if any(are_dates):
+        where = f" in column {X.columns[are_dates.index(True)]!r}" if hasattr(X, "columns") else ""
+        raise ValueError(
+            f"{name} holds dates or time spans{where}. Pass numbers, such as the days since a "
+            "date that is the same in training and prediction: (dates - first) / "
+            "np.timedelta64(1, 'D')."
+        )
 
 
 def check_integer(value, name, minimum):

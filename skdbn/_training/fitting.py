@@ -19,6 +19,7 @@ from skdbn._training.checks import (
     IMPUTER,
     MAX_SEED,
     check_labels,
+    check_no_dates,
     check_values,
     floats_for,
     whole_number,
@@ -310,6 +311,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         if checked is not None:  # on a cluster
             filler = None if missing_allowed else filler or self._filler
             return checked(self, *y, dtype=dtype, reset=reset, filler=filler, **rules_of_targets)
+        check_no_dates(X, name)
         dtype = floats_for(X) if dtype is None else dtype
         rules = {"accept_sparse": "csr", "dtype": dtype, "order": "C", "ensure_all_finite": False}
         rules.update(rules_of_targets)
