@@ -298,7 +298,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         """Return the scale of the targets, their number, and an encoder of them."""
         y, head = self._as_columns(rows.y, "y"), HEADS_OF_LOSSES[self.loss]
         if goes_on:
-            self._check_same(head, y.shape[1])
+            self._check_same(head, y.shape[1], is_part)
             offset, scale = self.target_offset_, self.target_scale_
         else:
             offset, scale = _offset_and_scale(y, rows.weighted().weight, self.loss)
@@ -336,14 +336,17 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
             )
         return y
 
-    def _check_same(self, head, n_targets):
+    def _check_same(self, head, n_targets, is_part):
         """Raise if a net to be trained further was fitted to other targets."""
         if (head, n_targets) != (self._head, len(self.target_scale_)):
             losses = {head: loss for loss, head in HEADS_OF_LOSSES.items()}
+            how = "clone(model).partial_fit(X, y)"
+            if not is_part:
+                how = "set_params(warm_start=False) and fit"
             raise ValueError(
                 f"The fitted network has loss == {losses[self._head]!r} and "
                 f"{len(self.target_scale_)} targets, not {self.loss!r} and {n_targets}. To start "
-                "anew, call set_params(warm_start=False) and fit."
+                f"anew, call {how}."
             )
 
     def _targets_of(self, y):

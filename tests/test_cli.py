@@ -1,5 +1,6 @@
 """The command line, mostly in this process."""
 
+import errno
 import gzip
 import io
 import json
@@ -619,7 +620,7 @@ class Unpickled:
         ({"y": np.where(Y == 2, np.inf, Y)}, "y has an infinite value"),
         ({"y": np.full(60, np.nan)}, "row 0 (counted from 0) has no label, the first of 60"),
         ({"y": np.zeros(60, int)}, "60 labelled rows in 1 class(es)"),
-        ({"y": np.arange(60)}, "class(es), 1 in the smallest"),
+        ({"y": np.arange(60)}, "class(es), 1 in the smallest, 0. There must be"),
     ],
 )
 def test_wrong_npz_file_is_refused(tmp_path, capsys, arrays, message):
@@ -708,7 +709,7 @@ def test_missing_or_unknown_data_are_refused(tmp_path, capsys):
         ({"test_header": PIXELS[:5], "test": X[:7, :5]}, "5 columns, must be the 6"),
         ({"labels": [*Y[:-1], "inf"]}, "y has an infinite value"),
         ({"labels": [*Y[:-1], ""]}, "row 59 (counted from 0) has no label, the first of 1"),
-        ({"labels": [*Y[:-1], 9]}, "class(es), 1 in the smallest"),
+        ({"labels": [*Y[:-1], 9]}, "class(es), 1 in the smallest, 9. There must be"),
         ({"labels": [*Y[:-1], "#1"]}, "class(es), 1 in the smallest"),
         ({"labels": 0 * Y}, "60 labelled rows in 1 class(es)"),
         ({"test": [[0, 0, 300, 0, 0, 0]]}, "255, the others from 0 to 300. Scale both the same"),
@@ -916,6 +917,34 @@ def test_checkpoint_goes_on_to_the_same_model(tmp_path, capsys, monkeypatch, mom
     np.testing.assert_array_equal(whole.predict_proba(X), resumed.predict_proba(X))
     assert whole.get_params(deep=False).keys() == resumed.get_params(deep=False).keys()
     assert (resumed.warm_start, resumed.softmax_iter) == (False, 2)
+
+
+def test_results_are_saved_if_nobody_reads_the_table(tmp_path):
+    command = [sys.executable, "-m", "skdbn", *QUICK, "--no-knn", "--out", "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=ONE_THREAD) as running:
+        running.stdout.close()  # as after `| head -0`
+    assert running.returncode == 0
+    assert read_report(tmp_path / "out")["finished"]
+    assert (tmp_path / "out" / "model.npz").exists()
+    assert (tmp_path / "out" / "index.html").exists()
+
+
+def test_folder_in_which_nothing_can_be_written_is_named(tmp_path, capsys, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(errno.EACCES, "Permission denied", f"{dir}/tmp3cjol4yf")
+
+    write_kaggle(tmp_path / "data")
+    (tmp_path / "out").mkdir()
+    main(["--data", "data", *QUICK, "--no-knn", "--out", "old"])
+    capsys.readouterr()
+    monkeypatch.setattr("skdbn._cli.outputs.tempfile.TemporaryFile", refuse)
+    line = refusal(["--data", "data", *QUICK], capsys)
+    assert f"submission.csv cannot be written, pass --out DIR: {tmp_path}: Permission" in line
+    line = refusal([*QUICK, "--out", "old"], capsys)
+    assert f"--out old: {tmp_path}/old: Permission denied." in line
+    if HAS_CALLBACKS:
+        line = refusal([*QUICK, "--checkpoint", "file"], capsys)
+        assert f"--checkpoint file: {tmp_path}: Permission denied." in line
 
 
 @needs_callbacks

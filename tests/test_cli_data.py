@@ -89,7 +89,9 @@ def layouts(images, labels):
 
 
 @pytest.mark.parametrize("i", range(4))
-@pytest.mark.parametrize("given", [IMAGES, IMAGES.astype(float), IMAGES[..., None]])
+@pytest.mark.parametrize(
+    "given", [IMAGES, IMAGES.astype(float), IMAGES[..., None], IMAGES[:, None]]
+)
 def test_layouts_of_arrays_are_read(tmp_path, i, given):
     arrays = list(layouts(given, LABELS))[i]
     np.savez(tmp_path / "data.npz", **arrays)
@@ -107,8 +109,12 @@ def test_layouts_of_arrays_are_read(tmp_path, i, given):
 
 
 def test_colours_keep_their_shape(tmp_path):
-    np.savez(tmp_path / "data.npz", X=np.repeat(IMAGES[..., None], 3, axis=3), y=LABELS)
-    assert load(tmp_path / "data.npz").image_shape == (4, 5, 3)
+    colours = np.stack([IMAGES, IMAGES // 2, IMAGES // 4], axis=3)
+    for given in (colours, np.moveaxis(colours, 3, 1)):
+        np.savez(tmp_path / "data.npz", X=given, y=LABELS)
+        data = load(tmp_path / "data.npz")
+        assert data.image_shape == (4, 5, 3)
+        assert_is(data, colours.reshape(60, 60) / 255, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -415,6 +421,7 @@ def test_spaces_may_stand_before_quotes_and_within_them(
         ("a,label\n1.5,0\nnan,1\n", None, "line 3: no value in column 'a'"),
         ("a,label\n1.5,0\n1e999,1\n", None, "line 3: column 'a' has 'inf', which is not finite"),
         ("a;label\n1,5;0\n2,5;1\n", None, "line 2: column 'a' has '1,5'. Use decimal points"),
+        ("sep=;\na;label\n1;0\n2;1\n", None, "line 1: 'sep=;' is no row. Remove the line"),
         ('a,label\n1,0\n"1,100",1\n', None, "line 3: column 'a' has '1,100'. Remove commas that s"),
         ('a,label\n1,0\n"-1,234,567.8",1\n', None, "567.8'. Remove commas that separate thousands"),
         ("a,b,label\n1,2,0\n1,Bonn,1\n", None, "line 3: column 'b' has 'Bonn', which is not a nu"),
@@ -451,6 +458,47 @@ def test_table_that_is_not_in_utf_8_is_refused_and_not_learned(tmp_path, line):
     (tmp_path / "data.csv").write_text("\n".join(lines), encoding="latin-1")
     with pytest.raises(ValueError, match=f"data.csv, line {line}: not text; save .* as UTF-8"):
         read_table(tmp_path / "data.csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown", "advice"),
+    [
+        (["0,5", "1,0", "63,5"], "0,5", "use decimal points instead of commas"),
+        (["1,063", "2,500", "7"], "1,063", "remove commas that separate thousands"),
+    ],
+)
+def test_numbers_with_commas_as_labels_are_told_of(tmp_path, cells, shown, advice):
+    lines = [f"{i};{cells[i % 3]}" for i in range(60)]
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join(["a;price", *lines]))
+    with pytest.raises(ValueError, match=f"is text, '{shown}', must .* {advice.capitalize()}"):
+        load(path, "--label", "price", "--regress")
+    if "7" in cells:
+        return
+    with pytest.warns(UserWarning, match=f"such as '.*', and are .* To predict numbers: {advice}"):
+        assert len(load(path, "--label", "price").classes) == 3
+
+
+def test_labels_with_commas_that_are_no_numbers_are_classes(tmp_path):
+    lines = [f"{i};{['1,0', 'a,b', 'c'][i % 3]}" for i in range(60)]
+    (tmp_path / "data.csv").write_text("\n".join(["a;label", *lines]))
+    assert len(load(tmp_path / "data.csv").classes) == 3
+
+
+def test_archive_for_which_memory_does_not_suffice_is_not_called_wrong(tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    np.savez(tmp_path / "data.npz", X=IMAGES, y=LABELS)
+    monkeypatch.setattr("skdbn._cli.readers.read_array", fail)
+    with pytest.raises(MemoryError):
+        load(tmp_path / "data.npz")
+
+
+def test_array_in_a_file_of_its_own_is_refused_with_advice(tmp_path):
+    np.save(tmp_path / "data.npy", IMAGES)
+    with pytest.raises(ValueError, match=r"arrays with numpy\.savez\(path, X=X, y=y\)"):
+        load(tmp_path / "data.npy")
 
 
 def test_many_labels_are_read(tmp_path):  # more than the numbers of the fast way

@@ -244,6 +244,15 @@ def test_whole_numbers_that_are_measurements_are_not_divided(capsys):
     assert "bytes" not in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default:.* test rows have the labels")
+def test_test_rows_of_an_unknown_class_are_told_of(capsys):
+    y_test = np.where(np.arange(len(Y_TEST)) < 3, 17, Y_TEST)
+    np.savez("data.npz", x_train=X, y_train=Y, x_test=X_TEST, y_test=y_test)
+    assert main(["--data", "data.npz", *SHORT, "--no-knn"]) == 0
+    message = f"test rows have the labels 17, which no training row has: 3 of {len(Y_TEST)} count"
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("part", "wrong", "options", "message"),
     [

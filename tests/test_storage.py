@@ -248,6 +248,29 @@ def test_folder_that_does_not_exist_is_named(tmp_path):
     assert caught.value.filename == str(tmp_path / "models" / "today")
 
 
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_system_errors_name_the_file(path, monkeypatch, step):
+    named = ["a.tmp"] if step == "replace" else []
+
+    def fail(*_):
+        raise PermissionError(errno.EACCES, "Permission denied", *named)
+
+    monkeypatch.setattr(f"skdbn._files.storage.os.{step}", fail)
+    with pytest.raises(PermissionError) as caught:
+        write(path, "model", {})
+    assert str(caught.value) == f"[Errno {errno.EACCES}] Permission denied: {str(path)!r}"
+
+
+def test_a_file_for_which_memory_does_not_suffice_is_not_called_damaged(path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    write(path, "model", {"a": np.zeros(3)})
+    monkeypatch.setattr("skdbn._files.storage.read_array", fail)
+    with pytest.raises(MemoryError):
+        read(path, "model")
+
+
 def test_newer_format_says_what_to_do(path, monkeypatch):
     for tree, writer in (({"version": "9.9"}, "9.9"), ({}, "of an unknown version")):
         with monkeypatch.context() as patch:

@@ -31,7 +31,7 @@ for name, model in models.items():
 
 # %%
 # These digits of 8 x 8 pixels are easy for nearest neighbours: the 1437 training digits cover the
-# test digits well, and on this split the default net makes one error more. The chosen net wins
+# test digits well, and on this split the default net makes more errors. The chosen net wins
 # because it learns that a digit stays the same digit when its pixels change a little. This split
 # flatters it. Over the five splits of ``python -m skdbn`` its mean error is 0.94 %; nearest
 # neighbours have 1.50 % and the default net 1.33 %, with a spread of 0.3 to 0.4 % each. Its

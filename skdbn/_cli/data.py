@@ -288,8 +288,11 @@ def _flat(parts, where):
         if X.ndim < 2 or X.dtype.kind not in "buif" or 0 in X.shape:
             raise ValueError(
                 f"{where}X has shape {X.shape} and type {X.dtype}, must be a matrix of numbers, or "
-                "images of shape (n, height, width) or (n, height, width, 3)."
+                "images of shape (n, height, width), (n, height, width, 3) or (n, 3, height, "
+                "width)."
             )
+        if X.ndim == 4 and X.shape[1] in (1, 3) and X.shape[3] not in (1, 3):
+            X = np.moveaxis(X, 1, 3)  # as of PyTorch
         shape = X.shape[1:-1] if X.ndim == 4 and X.shape[3] == 1 else X.shape[1:]
         shapes.add(shape if len(shape) == 2 or (len(shape) == 3 and shape[2] == 3) else None)
         flat[part] = X.reshape(len(X), -1)
@@ -417,10 +420,11 @@ def _split(targets, seed, where):
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2 or counts.min() < 2 or n_held_out < len(classes):
         are_numbers = "" if y.dtype.kind == "U" else " To predict numbers, pass --regress."
+        smallest = reprlib.repr(classes[counts.argmin()].item())
         raise ValueError(
             f"{where}{len(y)} labelled rows in {len(classes)} class(es), {counts.min()} in the "
-            "smallest. There must be at least two classes, two rows of each, and six times as "
-            f"many rows as classes.{are_numbers}"
+            f"smallest, {smallest}. There must be at least two classes, two rows of each, and six "
+            f"times as many rows as classes.{are_numbers}"
         )
     train, test = train_test_split(known, test_size=n_held_out, stratify=y, random_state=seed)
     return np.concatenate([train, np.flatnonzero(~targets.is_known)]), test

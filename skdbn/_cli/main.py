@@ -6,7 +6,6 @@ The rule: an error in the user's input is reported in one line, and the exit sta
 import contextlib
 import reprlib
 import sys
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -20,13 +19,13 @@ from sklearn.preprocessing import StandardScaler
 from skdbn import DBNClassifier, DivergenceError
 from skdbn._cli.data import load
 from skdbn._cli.options import command, parse
-from skdbn._cli.outputs import SUBMISSION, Folder
-from skdbn._cli.report import draw, report, write, write_page
+from skdbn._cli.outputs import SUBMISSION, Folder, check_writable
+from skdbn._cli.report import draw, report, say, write, write_page
 from skdbn._cli.scores import evaluate, table
 from skdbn._cli.training import (
     bytes_exceed,
+    check_other_rows,
     check_that_it_fits,
-    check_validation_rows,
     is_fitted,
     load_net,
     load_partial,
@@ -113,7 +112,7 @@ def _run(options):
     """Load data, train on each split, print the table, write files; return the exit status."""
     if options.load is None:
         data = _loaded(options)
-        check_validation_rows(options, data)
+        check_other_rows(options, data)
         net = new_net(options, data)
         _check_options(net)
     else:
@@ -130,7 +129,7 @@ def _run(options):
             "measurements, pass --visible-units gaussian",
             file=sys.stderr,
         )
-    print(_title(options, data), flush=True)
+    say(_title(options, data))
     if options.splits > 1:
         print(f"split 1 of {options.splits}", file=sys.stderr)  # the time left is for one split
     net, rows, finished = _compare(options, net, partial, data)
@@ -139,13 +138,14 @@ def _run(options):
         _go_through_further_splits(options, splits)
         n_finished = len(splits)
     finished = n_finished == options.splits
-    if rows:
-        print(table(splits))
     if is_fitted(net):  # otherwise the results of an earlier run are better
         if options.load is None:
             name_features(net, data)
         summary = report(options, data, net, splits, n_finished, partial is not None)
-        write(out, data, net, summary)
+        write(out, data, net, summary)  # before anything that may fail
+    if rows:
+        say(table(splits))
+    if is_fitted(net):
         figures = []
         if out is not None or options.show:
             figures = draw(options, out, data, net)
@@ -197,7 +197,7 @@ def _prepare(options, data):
             raise ValueError(
                 f"{SUBMISSION} in the current folder is never replaced. Move it, or pass --out DIR."
             )
-        tempfile.TemporaryFile(dir=Path()).close()  # fails if the folder is not writable
+        check_writable(Path(), f"{SUBMISSION} cannot be written, pass --out DIR")
     return None
 
 
@@ -213,10 +213,7 @@ def _check_checkpoint(path):
         raise ValueError(
             f"--checkpoint {path}: its folder does not exist. Create it, or pass another path."
         )
-    try:
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ValueError(f"--checkpoint {path}: {folder}: {error.strerror}.") from error
+    check_writable(folder, f"--checkpoint {path}")
 
 
 def _title(options, data):

@@ -57,7 +57,7 @@ class Folder:
                     "pass another folder."
                 )
         if self._earlier:
-            tempfile.TemporaryFile(dir=path).close()  # fails if the folder is not writable
+            check_writable(path, f"--out {path}")
         else:
             self.write_report(WITHOUT_RESULTS)
 
@@ -121,6 +121,14 @@ class Folder:
         for name in set(self._earlier) - set(files):
             (self.path / name).unlink(missing_ok=True)
         self._earlier = files
+
+
+def check_writable(folder, what):
+    """Raise if no file can be written in a folder."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(f"{what}: {folder.absolute()}: {error.strerror}.") from error
 
 
 def _files_of_earlier_run(folder):

@@ -54,7 +54,7 @@ def read_npz(path):
                     for part, pair in layout.items()
                     if all(name in names for name in pair)
                 }
-        raise ValueError(f"it has {', '.join(names.values()) or 'no arrays'}")
+        raise ValueError(f"it has {', '.join(names.values()) or 'no arrays; unzip a table first'}")
 
 
 def read_single_npz(path):
@@ -90,6 +90,8 @@ def _opened(path, expected):
         with zipfile.ZipFile(path) as archive:
             arrays = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
             yield archive, {name.lower(): name for name in arrays}
+    except MemoryError:
+        raise
     except Exception as error:  # changing random bytes of a file raised ten types
         raise ValueError(
             f"{path} is not an .npz file {expected}: {error or type(error).__name__}."

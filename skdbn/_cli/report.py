@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import platform
 import sys
 from pathlib import Path
@@ -19,6 +20,14 @@ from skdbn._cli.training import parameters_of
 from skdbn._files.storage import replaced
 
 DOTS_PER_INCH = 120  # in figures
+
+
+def say(text):
+    """Print a result; if nobody reads results any longer, say nothing more."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # such as after `| head -1`, or Ctrl-C with `| tee`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write(out, data, net, summary):
@@ -55,7 +64,7 @@ def _write_submission(out, data, labels):
             file.write(content)
     else:
         out.write(SUBMISSION, content)
-    print(f"wrote {len(labels)} labels to {(out.path if out else Path()) / SUBMISSION}")
+    say(f"wrote {len(labels)} labels to {(out.path if out else Path()) / SUBMISSION}")
 
 
 def draw(options, out, data, net):
@@ -75,7 +84,7 @@ def draw(options, out, data, net):
         out.write(f"{figure.name}.png", figures[i].png)
     if out is not None:
         number = f"{len(figures)} figure" + "s" * (len(figures) != 1)
-        print(f"wrote {number} to {out.path}; open {PAGE} there to see all results")
+        say(f"wrote {number} to {out.path}; open {PAGE} there to see all results")
     if options.show and mpl.get_backend().lower() == "agg":
         print(
             "skdbn: there is no display to show figures on; pass --out DIR to save them",

@@ -19,7 +19,11 @@ from skdbn.datasets import MAX_BYTES
 
 MAX_LINE = 2**20  # characters; a list of the values of a line is many times as large
 TOO_LONG = f"more than {MAX_LINE} characters; pass such data as an .npz file"
-NOT_TEXT = "not text; save the table as UTF-8 text, not compressed"
+NOT_TEXT = (
+    "not text; save tables as UTF-8 text, not compressed, and arrays with numpy.savez(path, X=X, "
+    "y=y)"
+)
+EXCEL = re.compile(r"sep=.\s*")  # a line that tells Excel the separator
 NOT_UTF8 = "\0", "\N{REPLACEMENT CHARACTER}"  # characters that show it; the second replaces bytes
 SEPARATORS = (";", "\t", ",", None)  # None is for spaces; a comma may be part of a number
 CELL = re.compile(r'"((?:[^"]|"")*)"|(\S+)')  # between spaces: with or without quotes
@@ -158,8 +162,8 @@ def _fault_of(line):
 def _form(lines, label, has_labels):
     """Return the format of a table, from its first lines and the user's label column."""
     separator = _separator(lines)
-    if not lines[0].strip() or lines[0].count('"') % 2:
-        raise ValueError(f"line 1: {_of_no_row(lines[0])}")
+    if fault := _of_no_row(lines[0]):
+        raise ValueError(f"line 1: {fault}")
     first, *others = (_fields(line, separator) for line in lines)
     if len(first) == 1:
         raise ValueError(
@@ -247,6 +251,26 @@ def is_number(text):
     except ValueError:
         return False
     return "_" not in text  # which Python ignores within numbers
+
+
+def advice_on_commas(text):
+    """Return what to do about a number with commas, or None if a string is none.
+
+    Parameters
+    ----------
+    text : str
+        String to check.
+
+    Returns
+    -------
+    str or None
+        A sentence without its full stop.
+    """
+    if THOUSANDS.fullmatch(text):
+        return "Remove commas that separate thousands, and write decimal commas as points"
+    if "," in text and is_number(text.replace(",", ".", 1)):
+        return "Use decimal points instead of commas"
+    return None
 
 
 def _column_of_labels(names, n_columns, label):
@@ -384,6 +408,8 @@ def _of_no_row(line):
     """Return why a line is no row of a table, or None."""
     if not line.strip():
         return "empty, but more rows follow. Remove the line"
+    if EXCEL.fullmatch(line):
+        return f"{line.strip()!r} is no row. Remove the line"
     if line.count('"') % 2:
         return (
             "quotes that do not come in pairs. Replace line breaks within cells by spaces, and "
@@ -428,13 +454,8 @@ def _fault(form, i, cell):
         )
     if is_number(cell):
         return f"{column} has {shown}, which is not finite. Replace it, or remove the row"
-    if THOUSANDS.fullmatch(cell):
-        return (
-            f"{column} has {shown}. Remove commas that separate thousands, and write decimal "
-            "commas as points"
-        )
-    if is_number(cell.replace(",", ".", 1)):
-        return f"{column} has {shown}. Use decimal points instead of commas"
+    if advice := advice_on_commas(cell):
+        return f"{column} has {shown}. {advice}"
     name = reprlib.repr(form.names[i] if form.names else i)
     return (
         f"{column} has {shown}, which is not a number. Use plain numbers such as 1234.5, remove "

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdbn._cli.tables import MISSING, is_number
+from skdbn._cli.tables import MISSING, advice_on_commas, is_number
 
 LARGEST_EXACT = 2**53  # from here on floats, as tables are read, skip whole numbers
 CODE = r"0\d"  # the beginning of a code; numbers have no leading zeros
@@ -107,7 +107,9 @@ def read_targets(y, where, options):
         raise ValueError(f"{where}y has an infinite value. Replace it, or remove the row.")
     if _are_numbers_to_predict(known, options):
         return _numbers(y, where, is_text, options)
-    if not is_text:
+    if is_text:
+        _warn_of_commas(known, where)
+    else:
         known = _whole(known, where)
     if not lacks.any():
         return Targets(known, False, None)
@@ -140,6 +142,17 @@ def as_numbers(texts, regress):
     return texts_or_nan.astype(float) if are_numbers else texts
 
 
+def _warn_of_commas(known, where):
+    """Warn if all labels are numbers with commas, such as prices."""
+    advice = [advice_on_commas(label) for label in np.unique(known).tolist()]
+    if all(advice):
+        warnings.warn(
+            f"{where}the labels are numbers with commas, such as {str(known[0])!r}, and are taken "
+            f"for classes. To predict numbers: {advice[0][0].lower()}{advice[0][1:]}.",
+            stacklevel=2,
+        )
+
+
 def _whole(known, where):
     """Return labels as integers; raise if they are too large."""
     largest = np.abs(known).max()
@@ -165,7 +178,8 @@ def _numbers(y, where, is_text, options):
     """Return the targets of a regression."""
     if is_text:
         row = next((i for i, label in enumerate(y.tolist()) if label and not is_number(label)), 0)
-        remedy = "To predict classes, omit --regress."
+        advice = advice_on_commas(str(y[row]))
+        remedy = f"{advice}." if advice else "To predict classes, omit --regress."
         if options.loads_regressor:
             remedy = f"{options.load} predicts numbers: pass a model of classes to --load."
         raise ValueError(

@@ -185,14 +185,22 @@ def check_that_it_fits(net, options, data):
         )
 
 
-def check_validation_rows(options, data):
-    """Raise if validation rows have labels that no training row has."""
-    if data.y_val is None or data.is_regression:
+def check_other_rows(options, data):
+    """Raise if validation rows have labels that no training row has; warn if test rows have."""
+    if data.is_regression:
         return
-    if unknown := _unknown(data.y_val.tolist(), data.classes.tolist()):
+    known = data.classes.tolist()
+    if data.y_val is not None and (unknown := _unknown(data.y_val.tolist(), known)):
         raise ValueError(
             f"{options.data}: validation rows have the labels {_listed(unknown)}, which no "
             "training row has. Remove these rows, or add training rows with these labels."
+        )
+    if unknown := _unknown(data.y_test.tolist(), known):
+        n_rows = np.isin(data.y_test, unknown).sum()
+        warnings.warn(
+            f"{options.data}: test rows have the labels {_listed(unknown)}, which no training row "
+            f"has: {n_rows} of {len(data.y_test)} count as errors whatever is predicted.",
+            stacklevel=2,
         )
 
 

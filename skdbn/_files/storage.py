@@ -185,13 +185,11 @@ def _is_named(handle, path):
 
 @contextlib.contextmanager
 def _errors_of(path):
-    """Make system errors name the file instead of its temporary name."""
+    """Make system errors name the file, and not its temporary name."""
     try:
         yield
     except OSError as error:
-        if error.filename is not None:
-            error.filename, error.filename2 = str(path), None
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def read(path, kind):
@@ -367,6 +365,8 @@ def _read_arrays(path):
                     member.filename.removesuffix(".npy"): _read_member(archive, member)
                     for member in members
                 }
+        except MemoryError:
+            raise
         except Exception as error:  # a malicious file can cause a dozen types of errors
             raise ValueError(
                 f"{path} is damaged or not a file of skdbn ({type(error).__name__}: {error})."
