@@ -195,7 +195,7 @@ def check_other_rows(options, data):
             f"{options.data}: validation rows have the labels {_listed(unknown)}, which no "
             "training row has. Remove these rows, or add training rows with these labels."
         )
-    if unknown := _unknown(data.y_test.tolist(), known):
+    if len(known) > 1 and (unknown := _unknown(data.y_test.tolist(), known)):
         n_rows = np.isin(data.y_test, unknown).sum()
         warnings.warn(
             f"{options.data}: test rows have the labels {_listed(unknown)}, which no training row "

@@ -189,6 +189,8 @@ def _errors_of(path):
     try:
         yield
     except OSError as error:
+        if error.errno is None:  # an error of Python, not of the system
+            raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
