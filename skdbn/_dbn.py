@@ -39,16 +39,16 @@ from skdbn._training.threads import threads_for
 
 SMALLEST_BATCH = 2  # with "auto"
 FEWEST_PASSES = 10  # of fine-tuning, with "auto"
-FEW_ROWS = 10_000  # below which "auto" takes higher rates, highest for narrow layers
+SMALL_TABLE = 10_000  # below which "auto" takes higher rates, highest for narrow layers
 HIGHEST_RATE, HIGH_RATE, LOW_RATE = 1e-2, 2e-3, 1e-3
 SHARE_AFTER_FIT = 0.1  # of the rate of "auto", for parts after a fit
-NOISE_OF_FEW_ROWS = 0.3
+NOISE_OF_SMALL_TABLES = 0.3
 SHARE_OF_DISTANCE = 0.3  # between neighbours: length of a virtual adversarial step of "auto"
 MOST_NEIGHBOURS, MOST_VALUES = 2000, 10_000_000  # rows and values that determine the distance
 N_STEPS_OF_TRIAL = 1000  # of the nets that decide whether to take the step
 LEAST_AGREEMENT = 0.65  # Cohen's kappa of their predictions
 LEAST_SPREAD = 1.0  # standard deviation of the inputs of a layer's units
-CONSTANT = 1e-5  # standard deviation that may be rounding, relative to the inputs
+ROUNDED = 1e-5  # standard deviation that may be rounding, relative to the inputs
 PERTURBATIONS = {  # of rows and labels in fine-tuning, with their upper bounds
     "dropout": 1.0,
     "input_dropout": 1.0,
@@ -241,7 +241,7 @@ def _spread_units(net, rows):
         n, total, squares = rows.reduced(partial(_sums_of_inputs, layers), add)
         mean = total / n
         spread = math.sqrt(np.maximum(squares / n - mean * mean, 0.0).mean())
-        if CONSTANT * math.sqrt((squares / n).mean()) < spread < LEAST_SPREAD:
+        if ROUNDED * math.sqrt((squares / n).mean()) < spread < LEAST_SPREAD:
             factor = LEAST_SPREAD / spread
             moved = factor * intercepts[i] + (1.0 - factor) * mean
             coefs[i], intercepts[i] = factor * coefs[i], moved.astype(rows.X.dtype)
@@ -453,7 +453,7 @@ def _backpropagation(
     if rate == "auto":
         widest = max(len(intercept) for intercept in net.intercepts_[:-1])
         high_rate = min(HIGHEST_RATE, max(HIGH_RATE, 1.0 / widest))
-        rate = kept["share"] * (high_rate if n_labelled < FEW_ROWS else LOW_RATE)
+        rate = kept["share"] * (high_rate if n_labelled < SMALL_TABLE else LOW_RATE)
     batch_size = resolve_batch_size(net.batch_size, n_in_a_pass, SMALLEST_BATCH)
     learner = NetworkLearner(
         network,
@@ -495,7 +495,7 @@ def _backpropagation(
 
 def _perturbations(net, n_labelled):
     """Return how fine-tuning on `n_labelled` labelled rows perturbs rows and labels."""
-    noise = NOISE_OF_FEW_ROWS if n_labelled < FEW_ROWS else 0.0
+    noise = NOISE_OF_SMALL_TABLES if n_labelled < SMALL_TABLE else 0.0
     given = {name: getattr(net, name) for name in PERTURBATIONS if hasattr(net, name)}
     if "virtual_adversarial" in given:
         given["virtual_adversarial"] = net.virtual_adversarial_

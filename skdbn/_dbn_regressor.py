@@ -8,7 +8,7 @@ from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice
 from skdbn._training.columns import limits_without_outliers
 
-ROUNDING = 16.0  # units in the last place by which equal targets may differ
+UNITS_OF_ROUNDING = 16.0  # units in the last place by which equal targets may differ
 LARGEST = np.sqrt(np.finfo(float).max)  # absolute value of a target
 HEADS_OF_LOSSES = {"squared_error": "linear", "absolute_error": "absolute", "poisson": "poisson"}
 
@@ -416,5 +416,5 @@ def _offset_and_scale(y, weight, loss):
             )
         return np.zeros(len(mean)), largest * mean
     deviation = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weight))
-    varies = deviation > ROUNDING * np.finfo(float).eps
+    varies = deviation > UNITS_OF_ROUNDING * np.finfo(float).eps
     return largest * mean, largest * np.where(varies, deviation, 1.0)

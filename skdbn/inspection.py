@@ -23,7 +23,7 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdbn._training.checks import IMPUTER, check_values, flat_steps, flattened, floats_for
-from skdbn._training.diagnosis import CONSTANT, SATURATED
+from skdbn._training.diagnosis import DEAD, SATURATED
 
 __all__ = [
     "ChainStatistics",
@@ -622,7 +622,7 @@ def unit_statistics(model, X):
         saturated = np.nan
         if rbm._units[1] == "binary":
             saturated = float(((H < SATURATED) | (H > 1 - SATURATED)).mean())
-        n_dead = int((np.ptp(H, axis=0) < CONSTANT).sum())
+        n_dead = int((np.ptp(H, axis=0) < DEAD).sum())
         result.append(LayerStatistics(layer, H.shape[1], float(H.mean()), saturated, n_dead))
     return result
 

@@ -263,9 +263,9 @@ def test_length_of_auto_is_a_length_that_could_be_given(fitted):
 
 
 def test_rates_and_noise_of_auto_are_those_for_the_rows_with_labels(fitted, monkeypatch):
-    monkeypatch.setattr("skdbn._dbn.FEW_ROWS", 31)
+    monkeypatch.setattr("skdbn._dbn.SMALL_TABLE", 31)
     assert_same(net().fit(X, Y), fitted)
-    monkeypatch.setattr("skdbn._dbn.FEW_ROWS", 30)
+    monkeypatch.setattr("skdbn._dbn.SMALL_TABLE", 30)
     assert differ(net().fit(X, Y), fitted)
 
 

@@ -19,7 +19,7 @@ from skdbn._training.diagnosis import warn_of_other_version
 from skdbn._training.fitting import damages_told
 
 PIPELINE = "Pipeline"
-KEPT = ("transform_input", "verbose")  # parameters of a Pipeline; its memory would be a folder
+OF_PIPELINE = ("transform_input", "verbose")  # its parameters; its memory would be a folder
 WITHOUT_ARRAYS = 2**20  # features that steps may have that store nothing for each
 CONTAINERS = (None, "default", "pandas", "polars")  # of the output of transform
 
@@ -117,7 +117,7 @@ def _describe(model):
     """Return a fitted model as nested dicts."""
     if type(model) is Pipeline:
         steps = [[name, *_describe_inner(name, step)] for name, step in model.steps]
-        parameters = {name: getattr(model, name) for name in KEPT}
+        parameters = {name: getattr(model, name) for name in OF_PIPELINE}
         version = sklearn.__version__
         _check_pipeline(model)
         return {"class": PIPELINE, "version": version, "parameters": parameters, "steps": steps}
@@ -156,7 +156,7 @@ def _rebuild(description, most_features, where):
         (name, _rebuild_inner(inner, container, most_features, where))
         for name, inner, container in description["steps"]
     ]
-    model = Pipeline(steps, **{name: description["parameters"][name] for name in KEPT})
+    model = Pipeline(steps, **{name: description["parameters"][name] for name in OF_PIPELINE})
     _check_pipeline(model)
     return model
 

@@ -34,7 +34,7 @@ LEAST_ACCEPTANCE = 0.5  # of swaps with the last frozen machine; below it, one m
 PRODUCTS_OF_RUNG = 14  # four per swap and move of its chains, plus the time of the rest
 FEWER_ACCEPTED = 0.35  # of swaps between its neighbours, below which a frozen machine is kept
 N_BISECTIONS_OF_SHIFT = 20  # far within the spread of works
-KEPT = 0.9  # share of the sums of a link that is kept when new samples come
+SHARE_KEPT = 0.9  # share of the sums of a link that is kept when new samples come
 
 
 class Phases(NamedTuple):
@@ -203,7 +203,7 @@ class Link:
         """
         below = float((1.0 / (1.0 + xp.exp(work_below + self.shift))).sum())
         above = float((1.0 / (1.0 + xp.exp(-work_above - self.shift))).sum())
-        self.below, self.above = KEPT * self.below + below, KEPT * self.above + above
+        self.below, self.above = SHARE_KEPT * self.below + below, SHARE_KEPT * self.above + above
 
     @property
     def difference(self):

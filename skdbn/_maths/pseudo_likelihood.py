@@ -18,7 +18,7 @@ RADII = [1.5 * 0.75**i for i in range(12)]  # up to pi / 2, where terms begin to
 SINGLE = 200  # multiplications in a matrix product that take as long as one single weight
 N_VALUES = 131_072  # of single weights at once: few enough for a cache
 
-TAIL = 8.0  # standard deviations beyond the outer peaks of a mixture; nothing lies further out
+REACH = 8.0  # standard deviations beyond the outer peaks of a mixture; nothing lies further out
 WIDEST = 10_000.0  # mixture that is summed; weights that make a wider one have diverged
 N_ITERATIONS = 3  # towards those peaks, which need not be reached
 
@@ -189,7 +189,7 @@ def gaussian_conditional(rbm, i, off):
         low, high = (
             intercept + hidden.mean(off + u[:, None] * weights) @ weights for u in (low, high)
         )
-    log_total, mean = _sum_and_mean(rbm.engine.xp, log_mass, low - TAIL, high + TAIL)
+    log_total, mean = _sum_and_mean(rbm.engine.xp, log_mass, low - REACH, high + REACH)
     return (lambda v: log_mass(v) - log_total), mean
 
 

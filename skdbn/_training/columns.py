@@ -18,7 +18,7 @@ from skdbn._training.rows import BLOCK_SIZE, Rows, blocks, dense_blocks
 BINARY, GAUSSIAN = "binary", "gaussian"  # the kinds of units that a column can have
 RANGE_TOLERANCE = 0.01  # by which scaling and resizing may overshoot [0, 1]
 SQUEEZED = 0.25  # range below which values in [0, 1] may be measurements
-TAIL = 0.05  # share of the values at each end of a column that may be outliers
+TAIL_SHARE = 0.05  # share of the values at each end of a column that may be outliers
 MOST = 0.5  # share of the values above which a single one is the usual value of a column
 MOST_OF_OTHERS = 0.15  # share of the other values at each end that may be outliers
 FEWEST_OTHERS = 20  # values in the sample; fewer do not tell which are outliers
@@ -31,8 +31,8 @@ SPAN = 10.0  # standard deviations that the values of a column may span, includi
 PROBABILITIES = 0.0, 1.0
 # Share and number of values that may lie beyond the limits. With heavy tails on both sides, nearly
 # twice the share at each end of the fitted rows does.
-MANY, MANY_VALUES = 2.0 * TAIL, 10
-FEW_ROWS = 10  # fewer are too few to determine the scale of a column
+MANY_FAR, MANY_VALUES = 2.0 * TAIL_SHARE, 10
+ROWS_FOR_A_SCALE = 10  # fewer are too few to determine the scale of a column
 # Of fitted estimators.
 COLUMN_ATTRIBUTES = ("visible_units_", "offset_", "scale_", "_limits", "_share_beyond")
 
@@ -277,14 +277,14 @@ def limits_without_outliers(values, weight):
     tuple of two ndarrays of shape (n_features,)
         Limits, NaN if a column has no value.
     """
-    tail = TAIL + ROUNDING  # the same for -X, and for weights times 3
+    tail = TAIL_SHARE + ROUNDING  # the same for -X, and for weights times 3
     first, usual, last = _quantiles(values, [tail, 0.5, 1.0 - tail], weight)
     is_usual = values == usual
     share = weight @ is_usual / np.maximum(weight @ ~np.isnan(values), np.finfo(float).tiny)
     has_usual = (share > MOST + ROUNDING) & (share < 1.0)
     if has_usual.any():
         others = np.where(is_usual[:, has_usual], np.nan, values[:, has_usual])
-        tail = np.minimum(TAIL / (1.0 - share[has_usual]), MOST_OF_OTHERS) + ROUNDING
+        tail = np.minimum(TAIL_SHARE / (1.0 - share[has_usual]), MOST_OF_OTHERS) + ROUNDING
         ends = _quantiles(others, [tail, 1.0 - tail], weight)
         ends[:, (~np.isnan(others)).sum(axis=0) < FEWEST_OTHERS] = np.nan
         first[has_usual] = np.fmin(ends[0], usual[has_usual])
@@ -349,7 +349,7 @@ def warn_of_other_scale(estimator, X, name="X"):
     if n_outside < MANY_VALUES:
         return
     share = n_outside / n_values
-    if share > MANY + columns.share_beyond:
+    if share > MANY_FAR + columns.share_beyond:
         value, column = example
         names = getattr(estimator, "feature_names_in_", None)
         where = f"column {column}" if names is None else f"column {names[column]!r}"
@@ -457,7 +457,7 @@ def _have_some(rows):
 
 def warn_of_few_rows(estimator, n_samples):
     """Warn if there are too few rows to determine the scales of the columns."""
-    if n_samples < FEW_ROWS and (estimator.visible_units_ == GAUSSIAN).any():
+    if n_samples < ROWS_FOR_A_SCALE and (estimator.visible_units_ == GAUSSIAN).any():
         warn(
             f"The first call of partial_fit has {n_samples} rows, too few to estimate the scales "
             "of the columns, which later calls keep. Start with at least a hundred rows.",

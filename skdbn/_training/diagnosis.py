@@ -19,14 +19,14 @@ from sklearn.exceptions import ConvergenceWarning
 from skdbn import _version
 
 SATURATED = 0.05  # distance from 0 or 1 below which a probability counts as saturated
-CONSTANT = 0.05  # range of activations below which a unit counts as dead
-MANY = 0.75  # share of hidden units that may be saturated
+DEAD = 0.05  # range of activations below which a unit counts as dead
+MOST_SATURATED = 0.75  # share of hidden units that may be saturated
 GUESSING = 0.95  # share of the loss of guessing above which nothing was learned
 WORSE = 2.0  # times the loss of guessing, which noise and dropout alone hardly reach
 NOTHING = 1e-9  # loss of guessing that is only rounding error
 CONVERGED = 0.02  # change of the loss in a pass, as a share of the loss of guessing
 MANY_DEVIATIONS = 3.0  # standard errors by which a scattered loss may change
-GAP = 1.0  # nats between two estimates of the same quantity
+GAP_IN_NATS = 1.0  # nats between two estimates of the same quantity
 LARGE_WEIGHT = 30.0  # far above the weights of training on scaled data
 GROWTH = 1.01  # factor per pass that counts as growth
 # Code that may lie between the user's line and the one that warns.
@@ -99,7 +99,7 @@ def idle_units(h, are_binary):
     """
     highest, lowest = h.max(axis=0), h.min(axis=0)
     stuck = (highest < SATURATED) | (lowest > 1.0 - SATURATED)
-    return highest - lowest < CONSTANT, stuck & are_binary
+    return highest - lowest < DEAD, stuck & are_binary
 
 
 def warn_of_idle_units(dead, saturated, where=""):
@@ -110,7 +110,7 @@ def warn_of_idle_units(dead, saturated, where=""):
     have: a large layer on a small table has many. In a layer of a net, named by `where`, they are
     never a fault: fine-tuning changes them, or warns that the network has not learned.
     """
-    if saturated > MANY:
+    if saturated > MOST_SATURATED:
         finding = (
             f"{saturated:.0%} of the hidden units are saturated (always off or always on, within "
             f"0.05) and {dead:.0%} are dead (the same in every row). "
@@ -199,7 +199,7 @@ def warn_unless_some_are_unlabelled(has_none, marker):
 
 def warn_of_gap(gap, n_temperatures):
     """Warn if annealing from both ends gives partition functions that are `gap` nats apart."""
-    if gap > GAP:
+    if gap > GAP_IN_NATS:
         warn(
             f"After {n_temperatures} temperatures the estimates of log Z from both directions are "
             f"{gap:.3g} nats apart: chains do not reach all probable states, so do not trust the "
