@@ -5,7 +5,7 @@ from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 
 from skdbn._dbn_base import DeepBeliefNet
-from skdbn._training.checks import check_choice
+from skdbn._training.checks import check_choice, text_as_target
 from skdbn._training.columns import limits_without_outliers
 
 UNITS_OF_ROUNDING = 16.0  # units in the last place by which equal targets may differ
@@ -321,7 +321,10 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
                 f"{name} holds dates or time spans. Pass numbers, such as the days since the first "
                 "date: (y - y.min()) / np.timedelta64(1, 'D')."
             )
-        y = (y.toarray() if issparse(y) else y).astype(float)
+        try:
+            y = (y.toarray() if issparse(y) else y).astype(float)
+        except ValueError as error:
+            raise text_as_target(name, error) from error
         y = y.reshape(len(y), -1)
         largest = abs(y).max()
         if largest > LARGEST:

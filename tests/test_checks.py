@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import sklearn
 from scipy.sparse import csr_array, csr_matrix
+from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from skdbn import DBNClassifier, DBNRegressor, RBMTransformer
 from skdbn.inspection import hidden_activations, machine_input
@@ -335,6 +337,37 @@ def test_dates_are_refused_as_data(make, dates):
         make().fit(dates, Y)
     days = (DATES - DATES[3]) / np.timedelta64(1, "D")  # as the advice says
     make().fit(np.asarray(days)[:, None], Y)
+
+
+@pytest.mark.parametrize("kind", [object, "string", "category"])
+@pytest.mark.parametrize("make", [make_rbm, make_net])
+def test_text_is_refused_with_its_column_and_what_to_do(make, kind):
+    data = pd.DataFrame({"age": np.arange(40.0), "city": ["Bonn", "Ulm"] * 20})
+    data = data.astype({"city": kind})
+    message = r"has text in column 'city': .*'Bonn'\. Turn categories .*\.OneHotEncoder, in a Colum"
+    with pytest.raises(ValueError, match=f"^X {message}"):
+        make().fit(data, Y)
+    encoder = ColumnTransformer([("city", OneHotEncoder(), ["city"])], remainder="passthrough")
+    make_pipeline(encoder, make()).fit(data, Y)  # as the advice says
+    with pytest.raises(ValueError, match="^X has text: could not convert string to float: 'a'"):
+        make().fit([["a", "b"]] * 40, Y)
+
+
+def test_text_is_refused_where_it_is():
+    net = DBNRegressor((3,), rbm=make_rbm(), output_iter=1, finetune_iter=1)
+    text = np.array(["a", "b"] * 20)
+    for data in (X, csr_matrix(X), pd.DataFrame(X)):
+        with pytest.raises(
+            ValueError, match=r"^y has text: .*'a'.*To predict classes, use DBNCla"
+        ):
+            net.fit(data, text)
+    with pytest.raises(ValueError, match="^X_val has text in column 'a': .*'x'"):
+        net.fit(
+            pd.DataFrame({"a": X[:, 0]}),
+            X[:, 1],
+            X_val=pd.DataFrame({"a": ["x"] * 2}),
+            y_val=[1, 2],
+        )
 
 
 def test_gap_in_hidden_units_is_not_for_an_imputer():

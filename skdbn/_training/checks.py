@@ -55,6 +55,29 @@ def check_no_dates(X, name):
         )
 
 
+def check_no_text(X, name, error):
+    """Raise, with what to do, if an error says that text is no number."""
+    if "could not convert string to float" not in str(error):
+        return
+    columns = getattr(X, "columns", [None] * (not issparse(X)))
+    for column in columns:
+        try:
+            np.asarray(X if column is None else X[column], float)
+        except (TypeError, ValueError):
+            where = "" if column is None else f" in column {column!r}"
+            raise ValueError(
+                f"{name} has text{where}: {error}. Turn categories into columns of 0 and 1 with "
+                "sklearn.preprocessing.OneHotEncoder, in a ColumnTransformer if other columns are "
+                "numbers."
+            ) from error
+    raise text_as_target(name.replace("X", "y"), error) from error
+
+
+def text_as_target(name, error):
+    """Return the error of targets that are text where numbers are expected."""
+    return ValueError(f"{name} has text: {error}. To predict classes, use DBNClassifier.")
+
+
 def check_integer(value, name, minimum):
     """Raise unless a parameter is an integer of at least `minimum` that NumPy can hold."""
     check_scalar(value, name, Integral, min_val=minimum, max_val=MAX_INTEGER)

@@ -20,6 +20,7 @@ from skdbn._training.checks import (
     MAX_SEED,
     check_labels,
     check_no_dates,
+    check_no_text,
     check_values,
     floats_for,
     whole_number,
@@ -320,6 +321,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         try:
             checked = validate_data(self, X, *y, reset=reset, **rules)
         except ValueError as error:
+            check_no_text(X, name, error)
             if name == "X":
                 raise
             raise ValueError(f"{name}: {error}") from error
