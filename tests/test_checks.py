@@ -344,7 +344,7 @@ def test_dates_are_refused_as_data(make, dates):
 def test_text_is_refused_with_its_column_and_what_to_do(make, kind):
     data = pd.DataFrame({"age": np.arange(40.0), "city": ["Bonn", "Ulm"] * 20})
     data = data.astype({"city": kind})
-    message = r"has text in column 'city': .*'Bonn'\. Turn categories .*\.OneHotEncoder, in a Colum"
+    message = r"has text in column 'city': .*'Bonn'\. Turn categories .*\.OneHotEncoder, in a C"
     with pytest.raises(ValueError, match=f"^X {message}"):
         make().fit(data, Y)
     encoder = ColumnTransformer([("city", OneHotEncoder(), ["city"])], remainder="passthrough")
@@ -357,9 +357,7 @@ def test_text_is_refused_where_it_is():
     net = DBNRegressor((3,), rbm=make_rbm(), output_iter=1, finetune_iter=1)
     text = np.array(["a", "b"] * 20)
     for data in (X, csr_matrix(X), pd.DataFrame(X)):
-        with pytest.raises(
-            ValueError, match=r"^y has text: .*'a'.*To predict classes, use DBNCla"
-        ):
+        with pytest.raises(ValueError, match=r"^y has text: .*'a'.*To predict classes, use DBNCla"):
             net.fit(data, text)
     with pytest.raises(ValueError, match="^X_val has text in column 'a': .*'x'"):
         net.fit(
