@@ -357,7 +357,7 @@ def test_text_is_refused_where_it_is():
     net = DBNRegressor((3,), rbm=make_rbm(), output_iter=1, finetune_iter=1)
     text = np.array(["a", "b"] * 20)
     for data in (X, csr_matrix(X), pd.DataFrame(X)):
-        with pytest.raises(ValueError, match=r"^y has text: .*'a'.*To predict classes, use DBNCla"):
+        with pytest.raises(ValueError, match=r"^y has text, 'a'\. Pass numbers, .* use DBNClas"):
             net.fit(data, text)
     with pytest.raises(ValueError, match="^X_val has text in column 'a': .*'x'"):
         net.fit(

@@ -929,6 +929,17 @@ def test_results_are_saved_if_nobody_reads_the_table(tmp_path):
     assert (tmp_path / "out" / "index.html").exists()
 
 
+def test_scores_do_not_depend_on_the_disk(capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "out/model.npz")
+
+    monkeypatch.setattr("skdbn._cli.outputs.save_model", fail)
+    assert main([*QUICK, "--no-knn", "--out", "out"]) == 2
+    shown = capsys.readouterr()
+    assert "DBNClassifier, softmax phase" in shown.out
+    assert "skdbn: error: out/model.npz: No space left on device" in shown.err
+
+
 def test_folder_in_which_nothing_can_be_written_is_named(tmp_path, capsys, monkeypatch):
     def refuse(dir):
         raise PermissionError(errno.EACCES, "Permission denied", f"{dir}/tmp3cjol4yf")

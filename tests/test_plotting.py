@@ -752,6 +752,32 @@ def drawn_beside_another(draw, **figure):
     return display, right
 
 
+def test_loss_curves_need_axes():
+    with pytest.raises(ValueError, match="ax has 0 axes, but this figure needs 1"):
+        LossCurveDisplay.from_estimator(WINE_RBM, ax=[])
+
+
+@pytest.mark.parametrize("size", [(6.4, 4.8), (4.0, 4.0)])
+def test_title_in_several_lines_is_not_cut(size):
+    chains = {"n_samples": 5, "n_gibbs_steps": 9, "random_state": 0}
+    display = SampleDisplay.from_estimator(WINE_NET, ax=plt.subplots(figsize=size)[1], **chains)
+    display.figure_.canvas.draw()
+    box = display.ax_.title.get_window_extent()
+    assert box.y1 < display.figure_.bbox.height
+    assert "\n" in display.ax_.get_title()
+
+
+def test_curves_on_a_single_axes_do_not_overlap_in_a_tight_layout():
+    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=2), finetune_iter=2).fit(X[:100], Y[:100])
+    display = LossCurveDisplay.from_estimator(net, ax=plt.subplots(layout="tight")[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # nested axes are not what it is made for
+        display.figure_.canvas.draw()
+    for above, below in itertools.pairwise(display.axes_):
+        label = above.xaxis.label.get_window_extent()
+        assert not label.overlaps(below.title.get_window_extent())
+
+
 @pytest.mark.parametrize(
     "draw",
     [

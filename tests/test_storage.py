@@ -271,6 +271,16 @@ def test_a_file_for_which_memory_does_not_suffice_is_not_called_damaged(path, mo
         read(path, "model")
 
 
+def test_header_that_is_nested_too_deeply_is_damage(path):
+    header = b"-" * 9000 + b"1"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("header", "checksum"):
+            content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+            archive.writestr(f"{name}.npy", content)
+    with pytest.raises(ValueError, match="is damaged or not a file of skdbn"):
+        read(path, "model")
+
+
 def test_newer_format_says_what_to_do(path, monkeypatch):
     for tree, writer in (({"version": "9.9"}, "9.9"), ({}, "of an unknown version")):
         with monkeypatch.context() as patch:

@@ -288,12 +288,11 @@ def _flat(parts, where):
         if X.ndim < 2 or X.dtype.kind not in "buif" or 0 in X.shape:
             raise ValueError(
                 f"{where}X has shape {X.shape} and type {X.dtype}, must be a matrix of numbers, or "
-                "images of shape (n, height, width), (n, height, width, 3) or (n, 3, height, "
-                "width)."
+                "images of shape (n, height, width) or (n, height, width, 3)."
             )
-        if X.ndim == 4 and X.shape[1] in (1, 3) and X.shape[3] not in (1, 3):
-            X = np.moveaxis(X, 1, 3)  # as of PyTorch
-        shape = X.shape[1:-1] if X.ndim == 4 and X.shape[3] == 1 else X.shape[1:]
+        shape = X.shape[1:]
+        if X.ndim == 4 and 1 in (shape[0], shape[2]):  # a single channel, first or last
+            shape = shape[:2] if shape[2] == 1 else shape[1:]
         shapes.add(shape if len(shape) == 2 or (len(shape) == 3 and shape[2] == 3) else None)
         flat[part] = X.reshape(len(X), -1)
         widths.add(flat[part].shape[1])

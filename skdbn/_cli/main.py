@@ -109,7 +109,7 @@ def _warnings_in_a_line():
 
 
 def _run(options):
-    """Load data, train on each split, print the table, write files; return the exit status."""
+    """Load data, train on each split, save the model, print the table, draw; return the status."""
     if options.load is None:
         data = _loaded(options)
         check_other_rows(options, data)
@@ -138,13 +138,18 @@ def _run(options):
         _go_through_further_splits(options, splits)
         n_finished = len(splits)
     finished = n_finished == options.splits
-    if is_fitted(net):  # otherwise the results of an earlier run are better
-        if options.load is None:
-            name_features(net, data)
-        summary = report(options, data, net, splits, n_finished, partial is not None)
-        write(out, data, net, summary)  # before anything that may fail
-    if rows:
-        say(table(splits))
+    wrote = None
+    try:
+        if is_fitted(net):  # otherwise the results of an earlier run are better
+            if options.load is None:
+                name_features(net, data)
+            summary = report(options, data, net, splits, n_finished, partial is not None)
+            wrote = write(out, data, net, summary)
+    finally:  # the model comes first, but scores must not depend on a disk
+        if rows:
+            say(table(splits))
+    if wrote is not None:
+        say(wrote)
     if is_fitted(net):
         figures = []
         if out is not None or options.show:

@@ -33,7 +33,8 @@ def say(text):
 def write(out, data, net, summary):
     """Write model and report to the folder, if any, and a submission if the data ask for one.
 
-    Here and below, net and data are those of the first split.
+    Return what to tell about the submission, if one was written. Here and below, net and data are
+    those of the first split.
     """
     if out is not None:
         out.write_model(net)  # first, because training took longest
@@ -45,8 +46,9 @@ def write(out, data, net, summary):
                 f"skdbn: no {SUBMISSION} is written: the top layer has not been trained",
                 file=sys.stderr,
             )
-            return
-        _write_submission(out, data, net.predict(data.X_submission))
+            return None
+        return _write_submission(out, data, net.predict(data.X_submission))
+    return None
 
 
 def _write_submission(out, data, labels):
@@ -64,7 +66,7 @@ def _write_submission(out, data, labels):
             file.write(content)
     else:
         out.write(SUBMISSION, content)
-    say(f"wrote {len(labels)} labels to {(out.path if out else Path()) / SUBMISSION}")
+    return f"wrote {len(labels)} labels to {(out.path if out else Path()) / SUBMISSION}"
 
 
 def draw(options, out, data, net):

@@ -143,12 +143,14 @@ def as_numbers(texts, regress):
 
 
 def _warn_of_commas(known, where):
-    """Warn if all labels are numbers with commas, such as prices."""
-    advice = [advice_on_commas(label) for label in np.unique(known).tolist()]
-    if all(advice):
+    """Warn if all labels are numbers, some with commas, such as prices."""
+    labels = np.unique(known).tolist()
+    advice = {label: advice_on_commas(label) for label in labels if not is_number(label)}
+    if advice and all(advice.values()):
+        label, what = next(iter(advice.items()))
         warnings.warn(
-            f"{where}the labels are numbers with commas, such as {str(known[0])!r}, and are taken "
-            f"for classes. To predict numbers: {advice[0][0].lower()}{advice[0][1:]}.",
+            f"{where}the labels are numbers with commas, such as {label!r}, and are taken for "
+            f"classes. To predict numbers: {what[0].lower()}{what[1:]}.",
             stacklevel=2,
         )
 
@@ -178,9 +180,10 @@ def _numbers(y, where, is_text, options):
     """Return the targets of a regression."""
     if is_text:
         row = next((i for i, label in enumerate(y.tolist()) if label and not is_number(label)), 0)
-        advice = advice_on_commas(str(y[row]))
-        remedy = f"{advice}." if advice else "To predict classes, omit --regress."
-        if options.loads_regressor:
+        remedy = "To predict classes, omit --regress."
+        if advice := advice_on_commas(str(y[row])):
+            remedy = f"{advice}."
+        elif options.loads_regressor:
             remedy = f"{options.load} predicts numbers: pass a model of classes to --load."
         raise ValueError(
             f"{where}the target of row {row} (counted from 0) is text, "

@@ -396,7 +396,10 @@ def _read_npy_header(file):
             f"the header of an array takes {length} bytes, but at most {MAX_NPY_HEADER} are read"
         )
     # numpy.lib.format would first read and tokenize a header of any length.
-    header = ast.literal_eval(file.read(length).decode("latin1"))
+    try:
+        header = ast.literal_eval(file.read(length).decode("latin1"))
+    except MemoryError:  # what Python calls an expression that is nested too deeply
+        raise ValueError("the header of an array is nested too deeply") from None
     shape, fortran_order, descr = (header[name] for name in ("shape", "fortran_order", "descr"))
     if (
         not isinstance(shape, tuple)

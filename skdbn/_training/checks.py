@@ -4,6 +4,7 @@ The rule: a message says what was given, what is allowed and, where it helps, wh
 """
 
 import math
+import re
 from numbers import Integral, Real
 
 import numpy as np
@@ -45,7 +46,11 @@ def _types_of(X):
 def check_no_dates(X, name):
     """Raise if data hold dates or time spans, which would become numbers of an unknown unit."""
     types = _types_of(X)
-    are_dates = [getattr(kind, "kind", "") in ("m", "M") for kind in types]
+    are_dates = [
+        getattr(kind, "kind", "") in ("m", "M")
+        or (hasattr(kind, "is_temporal") and kind.is_temporal())
+        for kind in types
+    ]
     if any(are_dates):
         where = f" in column {X.columns[are_dates.index(True)]!r}" if hasattr(X, "columns") else ""
         raise ValueError(
@@ -75,7 +80,11 @@ def check_no_text(X, name, error):
 
 def text_as_target(name, error):
     """Return the error of targets that are text where numbers are expected."""
-    return ValueError(f"{name} has text: {error}. To predict classes, use DBNClassifier.")
+    text = re.search("'.*'", str(error))
+    return ValueError(
+        f"{name} has text{f', {text[0]}' if text else ''}. Pass numbers, with decimal points and "
+        "without commas. To predict classes, use DBNClassifier."
+    )
 
 
 def check_integer(value, name, minimum):

@@ -122,9 +122,8 @@ class LossCurveDisplay:
             The display.
         """
         most = MOST_IN_A_ROW
-        if ax is not None:
-            first = np.asarray(ax, dtype=object).flat[0]
-            most = min(most, max(1, int(width_of(first) / NARROWEST)))
+        for given in np.asarray([] if ax is None else ax, dtype=object).flat:
+            most = min(most, max(1, int(width_of(given) / NARROWEST)))
         n_rows = math.ceil(len(self.curves) / most)
         n_columns = math.ceil(len(self.curves) / n_rows)
         self.figure_, self.axes_ = new_axes(

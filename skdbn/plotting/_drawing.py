@@ -177,7 +177,7 @@ def _symmetric_limits(values):
 def state_scale(figure, image, axes, label, extend="neither"):
     """Add a colour bar that states the common scale of the axes."""
     room = {"fraction": 0.02, "pad": 0.01, "aspect": 30, "panchor": False}  # titles stay centred
-    if figure.get_layout_engine() is None:  # nothing else makes room for the numbers and the label
+    if not _is_constrained(figure):  # nothing else makes room for the numbers and the label
         boxes = [axis.get_window_extent() for axis in axes]
         inches = (max(box.x1 for box in boxes) - min(box.x0 for box in boxes)) / figure.dpi
         needed = COLOUR_BAR + LINE * len(label.split("\n"))
@@ -222,6 +222,12 @@ def new_axes(ax, heights, width=WIDTH, n_columns=1, below=0.0, n_axes=None):
     return axes[0].figure, axes
 
 
+def _is_constrained(figure):
+    """Tell whether the layout of a figure moves all axes apart."""
+    engine = figure.get_layout_engine()
+    return engine is not None and not engine.adjust_compatible
+
+
 def width_of(ax):
     """Return the width of an axes in inches."""
     return ax.get_window_extent().width / ax.figure.dpi
@@ -231,7 +237,7 @@ def _subdivided(ax, heights, n_columns, n_axes):
     """Return axes in rows of the given heights in place of one, which becomes invisible."""
     shape, spec = (len(heights), n_columns), ax.get_subplotspec()
     spaces = {"height_ratios": heights}
-    if ax.figure.get_layout_engine() is None:  # otherwise that of the figure spaces them
+    if not _is_constrained(ax.figure):  # otherwise the layout spaces them
         height = ax.get_window_extent().height / ax.figure.dpi
         left = max(height - (len(heights) - 1) * BETWEEN_AXES, height / 4)  # for the axes
         spaces["hspace"] = max(0.6, BETWEEN_AXES * len(heights) / left)
@@ -265,8 +271,8 @@ def _montage(rows, image_shape, n_columns, above=0):
     return canvas
 
 
-def draw(ax, rows, look, n_columns, limits, title, above=0):
-    """Draw rows as a montage of images, or as a heat map, on an axes."""
+def draw(ax, rows, look, n_columns, limits, title, above=0, is_given=False):
+    """Draw rows as a montage of images, or as a heat map, on an axes, perhaps given by the user."""
     low, high = limits
     canvas = rows
     if look.image_shape is not None:
@@ -281,8 +287,8 @@ def draw(ax, rows, look, n_columns, limits, title, above=0):
         interpolation="nearest",
         aspect="auto" if look.image_shape is None else "equal",
     )
-    if ax.figure.get_layout_engine() is None:  # nothing else keeps it apart from its neighbours
-        title = _wrapped(title, width_of(ax))
+    if is_given:
+        title = _fitted(title, ax)
     ax.set_title(title, fontsize="medium")
     if look.image_shape is None:
         ax.set_xticks([])
@@ -325,6 +331,17 @@ def _wrapped(title, inches):
     return "\n".join(textwrap.fill(line, n_characters) for line in title.split("\n"))
 
 
+def _fitted(title, ax):
+    """Return a title in lines that fit above an axes; make room for them where no layout does."""
+    wrapped = _wrapped(title, width_of(ax))
+    if not _is_constrained(ax.figure):
+        left, bottom, width, height = ax.get_position().bounds
+        inches = (wrapped.count("\n") - title.count("\n")) * LINE_OF_TITLE
+        height -= inches * height / (ax.get_window_extent().height / ax.figure.dpi)
+        ax.set_position([left, bottom, width, max(height, 0.01)])
+    return wrapped
+
+
 def height_of(look, n_rows, n_columns, width=WIDTH, above=0):
     """Return the height in inches of n_rows of images if n_columns fill the width."""
     if look.image_shape is None:
@@ -339,9 +356,10 @@ def draw_grid(ax, rows, look, n_columns, limits, title, labels=()):
     Labels, each a name and a number, are written above the images or beside the lines of the heat
     map.
     """
+    is_given = ax is not None
     if look.image_shape is None:
         figure, (ax,) = new_axes(ax, [height_of(look, len(rows), 1)], below=INCHES_OF_NAMES)
-        image = draw(ax, rows, look, 1, limits, title)
+        image = draw(ax, rows, look, 1, limits, title, is_given=is_given)
         name_columns(ax, look)
         if labels:
             texts = [" ".join(label) for label in labels]
@@ -362,7 +380,7 @@ def draw_grid(ax, rows, look, n_columns, limits, title, labels=()):
         title = _wrapped(title, width)
         height = max(height, LOWEST) + title.count("\n") * LINE_OF_TITLE
     figure, (ax,) = new_axes(ax, [height], width)
-    image = draw(ax, rows, look, n_drawn, limits, title, above)
+    image = draw(ax, rows, look, n_drawn, limits, title, above, is_given)
     height, width = look.image_shape[:2]
     for i, text in enumerate(texts):
         x = i % n_drawn * (width + GAP) + (width - 1) / 2

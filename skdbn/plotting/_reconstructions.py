@@ -142,7 +142,7 @@ class ReconstructionDisplay:
             layers = "1 layer" if i == 1 else f"{i} layers"
             titles.append(f"reconstruction from {layers}, mean squared error {error:.4f}")
         self.images_ = [
-            draw(axis, rows, look, n_images, limits, title)
+            draw(axis, rows, look, n_images, limits, title, is_given=ax is not None)
             for axis, rows, title in zip(self.axes_, everything, titles, strict=True)
         ]
         name_columns(self.axes_[-1], look)
