@@ -335,10 +335,10 @@ def _fitted(title, ax):
     """Return a title in lines that fit above an axes; make room for them where no layout does."""
     wrapped = _wrapped(title, width_of(ax))
     if not _is_constrained(ax.figure):
-        left, bottom, width, height = ax.get_position().bounds
+        left, bottom, width, height = ax.get_position(original=True).bounds
         inches = (wrapped.count("\n") - title.count("\n")) * LINE_OF_TITLE
-        height -= inches * height / (ax.get_window_extent().height / ax.figure.dpi)
-        ax.set_position([left, bottom, width, max(height, 0.01)])
+        lower = height - inches * ax.figure.dpi / ax.figure.bbox.height
+        ax.set_position([left, bottom, width, max(lower, height / 4)])
     return wrapped
 
 
