@@ -259,7 +259,7 @@ def test_one_target_that_does_not_vary_leaves_the_other_one_as_learnable():
         ({}, np.where(BOTH > 2, np.nan, BOTH), "Input y contains NaN"),
         ({}, np.where(Y > 2, np.inf, Y), "Input y contains infinity"),
         ({}, Y[:299], r"inconsistent numbers of samples: \[300, 299\]"),
-        ({}, np.where(Y > 2, "high", "low"), "could not convert string to float"),
+        ({}, np.where(Y > 2, "high", "low"), "y has text, 'low'. Pass numbers"),
         ({}, None, "requires y to be passed"),
         ({}, 1e155 * Y, r"^y has values as large as \d.*e\+155, whose squares .* Divide"),
         ({}, np.datetime64("2020-01-01") + np.arange(300), "^y holds dates or time spans. Pass"),
