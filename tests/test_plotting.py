@@ -768,8 +768,8 @@ def test_title_in_several_lines_is_not_cut(size):
 
 
 def test_curves_on_a_single_axes_do_not_overlap_in_a_tight_layout():
-    net = DBNClassifier((5,), rbm=RBMTransformer(n_iter=2), finetune_iter=2).fit(X[:100], Y[:100])
-    display = LossCurveDisplay.from_estimator(net, ax=plt.subplots(layout="tight")[1])
+    ax = plt.subplots(figsize=(5.0, 7.0), layout="tight")[1]
+    display = LossCurveDisplay.from_estimator(NET, ax=ax)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # nested axes are not what it is made for
         display.figure_.canvas.draw()
