@@ -1,5 +1,7 @@
 """Small products on one BLAS thread, large ones on all."""
 
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -44,7 +46,7 @@ def test_number_of_threads_comes_back_after_an_error_and_after_nested_blocks():
             pass
         assert n_threads() == {1}
     assert n_threads() == {2}
-    assert not threads._kept
+    assert not threads._of_process.kept
 
 
 def test_number_of_threads_comes_back_when_fits_overlap():
@@ -56,7 +58,7 @@ def test_number_of_threads_comes_back_when_fits_overlap():
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(fit, range(40))) == [seed % 7 for seed in range(40)]
     assert n_threads() == {2}
-    assert not threads._kept
+    assert not threads._of_process.kept
 
 
 @pytest.mark.parametrize(("n_hidden", "expected"), [(4, {1}), (2000, {2})])
@@ -84,3 +86,94 @@ def test_number_of_threads_comes_back_after_a_block_that_was_never_left():
     del abandoned
     with threads_for(SMALL + 1):
         assert n_threads() == {2}
+
+
+class InThread:
+    """A thread that enters a block and leaves it when it is told to."""
+
+    def __init__(self, seen=n_threads):
+        self.entered, self.told = threading.Event(), threading.Event()
+        self.seen = None
+        self.thread = threading.Thread(target=self.run, args=(seen,))
+        self.thread.start()
+        assert self.entered.wait(60)
+
+    def run(self, seen):
+        with threads_for(1):
+            self.seen = seen()
+            self.entered.set()
+            assert self.told.wait(60)
+        self.left = seen()
+
+    def leave(self):
+        self.told.set()
+        self.thread.join()
+        return self.left
+
+
+@pytest.mark.parametrize("first_leaves_first", [True, False])
+def test_number_of_threads_comes_back_whichever_thread_leaves_last(first_leaves_first):
+    one, other = InThread(), InThread()
+    assert one.seen == other.seen == {1}
+    first, last = (one, other) if first_leaves_first else (other, one)
+    assert first.leave() == {1}
+    assert last.leave() == {2}
+    assert n_threads() == {2}
+
+
+def test_a_fit_in_one_thread_leaves_the_number_to_the_others():
+    with threads_for(1):
+        pass
+    limited = []
+
+    def limit():
+        with threadpool_limits(1, user_api="blas"):
+            limited.append(n_threads())
+
+    thread = threading.Thread(target=limit)
+    thread.start()
+    thread.join()
+    assert limited == [{1}]
+    assert n_threads() == {2}
+
+
+class OfThread(threading.local):
+    """A library with a number of its own in each thread, like MKL or OpenBLAS with OpenMP."""
+
+    num_threads = 8
+
+    def set_num_threads(self, n):
+        self.num_threads = n
+
+
+def test_each_thread_restores_its_own_number_where_it_has_one(monkeypatch):
+    library = OfThread()
+    monkeypatch.setattr(threads, "_libraries", lambda: ([], [library]))
+    library.num_threads = 4
+    with threads_for(1):
+        other = InThread(lambda: library.num_threads)
+        assert (library.num_threads, other.seen) == (1, 1)
+    assert library.num_threads == 4
+    assert other.leave() == 8
+    assert library.num_threads == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # from Python 3.12 on
+def test_process_forked_while_another_thread_is_in_a_block_is_free_of_it():
+    other = InThread()
+    with threads._lock:  # as if another thread were just entering
+        child = os.fork()
+        if child == 0:
+            inside = None
+            try:
+                with threads_for(1):
+                    inside = n_threads()
+            finally:
+                os._exit(0 if (inside, n_threads()) == ({1}, {2}) else 1)
+    deadline = threading.Timer(60, os.kill, (child, 9))
+    deadline.start()
+    status = os.waitpid(child, 0)[1]
+    deadline.cancel()
+    other.leave()
+    assert status == 0
