@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdbn import DBNClassifier, DivergenceError
 from skdbn._cli.data import load
+from skdbn._cli.notices import warnings_shown_by
 from skdbn._cli.options import command, parse
 from skdbn._cli.outputs import SUBMISSION, Folder, check_writable
 from skdbn._cli.report import draw, report, say, write, write_page
@@ -55,6 +56,8 @@ def main(arguments=None):
         Exit status.
     """
     options = parse(arguments)
+    if hasattr(sys.stdout, "reconfigure"):  # a name of a file may not be text of its encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _warnings_in_a_line():
             return _run(options)
@@ -95,11 +98,10 @@ def _advice(options, message):
 def _warnings_in_a_line():
     """Print each warning in one line, with the name of the program."""
 
-    def show(message, *_, **__):
-        print(f"skdbn: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    def show(message, _):
+        print(f"skdbn: warning: {' '.join(message.split())}", file=sys.stderr)
 
-    with warnings.catch_warnings():
-        warnings.showwarning = show
+    with warnings_shown_by(show):
         # Names of features are compared by check_that_it_fits.
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         yield
@@ -202,7 +204,7 @@ def _prepare(options, data):
             raise ValueError(
                 f"{SUBMISSION} in the current folder is never replaced. Move it, or pass --out DIR."
             )
-        check_writable(Path(), f"{SUBMISSION} cannot be written, pass --out DIR")
+        check_writable(Path(SUBMISSION), f"{SUBMISSION} cannot be written, pass --out DIR")
     return None
 
 
@@ -213,12 +215,11 @@ def _check_checkpoint(path):
             f"--checkpoint needs scikit-learn 1.9 or newer, but {sklearn.__version__} is "
             "installed. Upgrade it, or omit --checkpoint."
         )
-    folder = path.absolute().parent
-    if not folder.is_dir():
+    if not path.absolute().parent.is_dir():
         raise ValueError(
             f"--checkpoint {path}: its folder does not exist. Create it, or pass another path."
         )
-    check_writable(folder, f"--checkpoint {path}")
+    check_writable(path, f"--checkpoint {path}")
 
 
 def _title(options, data):

@@ -5,7 +5,9 @@ option, the parameter keeps the default of the estimator or of a recipe.
 """
 
 import argparse
+import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +15,7 @@ from typing import NamedTuple
 from skdbn import DBNClassifier, DBNRegressor, RBMTransformer, __version__
 
 MAX_INTEGER = 2**32 - 1  # the largest seed, and more than any other option needs
+QUOTED = subprocess.list2cmdline if os.name == "nt" else shlex.join
 N_SPLITS = 5  # of the digits: with 360 test rows, a single split says little
 
 
@@ -220,7 +223,7 @@ def command(options, option=None, value=None):
         arguments[arguments.index(option) + 1] = value
     elif option is not None:
         arguments += [option, value]
-    return f"{program()} {shlex.join(arguments)}".strip()
+    return f"{program()} {QUOTED(arguments)}".strip()
 
 
 def _add_data(group):

@@ -8,14 +8,14 @@ folder that the next run takes.
 """
 
 import json
-import tempfile
 from pathlib import Path
 
 from skdbn import save_model
-from skdbn._files.storage import replaced
+from skdbn._files.storage import check_can_write, replaced
 
 MODEL, PAGE, REPORT, SUBMISSION = "model.npz", "index.html", "report.json", "submission.csv"
 OF_OLD_REPORTS = [REPORT, MODEL, SUBMISSION]  # files of old runs, whose reports list none
+OF_FILE_MANAGERS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # which they leave in any folder
 PRODUCER = "skdbn"  # key of `versions` that shows that skdbn wrote a report
 WITHOUT_RESULTS = {"finished": False, "versions": {PRODUCER: None}}  # a report
 
@@ -57,7 +57,7 @@ class Folder:
                     "pass another folder."
                 )
         if self._earlier:
-            check_writable(path, f"--out {path}")
+            check_writable(path / REPORT, f"--out {path}")
         else:
             self.write_report(WITHOUT_RESULTS)
 
@@ -123,17 +123,17 @@ class Folder:
         self._earlier = files
 
 
-def check_writable(folder, what):
-    """Raise if no file can be written in a folder."""
+def check_writable(path, what):
+    """Raise if a file cannot be written."""
     try:
-        tempfile.TemporaryFile(dir=folder).close()
+        check_can_write(path, {})
     except OSError as error:
-        raise ValueError(f"{what}: {folder.absolute()}: {error.strerror}.") from error
+        raise ValueError(f"{what}: {path.absolute().parent}: {error.strerror}.") from error
 
 
 def _files_of_earlier_run(folder):
     """Return the names of the files of an earlier run, none if the folder is empty."""
-    if not any(folder.iterdir()):
+    if not {file.name for file in folder.iterdir()} - OF_FILE_MANAGERS:
         return []
     try:
         if not (folder / REPORT).is_file():  # reading a pipe would wait for a writer

@@ -43,6 +43,7 @@ class Progress:
         n_passes = passes_of_finetuning(net, n_finetuned)
         self._phases.append(("finetune", cost * n_finetuned, n_passes))
         self._start = None
+        self._width = 0  # of the line shown last
         self._done = 0
 
     def setup(self, estimator, context):
@@ -110,7 +111,8 @@ class Progress:
     def _show(self, line):
         """Print a line; on a terminal, overwrite the last one."""
         if sys.stderr.isatty():
-            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+            print(f"\r{line:{self._width}}", end="", file=sys.stderr, flush=True)
+            self._width = len(line)
         else:
             print(line, file=sys.stderr, flush=True)
 

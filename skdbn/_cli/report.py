@@ -1,6 +1,7 @@
 """The output of the command line: model, figures, page, report and submission."""
 
 import csv
+import errno
 import io
 import os
 import platform
@@ -20,13 +21,16 @@ from skdbn._cli.training import parameters_of
 from skdbn._files.storage import replaced
 
 DOTS_PER_INCH = 120  # in figures
+CLOSED = {errno.EPIPE, errno.EINVAL}  # numbers of errors of a closed pipe; the second on Windows
 
 
 def say(text):
     """Print a result; if nobody reads results any longer, say nothing more."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:  # such as after `| head -1`, or Ctrl-C with `| tee`
+    except OSError as error:  # such as after `| head -1`, or Ctrl-C with `| tee`
+        if error.errno not in CLOSED:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

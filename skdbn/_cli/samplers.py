@@ -5,11 +5,11 @@ The rule: a model is never changed; what is trained here serves the figures alon
 
 import copy
 import math
-import warnings
 
 import numpy as np
 
 from skdbn import DivergenceError, InterruptedTrainingWarning, RBMTransformer
+from skdbn._cli.notices import warnings_collected
 from skdbn._cli.outcome import predicts
 
 MOST_ROWS = 60_000
@@ -62,15 +62,14 @@ def sampler_of(model, X):
     batch_size = min(n_samples, int(np.clip(n_samples // N_MINIBATCHES, *BATCH_SIZES)))
     n_iter = min(MOST_PASSES, math.ceil(N_ROWS_OF_ALL_PASSES / n_samples))
     rbm = RBMTransformer(n_components, n_iter=n_iter, batch_size=batch_size, **FOR_SAMPLES)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings_collected() as caught:
         for machine in below:
             X = np.asarray(machine.transform(X))
         try:
             rbm.fit(X)
         except (DivergenceError, MemoryError):
             return model
-    if any(issubclass(warning.category, InterruptedTrainingWarning) for warning in caught):
+    if any(issubclass(category, InterruptedTrainingWarning) for _, category in caught):
         return model
     sampler = copy.copy(model)
     sampler.rbms_ = [*below, rbm]

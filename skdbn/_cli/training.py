@@ -24,6 +24,7 @@ from skdbn import (
     load_model,
     resume,
 )
+from skdbn._cli.notices import warnings_collected
 from skdbn._cli.options import PARAMETERS
 from skdbn._cli.outcome import first_of, net_of, top_losses
 from skdbn._cli.progress import Progress
@@ -119,11 +120,10 @@ def with_options(message):
 
 def load_net(path):
     """Load a fitted model that predicts a single target."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings_collected() as caught:
         net = load_model(path)
-    for warning in caught:
-        print(f"skdbn: warning: {warning.message}", file=sys.stderr)
+    for message, _ in caught:
+        print(f"skdbn: warning: {message}", file=sys.stderr)
     if not hasattr(net, "predict"):
         raise ValueError(
             f"{path} holds a model of type {type(net).__name__}, which cannot predict. Pass a "
@@ -281,21 +281,17 @@ def train(options, net, partial, data, rows):
     Returns the net, the seconds of its training, and whether it finished.
     """
     progress, top_row = Progress(net, data), TopRow(net, data, rows)
-    with (
-        warnings.catch_warnings(record=True) as caught,
-        contextlib.redirect_stdout(sys.stderr),
-    ):
-        warnings.simplefilter("always")
+    with warnings_collected() as caught, contextlib.redirect_stdout(sys.stderr):
         net = _fit(options, net, partial, data, progress, top_row)
         seconds = time.perf_counter() - top_row.start - top_row.seconds
     if progress.works:
         net.set_callbacks()
     finished = True
-    for warning in caught:
-        if issubclass(warning.category, InterruptedTrainingWarning):
+    for message, category in caught:
+        if issubclass(category, InterruptedTrainingWarning):
             finished = False
         else:
-            print(f"skdbn: warning: {with_options(str(warning.message))}", file=sys.stderr)
+            print(f"skdbn: warning: {with_options(message)}", file=sys.stderr)
     return net, seconds, finished
 
 

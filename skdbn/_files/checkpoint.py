@@ -18,7 +18,7 @@ from skdbn import _version
 from skdbn._files.estimators import CLASSES, describe, describe_parameters, rebuild
 from skdbn._files.storage import check_can_write, read, write
 from skdbn._training.callbacks import HAS_CALLBACKS
-from skdbn._training.diagnosis import warn_of_other_version
+from skdbn._training.diagnosis import warn, warn_of_other_version
 from skdbn._training.fitting import Run, damages_told
 from skdbn._training.rows import blocks
 
@@ -103,7 +103,7 @@ class Checkpoint:
                 f"{' or '.join(CLASSES)} itself."
             )
         check_can_write(self.path, describe_parameters(estimator))
-        self._n_passes = 0
+        self._n_passes, self._has_warned = 0, False
 
     def on_fit_task_begin(self, estimator, context):
         """Check the data when a training starts.
@@ -146,6 +146,11 @@ class Checkpoint:
             Estimator to train.
         context : CallbackContext
             The task.
+
+        Warns
+        -----
+        UserWarning
+            If the file cannot be written.
         """
         if context.task_name != "pass":
             return
@@ -159,7 +164,21 @@ class Checkpoint:
                 "model": describe(estimator),
                 "state": estimator._run.get_state(),
             }
-            write(self.path, "checkpoint", content)
+            try:
+                write(self.path, "checkpoint", content)
+            except OSError as error:  # such as a full disk; what was learned is worth more
+                self._warn_once(error)
+
+    def _warn_once(self, error):
+        """Warn that a state could not be written, once in a training."""
+        if not self._has_warned:
+            self._has_warned = True
+            warn(
+                f"{self.path} could not be written after {self._n_passes} passes: "
+                f"{error.strerror}. Training goes on and will try again. Until then the file has "
+                "the state of an earlier pass, if any.",
+                UserWarning,
+            )
 
     def teardown(self, estimator, context):
         """End a training.

@@ -4,7 +4,9 @@ The rule: only the classes named here are built. The content of a file is compar
 scikit-learn itself leaves in a step with the same parameters, and the step is tried.
 """
 
+import contextlib
 import copy
+import threading
 import warnings
 
 import numpy as np
@@ -44,6 +46,8 @@ MAY_BE_MISSING = {"statistics_"}  # for columns that an imputer drops
 COUNTS = "n_samples_seen_"  # an array in StandardScaler if values are missing
 NUMBERS = "biuf"  # kinds of types to which an imputer can be fitted
 LITTLE = np.array([[1.0], [2.0]])  # two rows to which every step can be fitted
+
+_lock = threading.Lock()
 
 
 def describe_step(step):
@@ -121,10 +125,17 @@ def rebuild_step(description, most_features):
     return step
 
 
+@contextlib.contextmanager
+def _silence():
+    """Ignore warnings, in one thread at a time: overlapping blocks would ignore them for good."""
+    with _lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _fitted_to_little(step):
     """Return a clone of a step, fitted to two rows of one column."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _silence():
         return clone(step).fit(LITTLE)
 
 
@@ -174,8 +185,7 @@ def _check_alike(name, value, example):
 def _try(step):
     """Raise if a step fails in use."""
     step, rows = copy.deepcopy(step), LITTLE.repeat(step.n_features_in_, axis=1)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with _silence(), np.errstate(all="ignore"):
         transformed = step.transform(rows)
         if hasattr(step, "inverse_transform") and getattr(step, "add_indicator", True):
             step.inverse_transform(transformed)

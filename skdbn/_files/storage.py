@@ -12,6 +12,7 @@ import json
 import math
 import os
 import stat
+import time
 import zipfile
 from numbers import Real
 from pathlib import Path
@@ -29,6 +30,8 @@ PLAIN = bool | int | float | str  # types of JSON
 MAX_NPY_HEADER = 10_000
 MAX_NAME = 255  # bytes that file systems allow in a name
 READ_AT_ONCE = 2**20  # bytes
+HAS_MODES = os.name != "nt"  # on Windows a file that may only be read cannot be renamed or removed
+WAITS = () if HAS_MODES else (0.1, 0.2, 0.4, 0.8, 1.6)  # seconds
 # A link in place of a temporary file would lead to a file of somebody else.
 FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
@@ -117,19 +120,19 @@ def replaced(path):
     Notes
     -----
     The file is written under a temporary name, which is always the same for a path: leftovers of a
-    killed process are overwritten, and another writer is waited for.
+    killed process are overwritten, and another writer is waited for, except on Windows.
     """
     path = _target(path)
     temporary = _temporary(path)
     with _errors_of(path), _locked(temporary):
         try:
             with temporary.open("wb") as file:
-                if path.exists():
+                if path.exists() and HAS_MODES:
                     os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            _rename(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -173,6 +176,16 @@ def _locked(temporary):
                 return
         finally:
             os.close(handle)
+
+
+def _rename(temporary, path):
+    """Give a file its name; on Windows wait until no other process reads the file that has it."""
+    for seconds in WAITS:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            time.sleep(seconds)
+    return os.replace(temporary, path)
 
 
 def _is_named(handle, path):
@@ -236,9 +249,14 @@ def read(path, kind):
     if given[2] != kind:
         raise ValueError(f"{path} contains a {given[2]}, not a {kind}.")
     try:
-        return _decode(header["tree"], arrays)
+        return _decode(header["tree"], {name: _native(array) for name, array in arrays.items()})
     except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its header does not fit its arrays.") from error
+
+
+def _native(array):
+    """Return an array in the byte order of this computer."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _writer(header):
@@ -413,11 +431,9 @@ def _read_npy_header(file):
 
 def _sync_folder(folder):
     """Make the new name as safe on the disk as the file, if the system can."""
-    try:
+    with contextlib.suppress(OSError):  # Windows cannot open folders, others cannot sync them
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows cannot open folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
