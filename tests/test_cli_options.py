@@ -25,7 +25,7 @@ from test_cli import (
 )
 
 from skdbn import DBNClassifier, DBNRegressor, RBMTransformer, __version__, load_model, save_model
-from skdbn._cli import main as cli
+from skdbn._cli import main as cli, report as reports, samplers
 from skdbn._cli.data import Data, load
 from skdbn._cli.main import main
 from skdbn._cli.options import INTEGERS, PARAMETERS, parse
@@ -517,6 +517,8 @@ def test_checkpoint_where_nothing_can_be_written_is_refused_before_training(caps
 def test_figures_of_an_earlier_run_do_not_stay(tmp_path, monkeypatch, capsys):
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(samplers, "MOST_PASSES", 1)
+    monkeypatch.setattr(reports, "DOTS_PER_INCH", 20)
     assert main([*QUICK, "--layers", "5", "4", "--no-knn", "--out", "out"]) == 0
     assert (tmp_path / "out" / "unit_probes_layer_2.png").exists()
     assert main([*QUICK, "--layers", "5", "--no-knn", "--out", "out"]) == 0

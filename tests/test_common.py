@@ -16,18 +16,21 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 FAST = RBMTransformer(n_components=4, n_iter=2, random_state=0)
-NETS = [kind((4,), rbm=FAST, random_state=0) for kind in (DBNClassifier, DBNRegressor)]
+NETS = [
+    kind((4,), rbm=FAST, finetune_iter=3, random_state=0) for kind in (DBNClassifier, DBNRegressor)
+]
+BARE = {"pretrain": False, "finetune_iter": 10, "dropout": 0.1, "random_state": 0}
 ESTIMATORS = [
     RBMTransformer(),
     RBMTransformer(n_components=4, gradient="pcd", n_gibbs_steps=2, n_iter=2),
     RBMTransformer(n_components=4, hidden_units="gaussian", learning_rate=1e-5, n_iter=2),
     RBMTransformer(n_components=4, visible_units="gaussian", n_iter=2),
     DBNClassifier(),
-    DBNClassifier(hidden_layer_sizes=20, pretrain=False, dropout=0.1, random_state=0),
+    DBNClassifier(hidden_layer_sizes=20, **BARE),
     DBNClassifier((4,), rbm=FAST, finetune_iter=10, unlabeled=99, virtual_adversarial=0.5),
     DBNRegressor(),
-    DBNRegressor((4,)),
-    DBNRegressor(20, loss="absolute_error", pretrain=False, dropout=0.1, random_state=0),
+    DBNRegressor((4,), finetune_iter=20),
+    DBNRegressor(20, loss="absolute_error", **BARE),
 ]
 OTHER_SIZES = [DBNClassifier(sizes) for sizes in [(4,), (16,), (100,)]]
 REASON = (

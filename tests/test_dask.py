@@ -601,6 +601,7 @@ def kill_once_busy(client, stop, n_kills, killed):
                 seen = set()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore::skdbn.NotConvergedWarning")
 def test_a_killed_worker_changes_no_bit(client):
     data = da.map_blocks(slowly, in_parts(X, 4), meta=X[:0])
@@ -619,6 +620,7 @@ def test_a_killed_worker_changes_no_bit(client):
     assert same(expected, machine, *MACHINE)
 
 
+@pytest.mark.exhaustive
 def test_a_fit_goes_on_when_all_workers_were_gone_for_a_while(client):
     data = da.map_blocks(slowly, in_parts(X, 4), meta=X[:0])
     machine = DaskRBMTransformer(10, n_iter=40, random_state=0, client=client)

@@ -84,7 +84,13 @@ def test_classifier_learns_digits():
 def test_every_solver_and_schedule_learns(solver, schedule):
     rate = {"adam": 3e-3, "sgd": 0.03}[solver]
     net = DBNClassifier(
-        (50,), solver=solver, learning_rate=schedule, learning_rate_init=rate, random_state=0
+        (50,),
+        rbm=RBMTransformer(n_iter=5),
+        solver=solver,
+        learning_rate=schedule,
+        learning_rate_init=rate,
+        finetune_iter=15,
+        random_state=0,
     ).fit(X, Y)
     assert net.score(X_TEST, Y_TEST) > 0.9
 
@@ -189,11 +195,13 @@ def test_visible_units_of_a_template_are_those_of_the_data():
     assert_same_network(net, make_net(rbm=both).fit(data, Y))
 
 
-@pytest.mark.parametrize(("sizes", "score"), [((500, 500), 0.83), ((100,), 0.88), ((4,), 0.88)])
-def test_defaults_learn_a_small_table(sizes, score):
+@pytest.mark.parametrize(
+    ("sizes", "n_nets", "score"), [((500, 500), 1, 0.83), ((100,), 3, 0.88), ((4,), 3, 0.88)]
+)
+def test_defaults_learn_a_small_table(sizes, n_nets, score):
     data, labels = make_blobs(150, random_state=0)
     data = MinMaxScaler().fit_transform(data)
-    nets = [DBNClassifier(sizes, random_state=seed).fit(data, labels) for seed in range(3)]
+    nets = [DBNClassifier(sizes, random_state=seed).fit(data, labels) for seed in range(n_nets)]
     # Guessing is at 0.33, logistic regression at 0.91.
     assert np.median([net.score(data, labels) for net in nets]) > score
 

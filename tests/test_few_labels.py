@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
+import skdbn._dbn
 from skdbn import (
     DBNClassifier,
     FewLabelsWarning,
@@ -57,6 +58,15 @@ TWO = (OVERLAPPING[:, 0] + OVERLAPPING[:, 1] > 0).astype(int)
 FEW = np.where(np.arange(300) < 20, TWO, -1)
 GAPS = OVERLAPPING * 0.3 + 4.0 * TWO[:, None] - 2.0
 NUMBERS = pd.Series(TRUTH).astype("Int64").mask(~IS_LABELLED)
+N_STEPS_OF_TRIAL = skdbn._dbn.N_STEPS_OF_TRIAL
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_trials():
+    """Let the trial of a step make fewer minibatches, which find gaps of this width as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 100)
+        yield
 
 
 def net(sizes=(20, 10), **parameters):
@@ -100,7 +110,7 @@ def with_few_labels(y, n_labels, seed=0):
 
 
 @pytest.fixture(scope="module")
-def fitted():
+def fitted(short_trials):
     return net().fit(X, Y)
 
 
@@ -204,8 +214,9 @@ def test_rows_without_labels_are_learned_from(fitted):
 @pytest.mark.parametrize("batch_size", [16, "auto"])
 @pytest.mark.parametrize("finetune_iter", [3, "auto"])
 def test_without_virtual_adversarial_loss_the_other_rows_pretrain_and_do_nothing_else(
-    batch_size, finetune_iter
+    batch_size, finetune_iter, monkeypatch
 ):
+    monkeypatch.setattr(DBNClassifier, "_fewest_steps", 300)
     options = {"batch_size": batch_size, "finetune_iter": finetune_iter, "virtual_adversarial": 0}
     model = net(**options).fit(X, Y)
     machines = [FrozenEstimator(rbm) for rbm in model.rbms_]
@@ -500,7 +511,8 @@ def test_minibatches_of_auto_are_those_of_a_fit(virtual_adversarial):
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 def test_as_many_parts_as_passes_are_a_fit(schedule, solver, weight):
-    model = net(learning_rate=schedule, solver=solver, learning_rate_init=0.02)
+    rate = {"adam": 0.02, "sgd": 0.1}[solver]
+    model = net(learning_rate=schedule, solver=solver, learning_rate_init=rate)
     model.set_params(pretrain=weight is None)
     expected = clone(model).fit(X, Y, sample_weight=weight)
     assert expected.virtual_adversarial_ > 0.0
@@ -655,7 +667,8 @@ def test_grid_search_in_a_pipeline_scores_the_rows_with_labels():
 # -- what is learned
 
 
-def test_rows_without_labels_tell_digits_apart():
+def test_rows_without_labels_tell_digits_apart(monkeypatch):
+    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", N_STEPS_OF_TRIAL)
     X, X_test, y, y_test = load_digits()
     y = with_few_labels(y, 10)
     model = DBNClassifier(

@@ -12,6 +12,7 @@ from sklearn.metrics import pairwise_distances
 from test_few_labels import (
     FEW,
     GAPS,
+    N_STEPS_OF_TRIAL,
     NAMES,
     OVERLAPPING,
     TRUTH,
@@ -41,10 +42,27 @@ def length(X, y=Y, **parameters):
     return net(**{**quick, **parameters}).fit(X, y).virtual_adversarial_
 
 
+@pytest.fixture(autouse=True)
+def short_trials(monkeypatch):
+    """Let a trial make fewer minibatches, where it is not what a test is about."""
+    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 100)
+
+
 @pytest.fixture
-def always(monkeypatch):
-    """Take the step whatever the trial says."""
+def usual_trials(short_trials, monkeypatch):
+    """Let a trial make as many minibatches as ever."""
+    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", N_STEPS_OF_TRIAL)
+
+
+def take_every_step(monkeypatch):
+    """Take the step whatever the trial says, which may be short."""
     monkeypatch.setattr("skdbn._dbn.LEAST_AGREEMENT", -2.0)
+    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 1)
+
+
+@pytest.fixture
+def always(short_trials, monkeypatch):
+    take_every_step(monkeypatch)
 
 
 def test_length_is_a_share_of_the_distance_between_neighbours(always):
@@ -119,8 +137,11 @@ def kappa(one, other):
     return ((one == other).mean() - by_chance) / (1.0 - by_chance)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("n_columns", "finetune_iter"), [(10, 3), (10, "auto"), (30, "auto")])
+@pytest.mark.usefixtures("usual_trials")
+@pytest.mark.parametrize(
+    ("seed", "n_columns", "finetune_iter"),
+    [(0, 10, 3), (1, 10, "auto"), (2, 10, "auto")] + [(seed, 30, "auto") for seed in range(3)],
+)
 def test_no_step_is_taken_where_no_gap_separates_classes(
     seed, n_columns, finetune_iter, monkeypatch
 ):
@@ -132,17 +153,24 @@ def test_no_step_is_taken_where_no_gap_separates_classes(
     assert_same(model, clone(model).set_params(virtual_adversarial=0).fit(x, y))
 
 
+@pytest.mark.usefixtures("usual_trials")
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_step_is_taken_where_gaps_separate_classes(seed, monkeypatch):
     x, y = make_blobs(300, 10, centers=3, random_state=seed)
     y = with_few_labels(y, 10, seed)
     model = net(random_state=seed).fit(x, y)
-    monkeypatch.setattr("skdbn._dbn.LEAST_AGREEMENT", -2.0)
+    take_every_step(monkeypatch)
     assert model.virtual_adversarial_ == clone(model).fit(x, y).virtual_adversarial_ > 0.0
 
 
-@pytest.mark.parametrize("options", [{}, {"class_weight": {0: 5.0}, "early_stopping": True}])
-def test_trial_is_of_a_net_that_learned_the_rows_with_labels(options, monkeypatch):
+@pytest.mark.usefixtures("usual_trials")
+@pytest.mark.parametrize(
+    ("options", "n_passes"),
+    [({}, (267, 54)), ({"class_weight": {0: 5.0}, "early_stopping": True}, (54, 11))],
+)
+def test_trial_is_of_a_net_that_learned_the_rows_with_labels(options, n_passes, monkeypatch):
+    if options:  # once with as many minibatches as ever is enough
+        monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 200)
     outputs, forward = [], skdbn._dbn.forward
 
     def recorded(network, x, out=None):
@@ -159,7 +187,7 @@ def test_trial_is_of_a_net_that_learned_the_rows_with_labels(options, monkeypatc
     (x, before), (_, tried), (moved, after) = outputs
 
     # The net is that of a fit without the step, of passes that make 1000 minibatches of 16 rows.
-    options = {"virtual_adversarial": 0, "finetune_iter": 267, "early_stopping": False}
+    options = {"virtual_adversarial": 0, "finetune_iter": n_passes[0], "early_stopping": False}
     plain = clone(model).set_params(**options).fit(OVERLAPPING, y)
     given = x * plain.scale_ + plain.offset_
     np.testing.assert_allclose(np.sort(given, axis=0), np.sort(OVERLAPPING, axis=0), rtol=1e-9)
@@ -176,7 +204,7 @@ def test_trial_is_of_a_net_that_learned_the_rows_with_labels(options, monkeypatc
     assert changes[0] > 2.0 * changes[1]
 
     # The other net has made as many minibatches, of all rows, with the step.
-    options.update(finetune_iter=54, virtual_adversarial=model.virtual_adversarial_)
+    options.update(finetune_iter=n_passes[1], virtual_adversarial=model.virtual_adversarial_)
     both = clone(model).set_params(**options).fit(OVERLAPPING, y)
     np.testing.assert_allclose(tried, both.predict_proba(given), rtol=1e-6, atol=1e-9)
 
@@ -191,7 +219,7 @@ def test_trial_is_of_a_net_that_learned_the_rows_with_labels(options, monkeypatc
 
 def test_trial_leaves_no_trace(monkeypatch, capsys):
     expected = net().fit(X, Y)
-    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 500)
+    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 200)
     model = net(verbose=1).fit(X, Y)
     assert_same(model, expected)
     assert capsys.readouterr().out.count("finetune: pass ") == model.n_iter_ == 3
@@ -286,19 +314,25 @@ def test_warning_is_of_predictions_that_agree_too_seldom(
         return trial._replace(predicted=np.where(is_other, 1 - trial.predicted, trial.predicted))
 
     recorded_trials(monkeypatch, with_others)
+    monkeypatch.setattr(DBNClassifier, "_fewest_steps", 600)
     model = net(**SETTLED).fit(GAPS, FEW)
     assert model.score(GAPS, TWO) == 1.0
     messages = [str(warning.message) for warning in few_labels_warnings]
     assert [f"for {n_others / 300:.0%} of" in message for message in messages] == [True] * warns
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_settled_nets_do_not_warn(seed, few_labels_warnings):
-    x, _, y, _ = load_digits()
-    digits = with_few_labels(y[:500], 5, seed)
-    for data, labels in ((x[:500], digits), (GAPS, FEW), (X, Y)):
-        model = DBNClassifier((30,), unlabeled=-1, random_state=seed).fit(data, labels)
-        assert model.virtual_adversarial_ > 0.0
+DIGITS, _, DIGITS_Y, _ = load_digits()
+
+
+@pytest.mark.usefixtures("usual_trials")
+@pytest.mark.parametrize(
+    ("seed", "data", "y"),
+    [(0, GAPS, FEW), (1, X, Y), (1, DIGITS[:500], with_few_labels(DIGITS_Y[:500], 5, seed=1))],
+    ids=["gaps", "table", "digits"],
+)
+def test_settled_nets_do_not_warn(seed, data, y, few_labels_warnings):
+    model = DBNClassifier((30,), unlabeled=-1, random_state=seed).fit(data, y)
+    assert model.virtual_adversarial_ > 0.0
     assert not few_labels_warnings
 
 

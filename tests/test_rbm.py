@@ -174,8 +174,8 @@ def test_gibbs_goes_on_with_other_random_numbers():
 
 
 def test_pcd_reaches_the_likelihood_of_bernoulli_rbm_with_its_parameters():
-    data = np.repeat([[0.0] * 4, [1.0] * 4], 500, axis=0)
-    parameters = {"n_components": 4, "learning_rate": 0.01, "n_iter": 200, "batch_size": 10}
+    data = np.repeat([[0.0] * 4, [1.0] * 4], 100, axis=0)
+    parameters = {"n_components": 4, "learning_rate": 0.02, "n_iter": 200, "batch_size": 10}
 
     def reached(machine, **more):
         return [

@@ -18,7 +18,7 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdbn import DBNClassifier, DBNRegressor, DivergenceError, RBMTransformer
-from skdbn._cli import samplers
+from skdbn._cli import report, samplers
 from skdbn._cli.data import Data
 from skdbn._cli.figures import FORGOTTEN, _verdict, figures_of
 from skdbn._cli.main import main
@@ -569,7 +569,8 @@ def test_fantasies_are_labelled_by_whether_their_chains_were_seen_to_mix(overlap
 
 def test_command_writes_the_page_and_leaves_what_is_not_its_own(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(samplers, "N_MINIBATCHES", 10)
+    monkeypatch.setattr(samplers, "MOST_PASSES", 1)
+    monkeypatch.setattr(report, "DOTS_PER_INCH", 20)
     short = ["--pretrain-iter", "1", "--softmax-iter", "1", "--finetune-iter", "1"]
     short += ["--splits", "1", "--out", "out"]
     with threadpool_limits(1):

@@ -285,9 +285,9 @@ def shares_of_model(rbm, centres):
 
 
 GENTLE = {  # rate and passes with which chains that swap keep up, while those of "pcd" do not
-    two_modes: {"learning_rate": 0.01, "n_iter": 300},
-    four_clusters: {"learning_rate": 0.01, "n_iter": 300},
-    patterns_of_bars_and_stripes: {"learning_rate": 0.03, "n_iter": 200},
+    two_modes: {"learning_rate": 0.02, "n_iter": 75},
+    four_clusters: {"learning_rate": 0.02, "n_iter": 90},
+    patterns_of_bars_and_stripes: {"learning_rate": 0.06, "n_iter": 100},
 }
 
 
