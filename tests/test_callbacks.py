@@ -182,8 +182,7 @@ def test_scoring_monitor_scores_every_pass_of_an_estimator_alone():
     assert rows[-1]["score"] == rbm.score(X)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_scoring_monitor_scores_every_pass_under_grid_search(n_jobs):
+def assert_every_pass_is_scored(n_jobs):
     monitor = callback.ScoringMonitor(scoring=score_of_net)
     model = make_pipeline(MinMaxScaler(), make_net().set_callbacks(monitor))
     grid = {"dbnclassifier__finetune_iter": [1, 2]}
@@ -194,9 +193,7 @@ def test_scoring_monitor_scores_every_pass_under_grid_search(n_jobs):
     assert all(0.0 <= row["accuracy"] <= 1.0 for row in rows)
 
 
-@pytest.mark.filterwarnings("ignore:The estimator MinMaxScaler does not support callbacks")
-@pytest.mark.parametrize("n_jobs", [None, 1, 2])
-def test_progress_bar_shows_every_phase(n_jobs, capsys):
+def assert_every_phase_is_shown(n_jobs, capsys):
     model = make_pipeline(MinMaxScaler(), make_net())
     if n_jobs is not None:
         model = GridSearchCV(model, {"dbnclassifier__finetune_iter": [1]}, cv=2, n_jobs=n_jobs)
@@ -205,6 +202,23 @@ def test_progress_bar_shows_every_phase(n_jobs, capsys):
     for phase in ("pretrain layer 1", "pretrain layer 2", "softmax", "finetune"):
         assert phase in shown
     assert "100%" in shown
+
+
+def test_scoring_monitor_scores_every_pass_under_grid_search():
+    assert_every_pass_is_scored(n_jobs=1)
+
+
+@pytest.mark.filterwarnings("ignore:The estimator MinMaxScaler does not support callbacks")
+@pytest.mark.parametrize("n_jobs", [None, 1])
+def test_progress_bar_shows_every_phase(n_jobs, capsys):
+    assert_every_phase_is_shown(n_jobs, capsys)
+
+
+@pytest.mark.filterwarnings("ignore:The estimator MinMaxScaler does not support callbacks")
+def test_scores_and_progress_come_from_other_processes(capsys):
+    # in one test, because the processes take seconds to start
+    assert_every_pass_is_scored(n_jobs=2)
+    assert_every_phase_is_shown(2, capsys)
 
 
 def test_progress_bar_works_on_the_transformer_alone(capsys):

@@ -103,7 +103,7 @@ def test_advice_on_narrow_measurements_can_be_followed(is_list):
     narrow = 0.001 * rng.uniform(size=300)
     data, labels = np.column_stack([rng.uniform(size=(300, 3)), narrow]), narrow > 0.0005
     templates = [RBMTransformer(), RBMTransformer()] if is_list else None
-    net = DBNClassifier(rbm=templates, random_state=0)
+    net = DBNClassifier((30, 30), rbm=templates, finetune_iter=10, random_state=0)
     advice = "set rbm__visible_units='gaussian'. .* set rbm__0__"
     with pytest.warns(NotConvergedWarning, match=advice):
         net.fit(data, labels)

@@ -126,14 +126,12 @@ def assert_net_agrees(net, is_watched):
 
 WHOLE = {"batch_size": len(X)}  # so that all rows are watched
 STOPPING = {"early_stopping": True, "n_iter_no_change": 1, "learning_rate": 1.0, "n_iter": 8}
+STOPPING_NET = {"early_stopping": True, "n_iter_no_change": 1, "learning_rate_init": 0.05}
 KINDS = {
     "machine": (make_rbm(n_iter=10, **WHOLE), {}),
     "machine that stops early": (make_rbm(**STOPPING), {"X_val": X_VAL}),
-    "net": (make_net(rbm=RBMTransformer(n_iter=3, **WHOLE)), {}),
-    "net that stops early": (
-        make_net(early_stopping=True, n_iter_no_change=1, finetune_iter=6, learning_rate_init=0.05),
-        HELD_OUT,
-    ),
+    "net": (make_net(rbm=RBMTransformer(n_iter=3, **WHOLE), batch_size=20), {}),
+    "net that stops early": (make_net(finetune_iter=6, batch_size=20, **STOPPING_NET), HELD_OUT),
 }
 
 

@@ -35,7 +35,7 @@ def peak(function):
 
 
 def make_rbm(**parameters):
-    return RBMTransformer(20, n_iter=1, batch_size=100, random_state=0, **parameters)
+    return RBMTransformer(20, n_iter=1, batch_size=400, random_state=0, **parameters)
 
 
 def memory_map(path):
@@ -84,7 +84,7 @@ def test_prediction_takes_its_result_and_little_more():
 
 def test_classifier_holds_the_activations_of_two_neighbouring_layers_at_most():
     sizes, y = (40, 20, 40, 30), np.arange(N_ROWS) % 10
-    net = DBNClassifier(sizes, rbm=make_rbm(), softmax_iter=1, finetune_iter=1, batch_size=100)
+    net = DBNClassifier(sizes, rbm=make_rbm(), softmax_iter=1, finetune_iter=1, batch_size=400)
     largest_pair = (40 + 30) * N_ROWS * 4
     labels = 3 * y.nbytes  # among them the index of each row's class
     assert peak(lambda: net.fit(X, y)) < BOUND + largest_pair + labels
@@ -93,7 +93,7 @@ def test_classifier_holds_the_activations_of_two_neighbouring_layers_at_most():
 def make_small_net(kind, **parameters):
     rbm = make_rbm(early_stopping=parameters.get("early_stopping", False))
     top = "output_iter" if kind is DBNRegressor else "softmax_iter"
-    quick = {"finetune_iter": 1, "batch_size": 100, "random_state": 0, top: 0}
+    quick = {"finetune_iter": 1, "batch_size": 400, "random_state": 0, top: 0}
     return kind((5,), rbm=rbm, **quick, **parameters)
 
 

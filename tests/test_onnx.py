@@ -48,6 +48,12 @@ X, X_TEST = X.astype(np.float32), X_TEST.astype(np.float32)
 TOLERANCE = 1e-5
 
 
+@pytest.fixture(autouse=True)
+def short_trials_of_a_step(monkeypatch):
+    """Where some rows have no label, two nets make this many steps before fine-tuning."""
+    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 100)
+
+
 def run(model, rows):
     """Return what onnxruntime makes of rows, by name."""
     proto = to_onnx(model)
@@ -149,7 +155,7 @@ def test_net_on_a_machine_of_raw_features_predicts_the_same():
 
 
 def test_large_net_predicts_the_same():
-    quick = {"finetune_iter": 20, "rbm": RBMTransformer(n_iter=2)}
+    quick = {"finetune_iter": 20, "batch_size": 10, "rbm": RBMTransformer(n_iter=2)}
     assert_same(make_net(hidden_layer_sizes=(500, 500), **quick).fit(X, Y), X_TEST)
 
 

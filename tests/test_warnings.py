@@ -51,6 +51,7 @@ MACHINES = {
 }
 BAD_TEMPLATE = RBMTransformer(learning_rate=9.0, n_iter=5)
 GROWING_TEMPLATE = RBMTransformer(visible_units="binary", n_iter=4)
+LONG_STEPS = {"batch_size": 10, "learning_rate_init": 0.02}
 FITTED = clone(RBM).fit(X)
 FROZEN = FrozenEstimator(FITTED)
 NETS = {
@@ -60,7 +61,7 @@ NETS = {
     "growing layer": (clone(NET).set_params(rbm=GROWING_TEMPLATE), 16 * X, GrowingWeightsWarning),
     "not converged": (NET, X, NotConvergedWarning),
     "guessing": (clone(NET).set_params(learning_rate_init=1e-9), X, NotConvergedWarning),
-    "few labels": (clone(NET).set_params(unlabeled=9), X, FewLabelsWarning),
+    "few labels": (clone(NET).set_params(unlabeled=9, **LONG_STEPS), X, FewLabelsWarning),
     "interrupted": (clone(NET).set_params(verbose=1), X, InterruptedTrainingWarning),
 }
 
@@ -141,6 +142,12 @@ def assert_points_here(expected, caught, category):
     ours = [warning for warning in caught if warning.category.__module__.startswith("skdbn")]
     for warning in ours:
         assert (warning.filename, warning.lineno) == (__file__, expected), warning.message
+
+
+@pytest.fixture(autouse=True)
+def short_trials_of_a_step(monkeypatch):
+    """Where some rows have no label, two nets make this many steps before fine-tuning."""
+    monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", 300)
 
 
 @pytest.fixture(autouse=True)
