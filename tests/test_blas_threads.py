@@ -121,6 +121,17 @@ def test_number_of_threads_comes_back_whichever_thread_leaves_last(first_leaves_
     assert n_threads() == {2}
 
 
+def test_a_model_predicts_in_several_threads_at_once():
+    X = np.random.default_rng(0).random((600, 20))
+    net = DBNClassifier((30,), pretrain=False, finetune_iter=1, random_state=0)
+    net.fit(X, np.arange(600) % 3)
+    parts = [X[i : i + 200 + i] for i in range(24)]
+    expected = [net.predict_proba(part) for part in parts]
+    with ThreadPoolExecutor(6) as pool:
+        for part, p in zip(expected * 5, pool.map(net.predict_proba, parts * 5), strict=True):
+            np.testing.assert_array_equal(part, p)
+
+
 def test_a_fit_in_one_thread_leaves_the_number_to_the_others():
     with threads_for(1):
         pass
