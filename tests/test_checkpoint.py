@@ -567,3 +567,16 @@ def test_checkpoint_with_a_wrong_part_is_refused_or_goes_on(
                 assert np.isfinite(resumed.predict(X_TEST[:2])).all()
                 assert np.isfinite(resumed.transform(X_TEST[:2])).all()
     assert n_refused > 50
+
+
+def test_checkpoint_whose_best_pass_is_wrong_is_refused(tmp_path, monkeypatch):
+    net = DBNClassifier((5,), finetune_iter=4, early_stopping=True, **QUICK)
+    whole = read(fit_with_copies(net, tmp_path, X[:60], Y[:60] % 2)[-2], "checkpoint")
+    best = whole["state"]["training"]["best"]
+    assert best["parameters"] is not None
+    for name in best:
+        place = "state", "training", "best", name
+        content = replaced(whole, place, "x")
+        monkeypatch.setattr("skdbn._files.checkpoint.read", lambda *_, c=content: c)
+        with pytest.raises(ValueError, match=r"^The checkpoint is damaged"):
+            resume(tmp_path / "file", X[:60], Y[:60] % 2)
