@@ -29,7 +29,7 @@ from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._maths.units import UNITS
 from skdbn._rbm import SEEDS as SEEDS_OF_A_MACHINE
 from skdbn._training.callbacks import without_callbacks
-from skdbn._training.checks import resolve_batch_size
+from skdbn._training.checks import resolve_batch_size, without_alarms
 from skdbn._training.columns import as_they_are, columns_of, measurements_standard
 from skdbn._training.diagnosis import FewLabelsWarning, warn
 from skdbn._training.fitting import draw_seeds
@@ -318,7 +318,7 @@ def try_step(net, labelled, rows, seed):
     x = rows.read(engine, numbers, engine.zeros(n_drawn, n_features))
     net.virtual_adversarial_ = length = SHARE_OF_DISTANCE * _distance_between_neighbours(x)
     alone, both = (_tried(net, labelled, all_rows, seed) for all_rows in (None, rows))
-    with np.errstate(over="ignore", invalid="ignore"):
+    with without_alarms():
         output = forward(alone, x)
         predicted, others = output.argmax(axis=1), [forward(both, x).argmax(axis=1)]
         start = engine.unit_rows(engine.normal(x.shape))

@@ -45,6 +45,7 @@ from skdbn._training.checks import (
     check_log_partition,
     check_values,
     floats_for,
+    without_alarms,
 )
 from skdbn._training.columns import check_zeros_and_ones, columns_of, map_of
 from skdbn._training.diagnosis import warn_of_gap
@@ -329,7 +330,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         self._check_that_it_has_a_density(rbm)
         n_units, _ = enumeration(rbm)
         if n_units <= MOST_ENUMERATED[method]:
-            with np.errstate(over="ignore", invalid="ignore"):
+            with without_alarms():
                 value = exact_log_partition(rbm)
             check_finite(np.float64(value), "partition function")
             return LogPartition(value, value, value, 0.0, "exact")
@@ -364,7 +365,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         start, dtype = time.perf_counter(), self.components_.dtype
         rbm = self._model(ENGINES["numpy"](dtype, seed))
         h = np.resize(self.h_samples_, (n_chains, len(self.components_)))
-        with np.errstate(over="ignore", invalid="ignore"), threads_for(n_chains * rbm.weights.size):
+        with without_alarms(), threads_for(n_chains * rbm.weights.size):
             result, gap = estimated_log_partition(rbm, h, n_temperatures, report)
         check_finite(np.array([result.value, gap], dtype), "partition function")
         return result, gap
@@ -541,13 +542,13 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
 
     def _hidden(self, rbm, v):
         """Return hidden states drawn given visible ones."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        with without_alarms():
             h = hidden_mean(rbm, v)
             return rbm.hidden_units.sample(h, out=h)
 
     def _visible(self, rbm, h, expected):
         """Return visible units given hidden states, drawn or expected, as values of the data."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        with without_alarms():
             v = visible_mean(rbm, h)
             v = v if expected else rbm.visible_units.sample(v, out=v)
         return self._into_data(check_finite(v, "chain"))
@@ -583,7 +584,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         else:
             v = self._states(rbm.engine, start)
         while True:
-            with np.errstate(over="ignore", invalid="ignore"):
+            with without_alarms():
                 energies = free_energy(rbm, v)
             yield v, energies
             v = self._chain(rbm, v, 1)
@@ -591,7 +592,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
     def _chain(self, rbm, v, n_gibbs_steps, given=None):
         """Return the visible states of Markov chains after some steps from `v`."""
         v = v if given is None else clamped(rbm, v, given)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with without_alarms():
             for _ in range(n_gibbs_steps):
                 v = gibbs_step(rbm, v, given)
         return check_finite(v, "chain")

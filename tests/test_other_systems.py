@@ -147,6 +147,29 @@ def test_training_goes_on_where_the_disk_is_full_and_the_checkpoint_stays_whole(
 # -- threads and warnings
 
 
+@pytest.mark.filterwarnings("ignore::skdbn.GrowingWeightsWarning")
+def test_errors_that_products_only_report_are_no_warnings(monkeypatch):
+    def alarmed(product):
+        def with_alarm(*arguments, **options):
+            np.divide(1.0, np.zeros(1))
+            return product(*arguments, **options)
+
+        return with_alarm
+
+    for name in ("dot", "matmul"):
+        monkeypatch.setattr(np, name, alarmed(getattr(np, name)))
+    rbm = RBMTransformer(3, n_iter=2, random_state=0).fit(X)
+    rbm.inverse_transform(rbm.transform(X))
+    rbm.sample(2, 3)
+    rbm.score(X)
+    rbm.log_likelihood(X > 0.5)
+    net = DBNClassifier((3, 2), adversarial=0.1, finetune_iter=2, random_state=0).fit(X, Y)
+    net.predict_proba(X)
+    net.log_likelihood_bound(X > 0.5)
+    few = net.set_params(unlabeled=-1).fit(X, np.where(np.arange(60) < 20, Y, -1))
+    few.partial_fit(X, Y)
+
+
 def test_pipelines_that_are_loaded_in_threads_leave_the_filters_of_warnings():
     pipeline = make_pipeline(QuantileTransformer(n_quantiles=20), RBMTransformer(3, n_iter=1))
     save_model(pipeline.fit(X), "pipeline.npz")

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from dask.base import tokenize
 from sklearn.utils import check_array
 
-from skdbn._training.checks import check_values
+from skdbn._training.checks import check_values, without_alarms
 from skdbn._training.rows import Rows
 from skdbn._training.threads import threads_for
 
@@ -108,7 +108,7 @@ def go_over(of_part, X, belongings, start, own, span):
     training.optimizer.set_state(start["optimizer"])
     training.engine.set_state(own["engine"])
     learner.carry(own["carried"], start["n_iter"])
-    with np.errstate(over="ignore", invalid="ignore"), threads_for(n_multiplications):
+    with without_alarms(), threads_for(n_multiplications):
         training.make_steps(*span)
     return {
         "parameters": learner.parameters,

@@ -354,6 +354,14 @@ def check_some_labels(labels, unlabeled, name):
         )
 
 
+def without_alarms():
+    """Return a context in which no operation warns: results that are not finite are found later.
+
+    Products of some versions of Accelerate, the BLAS of macOS, report errors that never happened.
+    """
+    return np.errstate(divide="ignore", over="ignore", invalid="ignore")
+
+
 def check_finite(result, what):
     """Return a result computed from data; raise unless all its values are finite."""
     if not np.isfinite(result).all():

@@ -22,9 +22,7 @@ and check the states given back to them. What training leaves in an estimator is
 import math
 from typing import NamedTuple
 
-import numpy as np
-
-from skdbn._training.checks import whole_number
+from skdbn._training.checks import whole_number, without_alarms
 
 
 class DivergenceError(ValueError):
@@ -202,7 +200,7 @@ def minimize(training, n_passes, *, begin_of_pass=lambda: None, end_of_pass):
     it did. Raises DivergenceError if a parameter is not finite after a pass.
     """
     # An overflow leaves a parameter that is not finite, which is reported here.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with without_alarms():
         for i in range(training.finished.n_passes, n_passes):
             begin_of_pass()
             training.make_pass(i, n_passes)

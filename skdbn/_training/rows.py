@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 
-from skdbn._training.checks import check_finite, check_weight
+from skdbn._training.checks import check_finite, check_weight, without_alarms
 from skdbn._training.threads import threads_for
 
 UNLABELLED = -1  # stands for the index of a class
@@ -240,7 +240,7 @@ def read_in_blocks(model, rows):
     """
     engine, (n_samples, n_features) = model.engine, rows.X.shape
     n_multiplications = min(n_samples, BLOCK_SIZE) * model.n_weights_of_largest_layer
-    with np.errstate(over="ignore", invalid="ignore"), threads_for(n_multiplications):
+    with without_alarms(), threads_for(n_multiplications):
         for block in blocks(n_samples):
             memory = engine.buffer("rows", block.stop - block.start, n_features)
             yield block, rows.read(engine, block, memory)
