@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdbn._rbm import RBMTransformer
 from skdbn._training.callbacks import callbacks_of
-from skdbn._training.checks import check_integer
+from skdbn._training.checks import check_integer, without_alarms
 from skdbn._training.diagnosis import FittedTemplateWarning, warn
 
 
@@ -314,7 +314,8 @@ def starting_arrays(machines, dtype):
     intercepts = [np.array(machine.intercept_hidden_, dtype) for machine in machines]
     for i, machine in enumerate(machines[1:], 1):
         weights[i] /= machine.scale_[:, None]
-        intercepts[i] -= machine.offset_ @ weights[i]
+        with without_alarms():
+            intercepts[i] -= machine.offset_ @ weights[i]
     return weights, intercepts
 
 

@@ -172,19 +172,58 @@ def test_each_thread_restores_its_own_number_where_it_has_one(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # from Python 3.12 on
 def test_process_forked_while_another_thread_is_in_a_block_is_free_of_it():
-    other = InThread()
-    with threads._lock:  # as if another thread were just entering
-        child = os.fork()
-        if child == 0:
-            inside = None
-            try:
-                with threads_for(1):
-                    inside = n_threads()
-            finally:
-                os._exit(0 if (inside, n_threads()) == ({1}, {2}) else 1)
+    held, forked = threading.Event(), threading.Event()
+
+    def hold():  # as if the thread were just entering
+        with threads._lock:
+            held.set()
+            forked.wait(60)
+
+    other, holder = InThread(), threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(60)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with threads_for(1):
+                inside = n_threads()
+            status = 0 if (inside, n_threads()) == ({1}, {2}) else 1
+        finally:
+            os._exit(status)
+    forked.set()
     deadline = threading.Timer(60, os.kill, (child, 9))
     deadline.start()
     status = os.waitpid(child, 0)[1]
     deadline.cancel()
+    holder.join()
     other.leave()
     assert status == 0
+
+
+def test_a_block_that_the_garbage_collector_ends_while_another_begins_holds_nothing_up(monkeypatch):
+    def block():
+        with threads_for(1):
+            yield
+
+    abandoned = block()
+    next(abandoned)
+    limits, left = threads._limits, []
+
+    def limits_after_collection():
+        if not left:
+            left.append(True)
+            abandoned.close()
+        return limits()
+
+    monkeypatch.setattr(threads, "_limits", limits_after_collection)
+
+    def enter():
+        with threads_for(1):
+            pass
+        left.append("without waiting")
+
+    thread = threading.Thread(target=enter, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert left[-1] == "without waiting"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import QuantileTransformer
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer
 from threadpoolctl import threadpool_limits
 
 from skdbn import (
@@ -30,7 +31,7 @@ from skdbn._cli.main import main
 from skdbn._cli.options import command
 from skdbn._cli.outputs import Folder
 from skdbn._cli.report import say
-from skdbn._files import storage
+from skdbn._files import steps, storage
 from skdbn._files.storage import read, write
 from skdbn._training.callbacks import HAS_CALLBACKS
 
@@ -133,7 +134,7 @@ def test_training_goes_on_where_the_disk_is_full_and_the_checkpoint_stays_whole(
     rbm = RBMTransformer(3, n_iter=4, random_state=0)
     expected = RBMTransformer(3, n_iter=4, random_state=0).fit(X)
     monkeypatch.setattr(storage, "replaced", replaced_unless_full)
-    message = r"rbm.ckpt could not be written after 3 passes: No space left on device\. Training"
+    message = r"rbm.ckpt could not be written: No space left on device\. Training goes on"
     with pytest.warns(UserWarning, match=message) as caught:
         rbm.set_callbacks(Checkpoint("rbm.ckpt")).fit(X)
     of_disk = [warning for warning in caught if warning.category is UserWarning]
@@ -142,6 +143,19 @@ def test_training_goes_on_where_the_disk_is_full_and_the_checkpoint_stays_whole(
     resumed = resume("rbm.ckpt", X)  # from pass 2
     assert len(resumed.loss_curve_) == 4
     np.testing.assert_array_equal(resumed.components_, expected.components_)
+
+
+@needs_callbacks
+def test_command_line_tells_at_once_that_a_checkpoint_can_not_be_written(monkeypatch, capsys):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("skdbn._files.checkpoint.write", fail)
+    assert main([*QUICK, "--checkpoint", "state"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    told = [i for i, line in enumerate(lines) if "state could not be written: No space" in line]
+    assert len(told) == 1
+    assert "finetune: pass 1" in "".join(lines[told[0] :])
 
 
 # -- threads and warnings
@@ -178,6 +192,27 @@ def test_pipelines_that_are_loaded_in_threads_leave_the_filters_of_warnings():
         for _ in range(5):
             list(pool.map(load_model, ["pipeline.npz"] * 16))
     assert warnings.filters == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # from Python 3.12 on
+def test_pipelines_load_in_a_process_forked_while_another_thread_loads_one():
+    save_model(make_pipeline(MinMaxScaler(), RBMTransformer(3, n_iter=1)).fit(X), "pipeline.npz")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(steps._lock.acquire).result()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                load_model("pipeline.npz")
+                status = 0
+            finally:
+                os._exit(status)
+        steps._lock.release()
+    deadline = threading.Timer(60, os.kill, (child, 9))
+    deadline.start()
+    assert os.waitpid(child, 0)[1] == 0
+    deadline.cancel()
 
 
 class OfContext:

@@ -56,7 +56,8 @@ def main(arguments=None):
         Exit status.
     """
     options = parse(arguments)
-    if hasattr(sys.stdout, "reconfigure"):  # a name of a file may not be text of its encoding
+    # A name of a file may not be text of the encoding.
+    if hasattr(sys.stdout, "reconfigure") and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _warnings_in_a_line():

@@ -6,6 +6,7 @@ in free-threaded Python.
 """
 
 import contextlib
+import sys
 import warnings
 
 
@@ -32,8 +33,13 @@ def warnings_shown_by(show):
 
 
 @contextlib.contextmanager
-def warnings_collected():
+def warnings_collected(at_once=None):
     """Collect all warnings, repeated ones included.
+
+    Parameters
+    ----------
+    at_once : type, optional
+        Category, subclasses excluded, whose warnings are printed at once instead.
 
     Yields
     ------
@@ -41,6 +47,14 @@ def warnings_collected():
         Text and category of each warning so far.
     """
     collected = []
-    with warnings_shown_by(lambda *warning: collected.append(warning)):
+
+    def collect(message, category):
+        if category is at_once:
+            start = "\n" if sys.stderr.isatty() else ""  # below the line of progress
+            print(f"{start}skdbn: warning: {message}", file=sys.stderr, flush=True)
+        else:
+            collected.append((message, category))
+
+    with warnings_shown_by(collect):
         warnings.simplefilter("always")
         yield collected

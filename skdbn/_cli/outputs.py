@@ -1,10 +1,10 @@
 """The output folder of the command line.
 
 The rule: files that skdbn did not write are never replaced. So ``--out`` takes a folder that is
-new, empty, or from an earlier run, as its `report.json` shows. Files of the earlier run are
-replaced, or removed if this run does not write them; all other files stay. A file is written
-completely or not at all, and only once the report lists it: so a run that ends early leaves a
-folder that the next run takes.
+new, empty but for hidden files, or from an earlier run, as its `report.json` shows. Files of the
+earlier run are replaced, or removed if this run does not write them; all other files stay. A file
+is written completely or not at all, and only once the report lists it: so a run that ends early
+leaves a folder that the next run takes.
 """
 
 import json

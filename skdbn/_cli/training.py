@@ -281,7 +281,7 @@ def train(options, net, partial, data, rows):
     Returns the net, the seconds of its training, and whether it finished.
     """
     progress, top_row = Progress(net, data), TopRow(net, data, rows)
-    with warnings_collected() as caught, contextlib.redirect_stdout(sys.stderr):
+    with warnings_collected(at_once=UserWarning) as caught, contextlib.redirect_stdout(sys.stderr):
         net = _fit(options, net, partial, data, progress, top_row)
         seconds = time.perf_counter() - top_row.start - top_row.seconds
     if progress.works:

@@ -174,9 +174,8 @@ class Checkpoint:
         if not self._has_warned:
             self._has_warned = True
             warn(
-                f"{self.path} could not be written after {self._n_passes} passes: "
-                f"{error.strerror}. Training goes on and will try again. Until then the file has "
-                "the state of an earlier pass, if any.",
+                f"{self.path} could not be written: {error.strerror or error}. Training goes on, "
+                "and later passes try again. Until then the file, if any, stays as it was.",
                 UserWarning,
             )
 

@@ -25,6 +25,7 @@ from sklearn.preprocessing import (
 
 from skdbn._training.checks import whole_number
 from skdbn._training.fitting import damages_told
+from skdbn._training.threads import call_in_forked_processes
 
 STEPS = {
     step.__name__: step
@@ -131,6 +132,15 @@ def _silence():
     with _lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _unlock():
+    """Start with a new lock in a forked process, where no other thread will open the old one."""
+    global _lock
+    _lock = threading.Lock()
+
+
+call_in_forked_processes(_unlock)
 
 
 def _fitted_to_little(step):

@@ -179,7 +179,7 @@ def _locked(temporary):
 
 
 def _rename(temporary, path):
-    """Give a file its name; on Windows wait until no other process reads the file that has it."""
+    """Give a file its name; on Windows wait a little while a process reads its old one."""
     for seconds in WAITS:
         try:
             return os.replace(temporary, path)

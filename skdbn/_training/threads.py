@@ -49,7 +49,7 @@ class _OfThread(threading.local):
         self.limit = _Limit()
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # the garbage collector may end a block while another one begins
 _of_process, _of_thread = _Limit(), _OfThread()
 
 
@@ -100,7 +100,7 @@ def _has_own_number_in_each_thread(library):
     if library.internal_api == "openblas":  # before threadpoolctl 3.8 it was that of the process
         is_openmp = library.threading_layer == "openmp"
         return is_openmp and hasattr(library, "clear_controlling_thread")
-    return "MKL_Set_Num_Threads_Local" in library.check_symbols
+    return "MKL_Set_Num_Threads_Local" in getattr(library, "check_symbols", ())
 
 
 def _set_threads(library, n_threads):
@@ -117,11 +117,16 @@ def _set_threads(library, n_threads):
 def _forget():
     """Start anew in a forked process, where no other thread will leave its block."""
     global _lock, _of_process
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     for limit in (_of_process, _of_thread.limit):
         limit.restore()
     _of_process, _of_thread.limit = _Limit(), _Limit()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget)
+def call_in_forked_processes(function):
+    """Let a function be called at the start of every process that is forked from this one."""
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(after_in_child=function)
+
+
+call_in_forked_processes(_forget)
