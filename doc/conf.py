@@ -60,6 +60,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
+    "parallel": 2,  # processes
     "capture_repr": ("_repr_html_",),
     "within_subsection_order": NumberSortKey,
     "show_memory": False,

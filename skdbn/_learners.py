@@ -37,6 +37,7 @@ class MachineLearner:
     """
 
     def __init__(self, machine, rows, held_out, engine, optimizer, offsets):
+        rows = rows.ready(engine)
         self.rows, self.engine, self.optimizer = rows, engine, optimizer
         self.held_out = held_out  # some of them, dense and mapped, or None
         rbm = machine._model(engine)
@@ -243,8 +244,9 @@ class NetworkLearner:
         standard=None,
     ):
         weights, intercepts, hidden_units, head, self.engine = network
-        self.rows, self.held_out, self.curve, self.watches = rows, held_out, curve, watches
-        self.all_rows = all_rows
+        self.rows = rows.ready(self.engine)
+        self.all_rows = None if all_rows is None else all_rows.ready(self.engine)
+        self.held_out, self.curve, self.watches = held_out, curve, watches
         self.n_samples = (rows if all_rows is None else all_rows).X.shape[0]
         self.batch_size = batch_size
         self.below = weights[:lowest], intercepts[:lowest]

@@ -34,6 +34,7 @@ from skdbn._maths.missing import (
     free_energy_of_observed,
     hidden_mean_given_observed,
     imputed,
+    pseudo_log_likelihood_of_observed,
 )
 from skdbn._maths.pseudo_likelihood import pseudo_log_likelihood
 from skdbn._maths.units import UNITS, layer
@@ -216,23 +217,32 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         It is the sum over features of the log-probability of each given all others, or of the
         log-density in the units of the data if the unit is gaussian; clipped values count as the
         limit. It is exact, deterministic, and comparable across machines with the same kinds of
-        units. Binary features take about as long as 5 to 20 calls of `free_energy`, longer the
-        larger the weights, up to several hundred calls if most weights exceed 1.5; each gaussian
-        feature takes about as long as 20 calls without their matrix product.
+        units. The sum for a row with missing values is over the others, given the missing ones as
+        `transform` fills them in: compare such sums on the same data only. Binary features take
+        about as long as 5 to 20 calls of `free_energy`, longer the larger the weights, up to
+        several hundred calls if most weights exceed 1.5; each gaussian feature takes about as long
+        as 20 calls without their matrix product.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data without missing values. A value of a binary unit between 0 and 1 is a probability:
-            it weighs the scores of its two states.
+            Data, NaN where a value is missing. A value of a binary unit between 0 and 1 is a
+            probability: it weighs the scores of its two states. Values beyond count as 0 or 1.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Pseudo-log-likelihoods in nats.
         """
-        scores = self._in_blocks(pseudo_log_likelihood, self._rows(self._read_new(X)))
-        scores -= np.log(self.scale_).sum()  # from densities of units to densities of data
+        X = self._read_new(X, missing_allowed=True)
+        rows, log_scale = self._rows(X), np.log(self.scale_)
+        has_missing = rows.has_missing()
+        function = pseudo_log_likelihood_of_observed if has_missing else pseudo_log_likelihood
+        scores = self._in_blocks(function, rows)
+        scores -= log_scale.sum()  # from densities of units to densities of data
+        if has_missing:
+            for block, given in dense_blocks(X):
+                scores[block] += np.isnan(given) @ log_scale
         return scores
 
     def score(self, X, y=None):
@@ -241,7 +251,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
+            Data, NaN where a value is missing.
         y : None
             Ignored.
 

@@ -99,8 +99,8 @@ def log_conditional(rbm, v, i):
         return a[i] * state[:, i] - base(units, state[:, i, None]) + hidden.sum(axis=1)
 
     if units.binary:
-        off, on = log_p(0.0), log_p(1.0)
-        return v[:, i] * on + (1.0 - v[:, i]) * off - np.logaddexp(off, on)
+        off, on, share = log_p(0.0), log_p(1.0), np.clip(v[:, i], 0.0, 1.0)
+        return share * on + (1.0 - share) * off - np.logaddexp(off, on)
     grid = np.linspace(-40.0, 40.0, 801)
     total = logsumexp([log_p(value) for value in grid], axis=0)
     return log_p(v[:, i]) - total - np.log(grid[1] - grid[0])

@@ -600,3 +600,42 @@ def test_sparse_counts_are_not_far_from_themselves():
     machine.transform(rows)
     with pytest.warns(DataRangeWarning, match="of the values of X are far from the training"):
         machine.transform(50.0 * rows)
+
+
+# -- rows that are mapped once, before training
+
+
+def fit_of_table(X, **parameters):
+    y = LABELS[:N] % 3
+    return DBNClassifier((6, 4), finetune_iter=3, random_state=0, **parameters).fit(X, y)
+
+
+MIXED = np.hstack([MEASURED, ONE_HOT])
+WITH_GAPS = np.where(RNG.uniform(size=MEASURED.shape) < 0.1, np.nan, MEASURED)
+TRAININGS = {
+    "net": lambda: fit_of_table(MIXED),
+    "net of sparse rows": lambda: fit_of_table(csr_matrix(MIXED)),
+    "net that stops early": lambda: fit_of_table(MIXED, early_stopping=True),
+    "net without all labels": lambda: fit_of_table(MIXED, unlabeled=2, virtual_adversarial=0.5),
+    "machine with missing values": lambda: RBMTransformer(5, random_state=0).fit(WITH_GAPS),
+}
+
+
+@pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS.keys())
+def test_few_rows_are_mapped_before_training_to_the_same_bits(training, monkeypatch):
+    of_minibatches, map_them = [], columns.Columns.into_units
+
+    def into_units(self, rows):
+        of_minibatches.append(rows.shape[0] < N // 3)
+        return map_them(self, rows)
+
+    monkeypatch.setattr(columns.Columns, "into_units", into_units)
+    few = training()
+    assert sum(of_minibatches) < 10  # a row for `partial_fit` and the like
+    monkeypatch.setattr("skdbn._training.rows.FEW_VALUES", 0)
+    many = training()
+    assert sum(of_minibatches) > 30
+    assert few.loss_curve_ == many.loss_curve_
+    for name in ("coefs_", "intercepts_", "components_"):
+        for got, expected in zip(getattr(few, name, []), getattr(many, name, []), strict=True):
+            assert got.tobytes() == expected.tobytes()

@@ -5,10 +5,18 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from oracles import GRID, layer_states, log_joint, make_rbm as make_oracle, random_rbm
+from oracles import (
+    GRID,
+    layer_states,
+    log_conditional,
+    log_joint,
+    make_rbm as make_oracle,
+    random_rbm,
+)
 from scipy.sparse import csr_array, csr_matrix
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits, load_wine
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
@@ -20,7 +28,13 @@ from skdbn._maths.gradients import (
     persistent_contrastive_divergence,
     reserve_phases,
 )
-from skdbn._maths.missing import conditional_machine, fill, free_energy_of_observed, imputed
+from skdbn._maths.missing import (
+    conditional_machine,
+    fill,
+    free_energy_of_observed,
+    imputed,
+    pseudo_log_likelihood_of_observed,
+)
 from skdbn._maths.units import layer
 from skdbn._training.rows import Rows
 from skdbn.inspection import chain_statistics
@@ -473,6 +487,52 @@ def test_values_out_of_range_are_told_in_spite_of_gaps():
         rbm.transform(gaps)
 
 
+# -- the pseudo-log-likelihood
+
+
+@pytest.mark.parametrize("hidden", ["binary", "gaussian"])
+def test_pseudo_log_likelihood_is_that_of_observed_units_given_the_others_as_filled(hidden):
+    rbm = mixed_rbm(hidden=hidden)
+    v = np.array([[1.0, nan, 0.0], [nan, 0.7, nan], [0.2, -0.3, 1.0], [nan] * 3])
+    filled = v.copy()
+    is_missing = fill(rbm, filled)
+    expected = np.zeros(len(v))
+    for i in range(3):
+        expected += np.where(is_missing[:, i], 0.0, log_conditional(rbm, filled, i))
+    result = pseudo_log_likelihood_of_observed(rbm, v.copy())
+    np.testing.assert_allclose(result, expected, atol=1e-7)
+    assert result[3] == 0.0
+
+
+def test_scores_are_densities_of_the_observed_values_in_their_units():
+    wines = load_wine().data
+    gaps = with_gaps(wines, share=0.1)
+    scores, of_thousandths = (
+        make_rbm(visible_units="gaussian").fit(data).score_samples(data)
+        for data in (gaps, gaps / 1000)
+    )
+    n_observed = (~np.isnan(gaps)).sum(axis=1)
+    np.testing.assert_allclose(of_thousandths - scores, n_observed * np.log(1000), rtol=1e-9)
+    rbm = make_rbm(visible_units="gaussian").fit(gaps)
+    np.testing.assert_array_equal(rbm.score_samples(csr_matrix(gaps)), rbm.score_samples(gaps))
+    is_complete = n_observed == wines.shape[1]
+    assert 0 < is_complete.sum() < len(wines)
+    together, alone = rbm.score_samples(gaps)[is_complete], rbm.score_samples(gaps[is_complete])
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+def test_search_over_machines_on_rows_with_gaps_finds_what_it_finds_on_complete_ones():
+    searches = [
+        GridSearchCV(make_rbm(n_iter=5), {"learning_rate": [1e-4, 0.1, 1e-3]}, cv=3).fit(data)
+        for data in (X, with_gaps())
+    ]
+    assert [search.best_params_ for search in searches] == 2 * [{"learning_rate": 0.1}]
+    for search in searches:
+        scores = search.cv_results_["mean_test_score"]
+        assert np.isfinite(scores).all()
+        assert list(scores.argsort()) == [0, 2, 1]
+
+
 def test_nets_refuse_missing_values():
     gaps = with_gaps()
     with pytest.raises(ValueError, match=r"X has a missing value .* sklearn.impute.SimpleImputer"):
@@ -482,10 +542,9 @@ def test_nets_refuse_missing_values():
 def test_what_needs_complete_rows_says_how_to_get_them():
     gaps = with_gaps()
     rbm = make_rbm().fit(gaps)
-    for method in (rbm.score, rbm.score_samples, rbm.gibbs):
-        with pytest.raises(ValueError, match="Fill such values with impute, or drop these rows"):
-            method(gaps)
-    rbm.score(rbm.impute(gaps))
+    with pytest.raises(ValueError, match="Fill such values with impute, or drop these rows"):
+        rbm.gibbs(gaps)
+    rbm.gibbs(rbm.impute(gaps))
     with pytest.raises(ValueError, match="Fill such values with impute, or pass them as given, or"):
         rbm.sample(len(gaps), 1, start=gaps)
     rbm.sample(len(gaps), 1, given=gaps)

@@ -68,6 +68,13 @@ def test_gaussian_columns_agree_with_an_integral(kinds, hidden):
     np.testing.assert_allclose(pseudo_log_likelihood(rbm, v), direct(rbm, v), atol=6e-8)
 
 
+@pytest.mark.parametrize("hidden", UNITS)
+def test_score_of_binary_units_is_never_positive(hidden):
+    rbm = machine(1.0, "binary", hidden, float)
+    v = 1e3 * np.random.default_rng(1).normal(size=(30, 20))  # a table that nobody scaled
+    assert (pseudo_log_likelihood(rbm, v) <= 0.0).all()
+
+
 @pytest.mark.parametrize("radius", RADII)
 @pytest.mark.parametrize("eps", [1e-7, 1e-12])
 def test_series_leaves_out_what_rounding_would(radius, eps):

@@ -71,7 +71,7 @@ plt.show()
 # in pretraining and in fine-tuning, in one of the two, or in neither. The last one might as well be
 # fitted to the labelled digits only.
 X, X_test, y, y_test = load_digits()
-N_EACH, N_DRAWS = (3, 5, 10, 20, 50), 3
+N_EACH, N_DRAWS = (3, 10, 50), 3
 nets = {
     "pretraining and fine-tuning": DBNClassifier(unlabeled=-1),
     "fine-tuning": DBNClassifier(unlabeled=-1, pretrain=False),

@@ -19,7 +19,7 @@ from skdbn._maths.boltzmann import (
     hidden_mean,
     visible_mean,
 )
-from skdbn._maths.pseudo_likelihood import gaussian_conditional
+from skdbn._maths.pseudo_likelihood import gaussian_conditional, pseudo_log_likelihood
 
 N_FILLS = 2  # iterations of the mean field, starting without input
 N_DRAWS = 2  # Gibbs steps from the mean field
@@ -178,6 +178,25 @@ def hidden_mean_given_observed(rbm, v, out=None):
     """
     fill(rbm, v)
     return hidden_mean(rbm, v, out=out)
+
+
+def pseudo_log_likelihood_of_observed(rbm, v):
+    """Return the pseudo-log-likelihood of the observed units, given the others as filled.
+
+    Parameters
+    ----------
+    rbm : RBM
+        The machine.
+    v : ndarray of shape (n_rows, n_visible)
+        Visible states, NaN where a unit is not observed; they are filled in place.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Sums over the observed units of each row, in nats; 0 if there are none.
+    """
+    are_missing = fill(rbm, v)
+    return pseudo_log_likelihood(rbm, v, ~are_missing)
 
 
 def imputed(rbm, v, out=None):

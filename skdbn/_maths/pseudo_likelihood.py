@@ -23,7 +23,7 @@ WIDEST = 10_000.0  # mixture that is summed; weights that make a wider one have 
 N_ITERATIONS = 3  # towards those peaks, which need not be reached
 
 
-def pseudo_log_likelihood(rbm, v):
+def pseudo_log_likelihood(rbm, v, observed=None):
     """Return the pseudo-log-likelihood of visible states.
 
     Parameters
@@ -32,7 +32,9 @@ def pseudo_log_likelihood(rbm, v):
         The machine.
     v : ndarray of shape (n_rows, n_visible)
         Visible states. A value of a binary unit between 0 and 1 is a probability: it weighs the
-        scores of its two states.
+        scores of its two states. Values below 0 and above 1 weigh them like 0 and 1.
+    observed : ndarray of shape (n_rows, n_visible), optional
+        Ones for the states that are summed over, zeros for those that are only given.
 
     Returns
     -------
@@ -52,11 +54,16 @@ def pseudo_log_likelihood(rbm, v):
         units = rbm.visible_units.of_column(are_binary.index(True))
         log_odds = _log_odds(rbm, rbm.weights[binary], v[:, binary], x)
         log_odds += rbm.intercept_visible[binary]
-        result += (v[:, binary] * log_odds - units.log_partition(log_odds)).sum(axis=1)
+        terms = rbm.engine.xp.clip(v[:, binary], 0.0, 1.0) * log_odds
+        terms -= units.log_partition(log_odds)
+        if observed is not None:
+            terms *= observed[:, binary]
+        result += terms.sum(axis=1)
     for i, is_binary in enumerate(are_binary):
         if not is_binary:
             log_density, _ = gaussian_conditional(rbm, i, x - v[:, i, None] * rbm.weights[i])
-            result += log_density(v[:, i])
+            terms = log_density(v[:, i])
+            result += terms if observed is None else terms * observed[:, i]
     return result
 
 

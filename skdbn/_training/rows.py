@@ -19,6 +19,7 @@ from skdbn._training.threads import threads_for
 
 UNLABELLED = -1  # stands for the index of a class
 BLOCK_SIZE = 1024  # rows that inference works on at once, to bound its extra memory
+FEW_VALUES = 2**20  # values, dense, that training may copy: at most 8 MiB
 
 
 class Chosen:
@@ -130,6 +131,14 @@ class Rows(NamedTuple):
     def states(self, engine):
         """Return all rows, dense and mapped, in new memory."""
         return self.read(engine, slice(None), engine.zeros(*self.X.shape))
+
+    def ready(self, engine):
+        """Return the rows dense and mapped if they are few: each minibatch then takes less time."""
+        is_elsewhere = hasattr(self.X, "read")
+        is_ready = self.columns is None and not issparse(self.X)
+        if is_elsewhere or is_ready or np.prod(self.X.shape) > FEW_VALUES:
+            return self
+        return self._replace(X=self.states(engine), columns=None)
 
     # -- in memory, or in parts on a cluster
 

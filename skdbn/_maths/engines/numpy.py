@@ -35,6 +35,7 @@ class NumpyEngine:
         self._generator = np.random.Generator(np.random.SFC64(seed))
         self._buffers = {}
         self._one = np.array(1.0, dtype)  # cheaper to add to a small array than a Python float
+        self._ones = np.ones(0, dtype)
 
     def __getstate__(self):
         """Return what a copy has: all but scratch memory."""
@@ -240,8 +241,10 @@ class NumpyEngine:
         ndarray of shape (n_columns,)
             The sums.
         """
+        if len(self._ones) < len(x):
+            self._ones = np.ones(len(x), self.dtype)
         # A product with ones takes half the time of numpy.add.reduce.
-        return np.matmul(np.ones(len(x), self.dtype), x, out=out)
+        return np.matmul(self._ones[: len(x)], x, out=out)
 
     def logistic(self, x, out=None):
         """Return ``1 / (1 + exp(-x))``.
