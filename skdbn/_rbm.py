@@ -43,7 +43,8 @@ from skdbn._training.rows import Rows, hold_out, one_for_each_row, that_count
 
 SEEDS = ("training", "split")  # drawn from random_state
 INITIAL_SCALE = 0.01  # standard deviation of the initial weights
-RATE, RATE_OF_GAUSSIAN_UNITS, MANY_GAUSSIAN_UNITS = 0.1, 0.005, 100  # with "auto"
+RATE, RATE_OF_GAUSSIAN_UNITS = 0.1, 0.005  # with "auto"
+MANY_GAUSSIAN_UNITS = {"binary": 100, "gaussian": 10}  # visible ones, by the kind of hidden units
 HELD_OUT_CURVES = ("validation_loss_curve_", "free_energy_gap_curve_")
 CURVES = (
     "loss_curve_",
@@ -87,9 +88,10 @@ class RBMTransformer(Machine):
         Steps of the chains for each minibatch.
     learning_rate : float or "auto", default="auto"
         Step size. "auto" is 0.1 if all units are binary and 0.005 otherwise; with more than 100
-        gaussian visible units it is 0.5 divided by their number. Momentum multiplies its effect: a
-        momentum of 0.9 by ten. To model the data well, "pcd" and "ptt" need a lower rate, such as
-        0.01, and more passes.
+        gaussian visible units it is 0.5 divided by their number, and with more than 10 of them and
+        gaussian hidden units 0.05 divided by it. Momentum multiplies its effect: a momentum of 0.9
+        by ten. To model the data well, "pcd" and "ptt" need a lower rate, such as 0.01, and more
+        passes.
     learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
         How the rate changes: "linear" and "cosine" decrease it to 0 over the passes of a fit, which
         a high likelihood needs. `partial_fit` keeps it constant.
@@ -520,7 +522,8 @@ class RBMTransformer(Machine):
         n_gaussian = int(np.count_nonzero(visible_units == GAUSSIAN))
         if n_gaussian == 0 and self.hidden_units != GAUSSIAN:
             return RATE
-        return RATE_OF_GAUSSIAN_UNITS / max(1.0, n_gaussian / MANY_GAUSSIAN_UNITS)
+        many = MANY_GAUSSIAN_UNITS[self.hidden_units]
+        return RATE_OF_GAUSSIAN_UNITS / max(1.0, n_gaussian / many)
 
     def _restored(self):
         """Return the engine, optimizer and offsets (or None) as the last pass left them."""
@@ -561,7 +564,10 @@ class RBMTransformer(Machine):
             held_out = Rows(x, weight=held_out.weight_of(drawn))
         learner = MachineLearner(self, rows, held_out, engine, optimizer, offsets)
         in_net = not hasattr(self, "_run")  # it is the net that is being fitted
-        advice = "Lower {rbm}learning_rate; gaussian units need 0.01 or less."
+        advice = "Lower {rbm}learning_rate tenfold or more, or set it to 'auto'."
+        if self.learning_rate == "auto":
+            highest = optimizer.learning_rate / 10.0
+            advice = f"Set {{rbm}}learning_rate to {highest:.3g} or less."
         remedy = advice_on_machine(advice, in_net)
         machine, how = without_callbacks(self), {"held_out": None, "seed": seed}
         of_part = partial(machine._new_training, **how, schedule=schedule)

@@ -830,13 +830,13 @@ def test_warnings_of_training_advise_options(capsys):
     lines = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     of_machine, of_net = (line.split(". ", 1)[1] for line in lines)
     assert of_machine == (
-        "Lower --pretrain-learning-rate tenfold, or raise --pretrain-weight-decay."
+        "Lower --pretrain-learning-rate tenfold or more, or set --visible-units auto if X is not "
+        "within [0, 1]."
     )
     assert of_net.startswith("Raise --finetune-iter, ")
     assert "--learning-rate-init" in of_net
-    for advised in (["0.3"], ["3", "--pretrain-weight-decay", "0.01"]):
-        assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", *advised]) == 0
-        assert "--pretrain-learning-rate" not in capsys.readouterr().err
+    assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", "0.3"]) == 0
+    assert "--pretrain-learning-rate" not in capsys.readouterr().err
 
 
 def test_advice_after_a_divergence_names_options(capsys):
@@ -844,7 +844,7 @@ def test_advice_after_a_divergence_names_options(capsys):
     command = ["--data", "measured.npz", "--no-knn", "--layers", "5", "--pretrain-iter", "20"]
     assert main([*command, "--pretrain-learning-rate", "50"]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
-    assert "Lower --pretrain-learning-rate; gaussian units need 0.01 or less. Try: " in message
+    assert "Lower --pretrain-learning-rate tenfold or more, or set it to 'auto'. Try: " in message
     assert main([*command, "--pretrain-learning-rate", "0.01"]) == 0
 
 

@@ -1,5 +1,6 @@
 """What is watched during training, and what is said when it ends."""
 
+import re
 import warnings
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import (
     DBNClassifier,
+    DivergenceError,
     GrowingWeightsWarning,
     HiddenUnitsWarning,
     NotConvergedWarning,
@@ -80,6 +82,52 @@ def test_warning_of_a_layer_names_it():
     assert len(found) == 1
     assert str(found[0].message).startswith("Pretraining of layer 2 of 2: ")
     assert all(warning.filename == __file__ for warning in caught)
+
+
+GREYS = 0.4 + 0.3 * np.random.default_rng(0).random((300, 8))
+WIDE = np.random.default_rng(0).normal(size=(300, 2)) @ np.random.default_rng(1).normal(size=(2, 300))
+LINEAR = {"visible_units": "gaussian", "hidden_units": "gaussian"}
+
+
+@pytest.mark.parametrize(
+    ("data", "parameters", "advice", "remedy"),
+    [
+        (X, {"learning_rate": 3.0}, "Lower learning_rate tenfold", {"learning_rate": 0.3}),
+        (X, {"learning_rate": 30.0}, "tenfold or more", {"learning_rate": 0.03}),
+        (
+            load_wine().data,
+            {"visible_units": "binary"},
+            "visible_units='auto' if X is not within",
+            {"visible_units": "auto"},
+        ),
+        (
+            GREYS,
+            {},
+            "visible_units='gaussian' if X has measurements within",
+            {"visible_units": "gaussian"},
+        ),
+        (WIDE, {**LINEAR, "learning_rate": 0.1}, "set it to 'auto'", {"learning_rate": "auto"}),
+        (
+            WIDE,
+            {**LINEAR, "momentum": 0.999, "n_iter": 100},
+            r"Set learning_rate to 1.67e-05 or less\.",
+            {"learning_rate": 1.67e-5},
+        ),
+    ],
+)
+def test_advice_on_a_machine_can_be_followed(data, parameters, advice, remedy):
+    rbm = RBMTransformer(50, random_state=0, **parameters)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            rbm.fit(data)
+        except DivergenceError as error:
+            caught = [*caught, error]
+    messages = [str(getattr(found, "message", found)) for found in caught]
+    assert any(re.search(advice, message) for message in messages), messages
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rbm.set_params(**remedy).fit(data)
 
 
 def test_loss_that_still_falls_warns_and_a_settled_one_does_not():

@@ -156,6 +156,14 @@ def test_automatic_rate_of_gaussian_units_learns(load):
     assert error() < 1.15 * error(learning_rate=0.01)
 
 
+@pytest.mark.parametrize("gradient", ["cd", "pcd"])
+def test_automatic_rate_of_a_linear_machine_suits_columns_that_move_together(gradient):
+    rng = np.random.default_rng(0)
+    walks = rng.normal(size=(200, 400)).cumsum(axis=1)
+    rbm = make_rbm(n_components=10, n_iter=30, hidden_units="gaussian", gradient=gradient)
+    assert rbm.fit(walks).loss_curve_[-1] < 0.25 < 0.6 < rbm.loss_curve_[0]
+
+
 def test_crisp_units_are_no_fault():
     rng = np.random.RandomState(0)
     k, centres = rng.randint(4, size=1000), rng.rand(4, 30) > 0.5
@@ -476,7 +484,7 @@ def test_values_outside_the_range_of_binary_units_warn_once_per_fit():
 def test_divergence_raises_and_leaves_nothing_half_fitted():
     data = 100 * np.random.default_rng(0).normal(size=(200, 5))
     rbm = make_rbm(visible_units="gaussian", learning_rate=1.0, n_iter=50)
-    message = r"diverged in pass \d+: .* is not finite. Lower learning_rate; gaussian units"
+    message = r"diverged in pass \d+: .* is not finite. Lower learning_rate tenfold or more"
     with pytest.raises(DivergenceError, match=message):
         rbm.fit(data)
     assert not [name for name in vars(rbm) if name.endswith("_")]

@@ -115,12 +115,18 @@ def warn_of_idle_units(dead, saturated, where=""):
             f"{saturated:.0%} of the hidden units are saturated (always off or always on, within "
             f"0.05) and {dead:.0%} are dead (the same in every row). "
         )
-        advice = "Lower {rbm}learning_rate tenfold, or raise {rbm}weight_decay."
+        advice = (
+            "Lower {rbm}learning_rate tenfold or more, or set {rbm}visible_units='auto' if X is "
+            "not within [0, 1]."
+        )
     elif dead == 1.0 and not where:
         finding = (
             "The hidden layer is constant: no unit changes by more than 0.05 from row to row. "
         )
-        advice = "Raise n_iter or learning_rate, or check that X varies."
+        advice = (
+            "Raise n_iter or learning_rate, set visible_units='gaussian' if X has measurements "
+            "within [0, 1], or check that X varies."
+        )
     else:
         return
     warn(where + finding + advice_on_machine(advice, bool(where)), HiddenUnitsWarning)
