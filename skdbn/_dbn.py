@@ -454,7 +454,9 @@ def _backpropagation(
         widest = max(len(intercept) for intercept in net.intercepts_[:-1])
         high_rate = min(HIGHEST_RATE, max(HIGH_RATE, 1.0 / widest))
         rate = kept["share"] * (high_rate if n_labelled < SMALL_TABLE else LOW_RATE)
-    batch_size = resolve_batch_size(net.batch_size, n_in_a_pass, SMALLEST_BATCH)
+    batch_size = net.batch_size
+    if batch_size == "auto":  # for the rows that training began with
+        batch_size = resolve_batch_size(batch_size, n_in_a_pass, SMALLEST_BATCH)
     learner = NetworkLearner(
         network,
         lowest,

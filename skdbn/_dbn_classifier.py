@@ -20,7 +20,7 @@ from skdbn._training.checks import (
     sorted_classes,
     warn_of_column,
 )
-from skdbn._training.diagnosis import warn_unless_some_are_unlabelled
+from skdbn._training.diagnosis import warn, warn_unless_some_are_unlabelled
 from skdbn._training.rows import UNLABELLED
 
 
@@ -453,11 +453,12 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         n_labels = rows.y.shape[1]
         y = _of_zeros_and_ones(rows.y, "y")
         if not goes_on and classes is None and (y.sum(axis=1) == 1).all():
-            advice = f" If later rows have several labels, pass classes=range({n_labels})."
-            raise ValueError(
-                "y is one-hot: each row has exactly one label, its class. Pass y.argmax(axis=1) if "
-                "y is an array (y.toarray().argmax(axis=1) if it is sparse), or y.idxmax(axis=1) "
-                "if it is a DataFrame, which keeps the names." + advice * is_part
+            warn(
+                "y is one-hot: each row has exactly one label. The net learns the labels one by "
+                "one, as if a row might have several. If they are classes, pass y.argmax(axis=1) "
+                "if y is an array (y.toarray().argmax(axis=1) if it is sparse), or "
+                "y.idxmax(axis=1) if it is a DataFrame, which keeps the names.",
+                UserWarning,
             )
         if classes is not None and len(classes) != n_labels:
             raise ValueError(

@@ -6,7 +6,7 @@ from sklearn.base import RegressorMixin
 
 from skdbn._dbn_base import DeepBeliefNet
 from skdbn._training.checks import check_choice, text_as_target
-from skdbn._training.columns import limits_without_outliers
+from skdbn._training.columns import ROUNDING, limits_without_outliers
 
 UNITS_OF_ROUNDING = 16.0  # units in the last place by which equal targets may differ
 LARGEST = np.sqrt(np.finfo(float).max)  # absolute value of a target
@@ -396,6 +396,7 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson"
         return tags
 
 
@@ -408,7 +409,8 @@ def _offset_and_scale(y, weight, loss):
     largest = np.where(largest > 0.0, largest, 1.0)
     shares = y / largest  # within [-1, 1], where squares are safe
     if loss == "absolute_error":
-        mean = np.quantile(shares, 0.5, axis=0, weights=weight, method="inverted_cdf")
+        half = 0.5 - ROUNDING  # the same for weights times 3
+        mean = np.quantile(shares, half, axis=0, weights=weight, method="inverted_cdf")
     else:
         mean = np.average(shares, axis=0, weights=weight)
     if loss == "poisson":

@@ -85,7 +85,8 @@ def test_warning_of_a_layer_names_it():
 
 
 GREYS = 0.4 + 0.3 * np.random.default_rng(0).random((300, 8))
-WIDE = np.random.default_rng(0).normal(size=(300, 2)) @ np.random.default_rng(1).normal(size=(2, 300))
+FACTORS, LOADINGS = (np.random.default_rng(seed).normal(size=(300, 2)) for seed in (0, 1))
+WIDE = FACTORS @ LOADINGS.T
 LINEAR = {"visible_units": "gaussian", "hidden_units": "gaussian"}
 
 

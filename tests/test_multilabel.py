@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import cross_val_predict, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
@@ -204,20 +204,31 @@ def test_labels_of_the_caller_stay_as_they_are():
 # -- what is refused
 
 
-def test_one_hot_rows_are_refused_with_advice_that_works():
+def test_one_hot_rows_are_labels_with_advice_that_works():
     labels = RNG.integers(3, size=N)
-    message = (
-        r"y is one-hot: .*Pass y\.argmax\(axis=1\) if y is an array .* or y\.idxmax\(axis=1\) if"
-    )
-    for y in (np.eye(3)[labels], csr_matrix(np.eye(3, dtype=int)[labels])):
-        with pytest.raises(ValueError, match=message):
-            net().fit(X, y)
     y = np.eye(3)[labels]
+    message = (
+        r"y is one-hot: .* pass y\.argmax\(axis=1\) if y is an array .* or y\.idxmax\(axis=1\) if"
+    )
+    for rows in (y, csr_matrix(y.astype(int))):
+        with pytest.warns(UserWarning, match=message) as caught:
+            model = net().fit(X, rows)
+        assert {warning.filename for warning in caught} == {__file__}
+        assert model.predict_proba(X).shape == (N, 3)
+        assert model._head == "logistic"
     assert_same(net().fit(X, y.argmax(axis=1)), net().fit(X, labels))
     names = ["heron", "kestrel", "owl"]
     named = net().fit(X, pd.DataFrame(y, columns=names).idxmax(axis=1))
     np.testing.assert_array_equal(named.classes_, names)
     assert_same(net().fit(X, csr_matrix(y).toarray().argmax(axis=1)), net().fit(X, labels))
+
+
+def test_fold_whose_rows_happen_to_have_one_label_each_is_trained_on():
+    y = np.eye(3, dtype=int)[RNG.integers(3, size=N)]
+    y[:2] = 1  # in the first fold
+    with pytest.warns(UserWarning, match="y is one-hot"):
+        scores = cross_val_score(net(), X, y, cv=3, error_score="raise")
+    assert np.isfinite(scores).all()
 
 
 def test_several_classes_in_a_row_are_refused():
@@ -328,9 +339,7 @@ def test_rows_that_are_one_hot_by_chance_are_a_part():
     model = net().partial_fit(X, Y)
     model.partial_fit(X[:50], chance)
     assert model.n_iter_ == 2
-    with pytest.raises(
-        ValueError, match=r"one-hot.* later rows have several labels, pass classes=range\(3\)"
-    ):
+    with pytest.warns(UserWarning, match="y is one-hot"):
         net().partial_fit(X[:50], chance)
     first = net().partial_fit(X[:50], chance, classes=range(3)).partial_fit(X, Y)
     assert first.predict_proba(X).shape == (N, 3)

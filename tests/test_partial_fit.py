@@ -186,6 +186,19 @@ def test_chunks_in_turn_learn_what_a_fit_learns(kind):
 # -- what goes on
 
 
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("begins_with_fit", [True, False])
+def test_given_batch_size_is_that_of_every_call(kind, begins_with_fit):
+    model = net(kind, batch_size=30, pretrain=False)
+    begin = model.fit if begins_with_fit else model.partial_fit
+    begin(X[-10:], TARGETS[kind][-10:])
+    before = model._restored().optimizer.n_steps if not begins_with_fit else 0
+    model.partial_fit(X, TARGETS[kind])
+    assert model._restored().optimizer.n_steps == before + 2
+    model.partial_fit(X[:20], TARGETS[kind][:20])
+    assert model._restored().optimizer.n_steps == before + 3
+
+
 def test_random_numbers_go_on_from_call_to_call(monkeypatch):
     drawn = []
     permutation = NumpyEngine.permutation

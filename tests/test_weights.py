@@ -129,6 +129,26 @@ def nothing_is_drawn(monkeypatch):
 # -- exact: a row of weight 2 is two rows
 
 
+def test_median_of_targets_is_that_of_repeated_rows_where_two_values_tie():
+    passes = {"pretrain": False, "output_iter": 0, "finetune_iter": 0}
+    model = DBNRegressor((2,), loss="absolute_error", random_state=0, **passes)
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(5, 60))
+        X, y, weight = rng.normal(size=(n, 1)), rng.normal(size=n), rng.integers(1, 4, n)
+        models = [
+            clone(model).fit(X, y, **weights)
+            for X, y, weights in (
+                (*repeated(weight, X, y), {}),
+                (X, y, {"sample_weight": weight}),
+                (X, y, {"sample_weight": 0.1 * weight}),
+            )
+        ]
+        of_rows, of_weights, of_tenths = (model.target_offset_ for model in models)
+        np.testing.assert_allclose(of_weights, of_rows, rtol=1e-12, err_msg=f"seed {seed}")
+        np.testing.assert_allclose(of_tenths, of_rows, rtol=1e-12, err_msg=f"seed {seed}")
+
+
 @pytest.mark.usefixtures("nothing_is_drawn")
 @pytest.mark.parametrize("gradient", GRADIENTS)
 @pytest.mark.parametrize("table", TABLES)
