@@ -20,7 +20,11 @@ from skdbn._training.checks import (
     sorted_classes,
     warn_of_column,
 )
-from skdbn._training.diagnosis import warn, warn_unless_some_are_unlabelled
+from skdbn._training.diagnosis import (
+    warn,
+    warn_of_unknown_labels,
+    warn_unless_some_are_unlabelled,
+)
 from skdbn._training.rows import UNLABELLED
 
 
@@ -109,7 +113,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         Value of `y` that marks rows without a label, such as -1 or "". NaN stands for all missing
         values: NaN, None and the NA of pandas. Such rows do not form a class; `score`, class
         weights and the rows held out for early stopping leave them out. With None, all rows have
-        labels. Not available for multilabel targets.
+        labels. Not available for multilabel targets. For cross-validation mark them with a number
+        or text: scikit-learn cannot stratify folds by missing values.
     batch_size : int or "auto", default="auto"
         Rows per minibatch of the softmax and fine-tuning phases. "auto" aims at a hundred
         minibatches per pass, with 2 to 100 rows each. With a virtual adversarial step a pass goes
@@ -615,6 +620,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         labels = masked_labels(_dense_column(y), self.unlabeled)
         predicted = np.asarray(self.predict(X))
         check_consistent_length(labels, predicted, sample_weight)
+        warn_of_unknown_labels(labels.compressed(), self.classes_)
         weight = None if sample_weight is None else np.asarray(sample_weight)[~labels.mask]
         return accuracy_score(labels.compressed(), predicted[~labels.mask], sample_weight=weight)
 

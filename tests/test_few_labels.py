@@ -16,7 +16,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import DataConversionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -644,6 +644,23 @@ def test_saved_net_keeps_what_marks_rows_without_labels(name, tmp_path):
 
 
 # -- within scikit-learn
+
+
+def test_score_warns_of_labels_that_the_net_never_saw():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.array(["a", "b", "c"], object), 40)
+    X = rng.normal(size=(120, 2)) + 3.0 * np.repeat(np.eye(3)[:, :2], 40, axis=0)
+    y[np.arange(120) % 4 > 0] = None
+    model = net(unlabeled=np.nan, virtual_adversarial=0)
+    with pytest.warns(FewLabelsWarning, match=r"labels that no row had in fit: 'c'\. .*KFold"):
+        model.fit(X[:80], y[:80]).score(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FewLabelsWarning)
+        model.score(X[:80], y[:80])
+        scores = cross_val_score(model, X, y, cv=KFold(3, shuffle=True, random_state=0))
+        assert np.isfinite(scores).all()
+        filled = np.where(y == None, "", y)  # noqa: E711
+        cross_val_score(clone(model).set_params(unlabeled=""), X, filled, cv=3)
 
 
 def test_cross_validation_scores_the_rows_with_labels():

@@ -53,7 +53,7 @@ class NotConvergedWarning(ConvergenceWarning):
 
 
 class FewLabelsWarning(UserWarning):
-    """Rows without labels are missing, or led far from what the labelled rows alone predict."""
+    """Labels or rows without them are missing, or the latter led far from what labels predict."""
 
 
 class MixingWarning(UserWarning):
@@ -199,6 +199,19 @@ def warn_unless_some_are_unlabelled(has_none, marker):
             "rows count as labelled. If they are, set unlabeled=None. Voting, bagging, stacking "
             "and one-vs-rest classifiers replace labels by numbers, so pass them labelled rows "
             "only.",
+            FewLabelsWarning,
+        )
+
+
+def warn_of_unknown_labels(labels, classes):
+    """Warn if rows to be scored have labels that no training row had, as in an unlucky fold."""
+    unknown = [label for label in np.unique(labels).tolist() if label not in set(classes.tolist())]
+    if unknown:
+        named = ", ".join(map(repr, unknown[:3])) + ", ..." * (len(unknown) > 3)
+        warn(
+            f"y has labels that no row had in fit: {named}. Their rows count as errors. In a "
+            "cross-validation mark rows without a label with a number or text, such as -1 or '', "
+            "by which scikit-learn can stratify folds, or pass cv=KFold(shuffle=True).",
             FewLabelsWarning,
         )
 
