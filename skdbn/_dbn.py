@@ -206,7 +206,7 @@ def _pretrain_layer(run, net, i, template, rows, held_out, phase, n_layers):
         verbose=template.verbose,
     )
     net.rbms_[i]._stopped = stopped
-    net.rbms_[i]._warn_of_outcome(where)
+    net.rbms_[i]._warn_of_outcome(where, sees_data=i == 0)
 
 
 def _take(net, i, machine, attributes=None):

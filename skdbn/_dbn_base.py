@@ -196,6 +196,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         FewLabelsWarning
             If `unlabeled` is set and no row is without a label, or rows without labels led a
             classifier far from what the labelled rows alone predict.
+        DataConversionWarning
+            If y of a classifier is one-hot, so that it may have been meant as classes.
         InterruptedTrainingWarning
             If training was interrupted from the keyboard.
         """

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
@@ -336,6 +337,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
             growing.
         FittedTemplateWarning
             If `rbm` in the first call is a fitted RBM, which is trained from scratch.
+        DataConversionWarning
+            If the first y is one-hot and `classes` is not given.
         InterruptedTrainingWarning
             If training was interrupted from the keyboard.
         """
@@ -462,8 +465,10 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
                 "y is one-hot: each row has exactly one label. The net learns the labels one by "
                 "one, as if a row might have several. If they are classes, pass y.argmax(axis=1) "
                 "if y is an array (y.toarray().argmax(axis=1) if it is sparse), or "
-                "y.idxmax(axis=1) if it is a DataFrame, which keeps the names.",
-                UserWarning,
+                "y.idxmax(axis=1) if it is a DataFrame, which keeps the names."
+                + f" Otherwise pass classes=range({n_labels}) as well."
+                * is_part,
+                DataConversionWarning,
             )
         if classes is not None and len(classes) != n_labels:
             raise ValueError(
@@ -614,15 +619,23 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         ------
         ValueError
             If no row has a label.
+
+        Warns
+        -----
+        FewLabelsWarning
+            If `unlabeled` is set and y has labels that no row had in `fit`.
         """
         if self.unlabeled is None:
             return super().score(X, _dense_column(y), sample_weight)
         labels = masked_labels(_dense_column(y), self.unlabeled)
         predicted = np.asarray(self.predict(X))
         check_consistent_length(labels, predicted, sample_weight)
-        warn_of_unknown_labels(labels.compressed(), self.classes_)
         weight = None if sample_weight is None else np.asarray(sample_weight)[~labels.mask]
-        return accuracy_score(labels.compressed(), predicted[~labels.mask], sample_weight=weight)
+        labels, predicted = labels.compressed(), predicted[~labels.mask]
+        accuracy = accuracy_score(labels, predicted, sample_weight=weight)
+        counted = labels if weight is None else labels[weight > 0]
+        warn_of_unknown_labels(_unknown(counted, self.classes_))
+        return accuracy
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

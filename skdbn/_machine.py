@@ -217,8 +217,9 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         It is the sum over features of the log-probability of each given all others, or of the
         log-density in the units of the data if the unit is gaussian; clipped values count as the
         limit. It is exact, deterministic, and comparable across machines with the same kinds of
-        units. The sum for a row with missing values is over the others, given the missing ones as
-        `transform` fills them in: compare such sums on the same data only. Binary features take
+        units. In a row with missing values the sum is over the observed features, and the others
+        have the states that the machine expects when nothing is observed: compare such sums on the
+        same data only. Binary features take
         about as long as 5 to 20 calls of `free_energy`, longer the larger the weights, up to
         several hundred calls if most weights exceed 1.5; each gaussian feature takes about as long
         as 20 calls without their matrix product.
@@ -227,7 +228,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data, NaN where a value is missing. A value of a binary unit between 0 and 1 is a
-            probability: it weighs the scores of its two states. Values beyond count as 0 or 1.
+            probability: it weighs the scores of its two states, as 0 and 1 do if it lies beyond.
 
         Returns
         -------

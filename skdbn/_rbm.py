@@ -190,9 +190,10 @@ class RBMTransformer(Machine):
     -----
     Dense arrays and CSR matrices of float32 and float64 are used as they are. Bytes, booleans,
     integers of up to 16 bits and float16 become float32, other types float64. Computations use that
-    type. CSR input is made dense one minibatch at a time. C-contiguous floats are not copied, and
-    may be a memory map. `transform` and the other methods that take data work in blocks of rows.
-    They warn (`DataRangeWarning`) when many values are far from those of the rows fitted.
+    type. CSR input is made dense one minibatch at a time, and C-contiguous floats, which may be a
+    memory map, are not copied, unless they have at most 2**20 values. `transform` and the other
+    methods that take data work in blocks of rows. They warn (`DataRangeWarning`) when many values
+    are far from those of the rows fitted.
 
     NaN in the data is a missing value. It is filled in from the observed values by a mean field.
     With "cd" the gradient is that of ``log p(observed | missing values as filled)``; with "pcd" and
@@ -573,8 +574,14 @@ class RBMTransformer(Machine):
         of_part = partial(machine._new_training, **how, schedule=schedule)
         return Training(learner, optimizer, self, remedy, self.early_stopping, of_part)
 
-    def _warn_of_outcome(self, where=""):
+    def _warn_of_outcome(self, where="", sees_data=True):
         """Warn if the machine has learned little or its weights are about to diverge."""
         if self.dead_units_curve_:
-            warn_of_idle_units(self.dead_units_curve_[-1], self.saturated_units_curve_[-1], where)
+            warn_of_idle_units(
+                self.dead_units_curve_[-1],
+                self.saturated_units_curve_[-1],
+                self._rate(self.visible_units_),
+                sees_data and self.visible_units == "binary",
+                where,
+            )
         warn_of_growing_weights(self._largest_weights, where)

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -829,10 +830,7 @@ def test_warnings_of_training_advise_options(capsys):
     assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", "3"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     of_machine, of_net = (line.split(". ", 1)[1] for line in lines)
-    assert of_machine == (
-        "Lower --pretrain-learning-rate tenfold or more, or set --visible-units auto if X is not "
-        "within [0, 1]."
-    )
+    assert of_machine == "Lower --pretrain-learning-rate, which was 3, tenfold or more."
     assert of_net.startswith("Raise --finetune-iter, ")
     assert "--learning-rate-init" in of_net
     assert main([*QUICK, "--no-knn", "--pretrain-learning-rate", "0.3"]) == 0
@@ -845,7 +843,20 @@ def test_advice_after_a_divergence_names_options(capsys):
     assert main([*command, "--pretrain-learning-rate", "50"]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert "Lower --pretrain-learning-rate tenfold or more, or set it to 'auto'. Try: " in message
-    assert main([*command, "--pretrain-learning-rate", "0.01"]) == 0
+    assert message.endswith("--pretrain-learning-rate auto")
+    assert main([*command, "--pretrain-learning-rate", "auto"]) == 0
+
+
+def test_advice_after_a_divergence_of_the_automatic_rate_gives_a_rate_that_works(capsys):
+    factors, loadings = RNG.normal(size=(60, 2)), RNG.normal(size=(2, 300))
+    np.savez("measured.npz", X=factors @ loadings, y=Y)
+    command = ["--data", "measured.npz", "--no-knn", "--layers", "50", "--pretrain-iter", "300"]
+    command += ["--hidden-units", "gaussian", "--pretrain-batch-size", "1", "--finetune-iter", "1"]
+    assert main(command) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    rate = re.search(r"Set --pretrain-learning-rate to (\S+) or less\.", message)[1]
+    assert message.endswith(f"--pretrain-learning-rate {rate}")
+    assert main([*command, "--pretrain-learning-rate", rate]) == 0
 
 
 def test_warning_of_measurements_with_binary_units_advises_an_option(capsys):

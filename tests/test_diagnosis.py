@@ -93,12 +93,12 @@ LINEAR = {"visible_units": "gaussian", "hidden_units": "gaussian"}
 @pytest.mark.parametrize(
     ("data", "parameters", "advice", "remedy"),
     [
-        (X, {"learning_rate": 3.0}, "Lower learning_rate tenfold", {"learning_rate": 0.3}),
+        (X, {"learning_rate": 3.0}, "which was 3, tenfold", {"learning_rate": 0.3}),
         (X, {"learning_rate": 30.0}, "tenfold or more", {"learning_rate": 0.03}),
         (
             load_wine().data,
             {"visible_units": "binary"},
-            "visible_units='auto' if X is not within",
+            r"If X is not within \[0, 1\], set visible_units='auto' instead",
             {"visible_units": "auto"},
         ),
         (

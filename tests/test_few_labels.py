@@ -652,11 +652,12 @@ def test_score_warns_of_labels_that_the_net_never_saw():
     X = rng.normal(size=(120, 2)) + 3.0 * np.repeat(np.eye(3)[:, :2], 40, axis=0)
     y[np.arange(120) % 4 > 0] = None
     model = net(unlabeled=np.nan, virtual_adversarial=0)
-    with pytest.warns(FewLabelsWarning, match=r"labels that no row had in fit: 'c'\. .*KFold"):
+    with pytest.warns(FewLabelsWarning, match=r"labels that no row had in fit: 'c'\. .*stratified"):
         model.fit(X[:80], y[:80]).score(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error", FewLabelsWarning)
         model.score(X[:80], y[:80])
+        assert model.score(X, y, sample_weight=np.arange(120) < 80) == model.score(X[:80], y[:80])
         scores = cross_val_score(model, X, y, cv=KFold(3, shuffle=True, random_state=0))
         assert np.isfinite(scores).all()
         filled = np.where(y == None, "", y)  # noqa: E711

@@ -491,11 +491,12 @@ def test_values_out_of_range_are_told_in_spite_of_gaps():
 
 
 @pytest.mark.parametrize("hidden", ["binary", "gaussian"])
-def test_pseudo_log_likelihood_is_that_of_observed_units_given_the_others_as_filled(hidden):
+def test_pseudo_log_likelihood_is_that_of_observed_units_with_typical_others(hidden):
     rbm = mixed_rbm(hidden=hidden)
     v = np.array([[1.0, nan, 0.0], [nan, 0.7, nan], [0.2, -0.3, 1.0], [nan] * 3])
-    filled = v.copy()
-    is_missing = fill(rbm, filled)
+    typical, is_missing = np.full((1, 3), nan), np.isnan(v)
+    fill(rbm, typical)
+    filled = np.where(is_missing, typical, v)
     expected = np.zeros(len(v))
     for i in range(3):
         expected += np.where(is_missing[:, i], 0.0, log_conditional(rbm, filled, i))
@@ -519,6 +520,18 @@ def test_scores_are_densities_of_the_observed_values_in_their_units():
     assert 0 < is_complete.sum() < len(wines)
     together, alone = rbm.score_samples(gaps)[is_complete], rbm.score_samples(gaps[is_complete])
     np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_machine_that_fitted_noise_does_not_know_held_out_values(share):
+    coins = (np.random.default_rng(0).random((600, 20)) < 0.5).astype(float)
+    gaps = with_gaps(coins, share, seed=1)
+    scores = [
+        make_rbm(n_iter=n_iter, n_components=30).fit(gaps[:300]).score(gaps[300:])
+        for n_iter in (0, 200)
+    ]
+    entropy = np.log(2) * (~np.isnan(gaps[300:])).sum(axis=1).mean()
+    assert scores[1] < scores[0] < -0.99 * entropy
 
 
 def test_search_over_machines_on_rows_with_gaps_finds_what_it_finds_on_complete_ones():

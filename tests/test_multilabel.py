@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import cross_val_predict, cross_val_score
@@ -211,7 +211,7 @@ def test_one_hot_rows_are_labels_with_advice_that_works():
         r"y is one-hot: .* pass y\.argmax\(axis=1\) if y is an array .* or y\.idxmax\(axis=1\) if"
     )
     for rows in (y, csr_matrix(y.astype(int))):
-        with pytest.warns(UserWarning, match=message) as caught:
+        with pytest.warns(DataConversionWarning, match=message) as caught:
             model = net().fit(X, rows)
         assert {warning.filename for warning in caught} == {__file__}
         assert model.predict_proba(X).shape == (N, 3)
@@ -226,7 +226,7 @@ def test_one_hot_rows_are_labels_with_advice_that_works():
 def test_fold_whose_rows_happen_to_have_one_label_each_is_trained_on():
     y = np.eye(3, dtype=int)[RNG.integers(3, size=N)]
     y[:2] = 1  # in the first fold
-    with pytest.warns(UserWarning, match="y is one-hot"):
+    with pytest.warns(DataConversionWarning, match="y is one-hot"):
         scores = cross_val_score(net(), X, y, cv=3, error_score="raise")
     assert np.isfinite(scores).all()
 
@@ -339,7 +339,7 @@ def test_rows_that_are_one_hot_by_chance_are_a_part():
     model = net().partial_fit(X, Y)
     model.partial_fit(X[:50], chance)
     assert model.n_iter_ == 2
-    with pytest.warns(UserWarning, match="y is one-hot"):
+    with pytest.warns(DataConversionWarning, match=r"Otherwise pass classes=range\(3\) as well"):
         net().partial_fit(X[:50], chance)
     first = net().partial_fit(X[:50], chance, classes=range(3)).partial_fit(X, Y)
     assert first.predict_proba(X).shape == (N, 3)

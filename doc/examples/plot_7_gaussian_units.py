@@ -43,8 +43,8 @@ for column in zip(
     print("{:30} {:8} {:8.2f} {:8.2f}".format(*column))
 
 # %%
-# Gaussian units need a learning rate of 0.001 to 0.01; "auto" is 0.005 here. The loss curve shows
-# whether it is low enough:
+# A few gaussian columns need a learning rate of 0.001 to 0.01; "auto" is 0.005 here. The loss curve
+# shows whether it is low enough:
 from skdbn.plotting import LossCurveDisplay, ReconstructionDisplay
 
 LossCurveDisplay.from_estimator(rbm)

@@ -4,6 +4,7 @@ The rule: an error in the user's input is reported in one line, and the exit sta
 """
 
 import contextlib
+import re
 import reprlib
 import sys
 import time
@@ -88,8 +89,13 @@ def _advice(options, message):
     """Return advice for a training that diverged."""
     name = "learning-rate-init" if "learning_rate_init" in message else "pretrain-learning-rate"
     rate = getattr(options, name.replace("-", "_"))
-    lower = LOW_RATE if rate in (None, "auto") else min(rate / 10, 2 * LOW_RATE)
-    again = f"Try: {command(options, f'--{name}', f'{lower:g}')}"
+    if found := re.search(r"learning_rate to (\S+) or less", message):  # "auto" diverged
+        lower = found[1]
+    elif name == "pretrain-learning-rate":
+        lower = "auto"
+    else:
+        lower = f"{LOW_RATE if rate in (None, 'auto') else min(rate / 10, 2 * LOW_RATE):g}"
+    again = f"Try: {command(options, f'--{name}', lower)}"
     if options.checkpoint is None or not options.checkpoint.exists():  # in the first pass
         return again
     return f"Remove {options.checkpoint}, the checkpoint of the diverged training. {again}"

@@ -11,6 +11,8 @@ Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann machines for collab
 whose machine of a row has no units but the observed ones.
 """
 
+import math
+
 from skdbn._maths.boltzmann import (
     binary_states,
     free_energy,
@@ -181,7 +183,10 @@ def hidden_mean_given_observed(rbm, v, out=None):
 
 
 def pseudo_log_likelihood_of_observed(rbm, v):
-    """Return the pseudo-log-likelihood of the observed units, given the others as filled.
+    """Return the pseudo-log-likelihood of the observed units, the others being typical.
+
+    Unobserved units get the states of a mean field in which no unit is observed, the same in each
+    row: states filled in from a row would already tell of the unit that is scored.
 
     Parameters
     ----------
@@ -195,7 +200,10 @@ def pseudo_log_likelihood_of_observed(rbm, v):
     ndarray of shape (n_rows,)
         Sums over the observed units of each row, in nats; 0 if there are none.
     """
-    are_missing = fill(rbm, v)
+    xp, are_missing = rbm.engine.xp, v != v
+    typical = xp.full_like(v[:1], math.nan)
+    fill(rbm, typical)
+    xp.copyto(v, typical, where=are_missing)
     return pseudo_log_likelihood(rbm, v, ~are_missing)
 
 

@@ -1,7 +1,7 @@
 """Kinds of units and scales of the columns of the data.
 
 The rule: the map of the columns belongs to the fitted estimator, and rows are mapped when they are
-read, a minibatch or a block at a time. X itself is neither changed nor copied.
+read, a minibatch or a block at a time, or once if they are few. X itself is not changed.
 """
 
 from functools import partial

@@ -53,7 +53,7 @@ class NotConvergedWarning(ConvergenceWarning):
 
 
 class FewLabelsWarning(UserWarning):
-    """Labels or rows without them are missing, or the latter led far from what labels predict."""
+    """Labels are missing, or rows without labels, or these led far from what the others predict."""
 
 
 class MixingWarning(UserWarning):
@@ -102,23 +102,24 @@ def idle_units(h, are_binary):
     return highest - lowest < DEAD, stuck & are_binary
 
 
-def warn_of_idle_units(dead, saturated, where=""):
+def warn_of_idle_units(dead, saturated, rate, is_range_given=False, where=""):
     """Warn if most hidden units are saturated, or all of them are the same in every row.
 
-    `dead` and `saturated` are shares of the hidden units. Units that are always off or always on
-    count as saturated. Units that have hardly changed since the start are no fault while others
-    have: a large layer on a small table has many. In a layer of a net, named by `where`, they are
-    never a fault: fine-tuning changes them, or warns that the network has not learned.
+    `dead` and `saturated` are shares of the hidden units, `rate` is the learning rate, and
+    `is_range_given` tells that the visible units take values within [0, 1], whatever X has. Units
+    that are always off or always on count as saturated. Units that have hardly changed since the
+    start are no fault while others have: a large layer on a small table has many. In a layer of a
+    net, named by `where`, they are never a fault: fine-tuning changes them, or warns that the
+    network has not learned.
     """
     if saturated > MOST_SATURATED:
         finding = (
             f"{saturated:.0%} of the hidden units are saturated (always off or always on, within "
             f"0.05) and {dead:.0%} are dead (the same in every row). "
         )
-        advice = (
-            "Lower {rbm}learning_rate tenfold or more, or set {rbm}visible_units='auto' if X is "
-            "not within [0, 1]."
-        )
+        advice = f"Lower {{rbm}}learning_rate, which was {rate:.3g}, tenfold or more."
+        if is_range_given:
+            advice += " If X is not within [0, 1], set {rbm}visible_units='auto' instead."
     elif dead == 1.0 and not where:
         finding = (
             "The hidden layer is constant: no unit changes by more than 0.05 from row to row. "
@@ -203,15 +204,17 @@ def warn_unless_some_are_unlabelled(has_none, marker):
         )
 
 
-def warn_of_unknown_labels(labels, classes):
-    """Warn if rows to be scored have labels that no training row had, as in an unlucky fold."""
-    unknown = [label for label in np.unique(labels).tolist() if label not in set(classes.tolist())]
-    if unknown:
-        named = ", ".join(map(repr, unknown[:3])) + ", ..." * (len(unknown) > 3)
+def warn_of_unknown_labels(labels):
+    """Warn of labels of scored rows that no training row had, as in an unlucky fold."""
+    if len(labels):
+        named = ", ".join(repr(label) for label in labels[:3].tolist())
+        if labels.dtype.kind == "M":
+            named = ", ".join(map(str, labels[:3]))
         warn(
-            f"y has labels that no row had in fit: {named}. Their rows count as errors. In a "
-            "cross-validation mark rows without a label with a number or text, such as -1 or '', "
-            "by which scikit-learn can stratify folds, or pass cv=KFold(shuffle=True).",
+            f"y has labels that no row had in fit: {named}{', ...' * (len(labels) > 3)}. Their "
+            "rows count as errors. Fit rows with these labels, too. In a cross-validation, mark "
+            "rows without a label with a number or text, not NaN or None, so that folds are "
+            "stratified, and have at least two labelled rows of each class.",
             FewLabelsWarning,
         )
 
