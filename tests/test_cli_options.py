@@ -426,9 +426,10 @@ def test_names_change_no_weight_and_a_table_without_them_leaves_none(capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "high"), [("--pretrain-learning-rate", "1e30"), ("--learning-rate-init", "1e300")]
+    ("option", "high", "advised"),
+    [("--pretrain-learning-rate", "1e30", "auto"), ("--learning-rate-init", "1e300", "0.001")],
 )
-def test_advice_after_divergence_works(capsys, option, high):
+def test_advice_after_divergence_works(capsys, option, high, advised):
     job = [*QUICK, "--no-knn", option, high]
     assert main(job) == 2
     line = last_words(capsys)
@@ -436,7 +437,7 @@ def test_advice_after_divergence_works(capsys, option, high):
     assert "diverged" in line
     program, *again = shlex.split(line.partition("Try: ")[2])
     assert program == "skdbn"
-    assert again == [*QUICK, "--no-knn", option, "0.001"]
+    assert again == [*QUICK, "--no-knn", option, advised]
     assert main(again) == 0
 
 
