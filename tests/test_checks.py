@@ -45,6 +45,14 @@ INFINITE = r" has a value that is infinite or too large for float64 in row 3, co
 # -- the place of a gap
 
 
+@pytest.mark.parametrize("method", ["score", "score_samples"])
+def test_score_of_a_machine_bears_gaps_and_says_where_the_first_infinite_value_is(method):
+    score = getattr(make_rbm().fit(X), method)
+    assert np.isfinite(score(with_gaps())).all()
+    with pytest.raises(ValueError, match=f"X{INFINITE}"):
+        score(with_gaps(-np.inf))
+
+
 @pytest.mark.parametrize(
     ("make", "method"),
     [
