@@ -457,6 +457,7 @@ class InterruptingStream(io.StringIO):
             raise KeyboardInterrupt
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("with_figures")
 @pytest.mark.parametrize(
     ("moment", "n_passes"),
@@ -847,6 +848,7 @@ def test_advice_after_a_divergence_names_options(capsys):
     assert main([*command, "--pretrain-learning-rate", "auto"]) == 0
 
 
+@pytest.mark.exhaustive
 def test_advice_after_a_divergence_of_the_automatic_rate_gives_a_rate_that_works(capsys):
     factors, loadings = RNG.normal(size=(60, 2)), RNG.normal(size=(2, 300))
     np.savez("measured.npz", X=factors @ loadings, y=Y)
@@ -869,6 +871,7 @@ def test_warning_of_measurements_with_binary_units_advises_an_option(capsys):
     assert "visible" not in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_warning_of_narrow_measurements_advises_an_option_that_works(capsys):
     narrow = 0.001 * RNG.uniform(size=300)
     X = np.column_stack([RNG.uniform(size=(300, 3)), narrow])

@@ -363,6 +363,7 @@ def density_of(rbm, row, i):
     return -np.log(total)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("hidden_units", ["binary", "gaussian"])
 @pytest.mark.parametrize("strength", [0.3, 0.8])
 def test_score_is_the_log_density_of_each_value_given_the_others(hidden_units, strength):
@@ -395,6 +396,7 @@ def test_score_chooses_a_machine_for_measurements():
 # -- nets
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("load", "pretrain"), [(load_iris, False), (load_wine, False), (load_breast_cancer, True)]
 )
@@ -408,6 +410,7 @@ def test_net_learns_from_a_table_of_any_scale_without_a_word(load, pretrain):
             assert cross_val_score(make_pipeline(scaler, net), X, y, cv=2).mean() > 0.93
 
 
+@pytest.mark.exhaustive
 def test_data_in_a_corner_of_the_range_are_learned():
     rng = np.random.RandomState(0)
     y = rng.randint(4, size=800)
@@ -416,6 +419,7 @@ def test_data_in_a_corner_of_the_range_are_learned():
     assert cross_val_score(DBNClassifier((50, 50), random_state=0), X, y, cv=3).mean() > 0.94
 
 
+@pytest.mark.exhaustive
 def test_narrow_measurement_beside_flags_is_learned():
     X, y = np.hstack([ONE_HOT, RATE]), RATE[:, 0] > 0.04
     assert cross_val_score(DBNClassifier(random_state=0), X, y, cv=2).mean() > 0.95
@@ -621,6 +625,7 @@ TRAININGS = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS.keys())
 def test_few_rows_are_mapped_before_training_to_the_same_bits(training, monkeypatch):
     of_minibatches, map_them = [], columns.Columns.into_units

@@ -72,6 +72,7 @@ def assert_same_network(one, other):
 # -- what training learns
 
 
+@pytest.mark.exhaustive
 def test_classifier_learns_digits():
     net = DBNClassifier((100, 100), random_state=0).fit(X, Y)
     assert net.score(X_TEST, Y_TEST) > 0.95
@@ -79,6 +80,7 @@ def test_classifier_learns_digits():
     assert net.softmax_loss_curve_[-1] < net.softmax_loss_curve_[0]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_solver_and_schedule_learns(solver, schedule):
@@ -195,6 +197,7 @@ def test_visible_units_of_a_template_are_those_of_the_data():
     assert_same_network(net, make_net(rbm=both).fit(data, Y))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("sizes", "n_nets", "score"), [((500, 500), 1, 0.83), ((100,), 3, 0.88), ((4,), 3, 0.88)]
 )
@@ -685,6 +688,7 @@ def test_wrong_parameter_is_named_with_what_is_allowed(parameters, message):
 # -- warnings and failures
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
 def test_advice_on_values_outside_the_range_can_be_followed(load):
     data, labels = load(return_X_y=True)

@@ -34,11 +34,13 @@ def fit_quietly(estimator, *data, **held_out):
 # -- warnings
 
 
+@pytest.mark.exhaustive
 def test_defaults_on_the_digits_warn_of_nothing():
     RBMTransformer(100, random_state=0).fit(X)
     DBNClassifier((60, 60), rbm=RBMTransformer(n_iter=15), random_state=0).fit(X, Y)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("load", [load_iris, load_wine])
 def test_defaults_on_small_tables_warn_of_nothing(load):
     data, labels = load(return_X_y=True)
@@ -90,6 +92,7 @@ WIDE = FACTORS @ LOADINGS.T
 LINEAR = {"visible_units": "gaussian", "hidden_units": "gaussian"}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("data", "parameters", "advice", "remedy"),
     [

@@ -507,6 +507,7 @@ def test_minibatches_of_auto_are_those_of_a_fit(virtual_adversarial):
     assert_same(model.partial_fit(many, y), expected)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("weight", [None, WEIGHT])
@@ -685,6 +686,7 @@ def test_grid_search_in_a_pipeline_scores_the_rows_with_labels():
 # -- what is learned
 
 
+@pytest.mark.exhaustive
 def test_rows_without_labels_tell_digits_apart(monkeypatch):
     monkeypatch.setattr("skdbn._dbn.N_STEPS_OF_TRIAL", N_STEPS_OF_TRIAL)
     X, X_test, y, y_test = load_digits()
@@ -699,6 +701,7 @@ def test_rows_without_labels_tell_digits_apart(monkeypatch):
     assert accuracy > plain + 0.02
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", [0, 1])
 def test_rows_without_labels_tell_two_moons_apart(seed):
     X, y = make_moons(200, noise=0.06, random_state=seed)

@@ -239,6 +239,7 @@ def test_positive_phase_holds_the_data_and_their_hidden_means(name, visible, hid
         assert set(np.unique(chain)) <= {0.0, 1.0}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_long_chains_reach_the_exact_gradient(name):
     # A machine of strong intercepts and weights: a step without an intercept would miss it.
@@ -373,6 +374,7 @@ def best_log_likelihood(make_step, learning_rate, units=BinaryUnits, n_seeds=3, 
     return np.mean(reached)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "n_gibbs_steps", "units", "threshold"),
     [
@@ -402,6 +404,7 @@ def test_estimators_learn_bars_and_stripes(name, n_gibbs_steps, units, threshold
     assert threshold <= reached <= OPTIMUM
 
 
+@pytest.mark.exhaustive
 def test_exact_gradient_learns_bars_and_stripes():
     reached = best_log_likelihood(lambda: enumerated_step, 0.5, n_seeds=1)
     assert -2.70 <= reached <= OPTIMUM

@@ -328,6 +328,7 @@ def test_net_transforms_into_its_top_hidden_layer_by_name(net):
     np.testing.assert_array_equal(copy(net).set_output(transform="pandas").transform(X), H)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("net", [DBNClassifier(random_state=0), DBNRegressor(random_state=0)])
 def test_way_back_from_the_top_layer_comes_nearer_to_the_data_than_their_mean(net):
     digits, digits_test, labels, _ = load_digits()

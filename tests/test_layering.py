@@ -14,6 +14,8 @@ import pytest
 
 import skdbn
 
+pytestmark = pytest.mark.exhaustive  # the same text whatever is installed
+
 PACKAGE = Path(skdbn.__file__).parent
 ESTIMATORS = {"_rbm", "_dbn_classifier", "_dbn_regressor"}
 ALLOWED = {  # rooms of the package, from below; each may import itself, too

@@ -137,6 +137,7 @@ def kappa(one, other):
     return ((one == other).mean() - by_chance) / (1.0 - by_chance)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("usual_trials")
 @pytest.mark.parametrize(
     ("seed", "n_columns", "finetune_iter"),
@@ -153,6 +154,7 @@ def test_no_step_is_taken_where_no_gap_separates_classes(
     assert_same(model, clone(model).set_params(virtual_adversarial=0).fit(x, y))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("usual_trials")
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_step_is_taken_where_gaps_separate_classes(seed, monkeypatch):
@@ -163,6 +165,7 @@ def test_step_is_taken_where_gaps_separate_classes(seed, monkeypatch):
     assert model.virtual_adversarial_ == clone(model).fit(x, y).virtual_adversarial_ > 0.0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("usual_trials")
 @pytest.mark.parametrize(
     ("options", "n_passes"),
@@ -305,6 +308,7 @@ def test_warning_can_be_followed(few_labels_warnings):
     assert not few_labels_warnings
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("n_others", "warns"), [(0, False), (30, False), (90, True), (300, True)])
 def test_warning_is_of_predictions_that_agree_too_seldom(
     n_others, warns, few_labels_warnings, monkeypatch
@@ -324,6 +328,7 @@ def test_warning_is_of_predictions_that_agree_too_seldom(
 DIGITS, _, DIGITS_Y, _ = load_digits()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("usual_trials")
 @pytest.mark.parametrize(
     ("seed", "data", "y"),

@@ -295,6 +295,7 @@ def test_modes_that_the_chains_of_training_know_in_equal_parts_are_found():
     assert abs(estimate.value - log_z) < 4 * estimate.standard_error
 
 
+@pytest.mark.exhaustive
 def test_likelihood_without_a_given_log_z_warns_too():
     rbm, _ = two_modes(0.2)
     with pytest.warns(MixingWarning):

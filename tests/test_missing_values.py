@@ -522,6 +522,7 @@ def test_scores_are_densities_of_the_observed_values_in_their_units():
     np.testing.assert_allclose(together, alone, rtol=1e-12)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("share", [0.6, 0.9])
 def test_machine_that_fitted_noise_does_not_know_held_out_values(share):
     coins = (np.random.default_rng(0).random((600, 20)) < 0.5).astype(float)

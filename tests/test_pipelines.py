@@ -125,6 +125,7 @@ def test_fitted_pipeline_survives_joblib(tmp_path):
         np.testing.assert_array_equal(loaded.predict_proba(X), pipeline.predict_proba(X))
 
 
+@pytest.mark.exhaustive
 def test_features_beat_raw_pixels_on_shifted_digits():
     # Copies of a digit shifted by a pixel stay in one fold: else they leak into training.
     images = X.reshape(-1, 8, 8) / 16

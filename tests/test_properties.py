@@ -342,6 +342,7 @@ def check_regressor(options, rbm, loss, X, y, weight):
 REGRESSOR = set(DBNRegressor().get_params(deep=False))
 
 
+@pytest.mark.exhaustive
 @PROFILE
 @given(RBMS, tables(), st.data())
 def test_machine_raises_a_documented_error_or_is_valid(options, X, data):
@@ -355,6 +356,7 @@ def test_classifier_raises_a_documented_error_or_is_valid(options, rbm, X, data)
     check_classifier(options, rbm, X, y, weight)
 
 
+@pytest.mark.exhaustive
 @PROFILE
 @given(NETS, RBMS, LOSSES, tables(), st.data())
 def test_regressor_raises_a_documented_error_or_is_valid(options, rbm, loss, X, data):
@@ -374,6 +376,7 @@ def fitted_estimators():
     return outcome(rbm.fit, GOOD), outcome(net.fit, GOOD, GOOD_LABELS)
 
 
+@pytest.mark.exhaustive
 @PROFILE
 @given(NETS, RBMS, tables(), st.data())
 def test_failing_fit_leaves_a_fitted_estimator_as_it_was(options, rbm_options, X, data):
@@ -408,6 +411,7 @@ def test_profile_tries_as_many_examples_as_it_says():
     assert 4 * N_EXAMPLES >= 2000
 
 
+@pytest.mark.exhaustive
 def test_many_examples_can_be_fitted_and_many_can_not():
     machines, nets, regressors = [], [], []
 

@@ -143,6 +143,7 @@ def test_transform_and_free_energy_agree_with_bernoulli_rbm():
     np.testing.assert_allclose(rbm.free_energy(X), peer._free_energy(X), rtol=1e-10)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("load", [load_wine, load_breast_cancer, load_diabetes])
 def test_automatic_rate_of_gaussian_units_learns(load):
     data = scale(load().data)
@@ -181,6 +182,7 @@ def test_gibbs_goes_on_with_other_random_numbers():
     assert (rbm.gibbs(X) != rbm.gibbs(X)).any()
 
 
+@pytest.mark.exhaustive
 def test_pcd_reaches_the_likelihood_of_bernoulli_rbm_with_its_parameters():
     data = np.repeat([[0.0] * 4, [1.0] * 4], 100, axis=0)
     parameters = {"n_components": 4, "learning_rate": 0.02, "n_iter": 200, "batch_size": 10}

@@ -228,6 +228,7 @@ def test_targets_of_every_container_give_the_same_network(container):
     assert_same_network(make_net().fit(X, container(Y)), make_net().fit(X, Y))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("loss", HEADS_OF_LOSSES)
 @pytest.mark.parametrize("value", [3.1, 1e6, 1e-6])
 def test_target_that_is_the_same_in_all_rows_is_predicted_and_warns_of_nothing(loss, value):

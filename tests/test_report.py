@@ -435,6 +435,7 @@ def test_measurements_are_no_images_unless_their_shape_is_known():
 MEASURED = {"visible_units": "gaussian"}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("data", "scaler", "of_machine", "looked_for"),
     [
@@ -458,6 +459,7 @@ def test_sentence_about_bias_probes_is_about_what_is_drawn(data, scaler, of_mach
     plt.close("all")
 
 
+@pytest.mark.exhaustive
 def test_fantasies_come_from_a_top_machine_trained_for_them(monkeypatch):
     monkeypatch.setattr(samplers, "N_ROWS_OF_ALL_PASSES", 800)
     monkeypatch.setattr(samplers, "MOST_ROWS", 200)

@@ -64,6 +64,7 @@ def run(tempering, rbm, chain, n_minibatches):
 # -- exactness
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("visible", KINDS)
 @pytest.mark.parametrize("hidden", KINDS)
 def test_swaps_leave_the_distribution_of_every_machine_as_it_is(visible, hidden):

@@ -129,6 +129,7 @@ def nothing_is_drawn(monkeypatch):
 # -- exact: a row of weight 2 is two rows
 
 
+@pytest.mark.exhaustive
 def test_median_of_targets_is_that_of_repeated_rows_where_two_values_tie():
     passes = {"pretrain": False, "output_iter": 0, "finetune_iter": 0}
     model = DBNRegressor((2,), loss="absolute_error", random_state=0, **passes)
@@ -423,6 +424,7 @@ def test_minibatches_of_a_pass_add_up_to_the_gradient_of_all_rows(kind):
     np.testing.assert_allclose(np.mean(parts, axis=0), expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.exhaustive
 def test_shuffled_minibatches_of_weighted_rows_agree_with_repeated_rows_in_the_mean():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(12, 2))
@@ -448,6 +450,7 @@ def test_shuffled_minibatches_of_weighted_rows_agree_with_repeated_rows_in_the_m
     assert (abs((p["plain"] - p["repeated"]).mean(axis=0)) > 4.5 * error + 0.02).any()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("gradient", GRADIENTS)
 def test_machine_of_weighted_rows_models_the_weighted_data(gradient):
     # At the maximum of the likelihood the mean of the visible units is that of the data, and
