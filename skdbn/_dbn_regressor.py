@@ -314,6 +314,15 @@ class DBNRegressor(RegressorMixin, DeepBeliefNet):
         attributes = {"target_offset_": offset, "target_scale_": scale, "_head": head}
         return attributes, y.shape[1], encode
 
+    def _before_training(self, run, templates, rows, *others, **known):
+        """Return the fitted attributes before the first pass."""
+        attributes = super()._before_training(run, templates, rows, *others, **known)
+        if not run.goes_on:
+            never_varies = (rows.y == rows.y[0]).all(axis=0)
+            # Steps leave such a target at its offset, which is its value in all rows.
+            attributes["coefs_"][-1][:, never_varies] = 0.0
+        return attributes
+
     def _as_columns(self, y, name):
         """Return targets as one column each; raise if the net cannot learn them."""
         if y.dtype.kind in "mM":
@@ -413,6 +422,7 @@ def _offset_and_scale(y, weight, loss):
         mean = np.quantile(shares, half, axis=0, weights=weight, method="inverted_cdf")
     else:
         mean = np.average(shares, axis=0, weights=weight)
+    mean = np.where((shares == shares[0]).all(axis=0), shares[0], mean)  # without rounding
     if loss == "poisson":
         if not (mean > 0.0).all():
             raise ValueError(
