@@ -1,6 +1,6 @@
 """The deep belief net as a scikit-learn classifier."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -100,7 +100,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         divergence of the predictions there from those for the rows themselves ("virtual adversarial
         training"). 0 trains on the labelled rows alone. "auto" is 0.3 times the median distance
         of a row from its nearest neighbour, where one half of up to 2000 random rows is compared
-        with the other half; it is 0 if all rows have labels, or if in a short trial the predictions
+        with the other half; it is 0 if all rows have labels, or if in a trial the predictions
         with the step differ much from those of the labelled rows alone. Not available for
         multilabel targets.
     label_smoothing : float, default=0.0
@@ -165,7 +165,8 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
     intercepts_ : list of ndarray of shape (n_out,)
         Intercepts of each layer after fine-tuning.
     softmax_loss_curve_ : list of float
-        Mean cross-entropy in nats over each pass of the softmax phase.
+        Mean cross-entropy in nats over each pass of the softmax phase; of several labels, their
+        sum.
     loss_curve_ : list of float
         Mean cross-entropy in nats over each pass of fine-tuning, on the rows as trained on: with
         noise, dropout and adversarial steps. It ignores label smoothing and includes the mean
@@ -435,15 +436,17 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         return sorted_classes(classes)
 
     def _check_keys_of_class_weight(self, classes):
-        """Raise if class_weight names none of the classes."""
+        """Raise if class_weight names what is not a class, and not all classes."""
         if not isinstance(self.class_weight, dict):
             return
-        known = _keys(classes)
-        unknown = [label for label in self.class_weight if _key(label, classes) not in known]
-        if unknown and len(unknown) == len(self.class_weight):
+        keys = {_key(label, classes): label for label in self.class_weight}
+        known = set(_keys(classes))
+        unknown = [label for key, label in keys.items() if key not in known]
+        if unknown and not known <= set(keys):  # else no row here is of a class that has one
+            shown = repr(classes) if classes.dtype.kind in "mM" else classes
             raise ValueError(
                 f"class_weight has a weight for {unknown[0]!r}, which is not among the classes in "
-                f"y: {classes}. Use these classes as its keys."
+                f"y: {shown}. Use these classes as its keys."
             )
 
     def _read_indicator(self, rows, goes_on, is_part, classes):
@@ -538,7 +541,9 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         """Return rows and labels, as a masked array if some labels are missing."""
         name, y = rules.get("name", "X").replace("X", "y"), _dense_column(y)
         if self.unlabeled is None:
-            check_labels(y, name, ", or set unlabeled=float('nan') if they have no label")
+            is_indicator = np.ndim(y) == 2 and np.shape(y)[1] > 1
+            how = "" if is_indicator else ", or set unlabeled=float('nan') if they have no label"
+            check_labels(y, name, how)
             X, y = super()._validate_targets(X, y, **rules)
             warn_of_column(y, name)
             return X, y
@@ -677,16 +682,18 @@ def _dense_column(y):
 
 def _keys(classes):
     """Return a key for each class."""
-    labels = classes if classes.dtype.kind == "M" else classes.tolist()
+    labels = classes if classes.dtype.kind in "mM" else classes.tolist()
     return [_key(label, classes) for label in labels]
 
 
 def _key(label, classes):
-    """Return what a label is looked up by: the label, of dates the time, whatever their type."""
-    if classes.dtype.kind != "M":
+    """Return what a label is looked up by: itself, or the time or the span, whatever its type."""
+    kind = classes.dtype.kind
+    has_no_unit = isinstance(label, Integral) and not isinstance(label, np.timedelta64)
+    if kind not in "mM" or has_no_unit:
         return label
     try:
-        return np.datetime64(label).astype("M8[ns]")
+        return (np.datetime64 if kind == "M" else np.timedelta64)(label).astype(f"{kind}8[ns]")
     except (TypeError, ValueError):
         return label
 

@@ -129,7 +129,6 @@ def nothing_is_drawn(monkeypatch):
 # -- exact: a row of weight 2 is two rows
 
 
-@pytest.mark.exhaustive
 def test_median_of_targets_is_that_of_repeated_rows_where_two_values_tie():
     passes = {"pretrain": False, "output_iter": 0, "finetune_iter": 0}
     model = DBNRegressor((2,), loss="absolute_error", random_state=0, **passes)
@@ -570,11 +569,16 @@ NAMES = np.array(["kestrel", "heron", "owl"])
 
 
 DATES = np.array(["2020-01-01", "2021-02-03", "2024-12-31"], "M8[D]")
+SPANS = DATES - DATES[0]
 
 
 @pytest.mark.parametrize(
     "names",
-    [np.arange(3), NAMES, np.array([-1.0, 0.0, 7.0]), *map(DATES.astype, ["M8[D]", "M8[ns]"])],
+    [
+        *(np.arange(3), NAMES, np.array([-1.0, 0.0, 7.0])),
+        *map(DATES.astype, ["M8[D]", "M8[ns]"]),
+        *map(SPANS.astype, ["m8[D]", "m8[ns]"]),
+    ],
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_dict_of_class_weights_gives_the_bits_of_the_same_sample_weights(names, method):
@@ -588,16 +592,35 @@ def test_dict_of_class_weights_gives_the_bits_of_the_same_sample_weights(names, 
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_dates_of_any_type_are_keys_of_class_weight(method):
-    y = DATES[TARGETS["softmax"]]
+@pytest.mark.parametrize(
+    ("classes", "kinds"),
+    [
+        (DATES, (pd.Timestamp, lambda date: date.item(), str)),
+        (SPANS.astype("m8[ns]"), (pd.Timedelta, lambda span: span.astype("m8[s]").item())),
+    ],
+)
+def test_dates_and_spans_of_any_type_are_keys_of_class_weight(method, classes, kinds):
+    y = classes[TARGETS["softmax"]]
     expected = fit_classes(
-        y, method=method, class_weight=dict(zip(DATES, [3.0, 1.0, 0.2], strict=True))
+        y, method=method, class_weight=dict(zip(classes, [3.0, 1.0, 0.2], strict=True))
     )
-    for kind in (pd.Timestamp, lambda date: date.item(), str):
-        given = {kind(DATES[0]): 3.0, kind(DATES[2]): 0.2}
+    for kind in kinds:
+        given = {kind(classes[0]): 3.0, kind(classes[2]): 0.2}
         assert_same(fit_classes(y, method=method, class_weight=given), expected)
     with pytest.raises(ValueError, match="class_weight has a weight for 'x', which is not among"):
         fit_classes(y, method=method, class_weight={"x": 1.0})
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_wrong_key_of_class_weight_is_refused_unless_all_classes_have_a_weight(method):
+    y = NAMES[TARGETS["softmax"]]
+    complete = dict.fromkeys(NAMES, 2.0)
+    fit_classes(y, method=method, class_weight={**complete, "in other rows": 5.0})
+    with pytest.raises(ValueError, match=r"class_weight has a weight for 'b ', which is not"):
+        fit_classes(y, method=method, class_weight={NAMES[0]: 1.0, "b ": 50.0})
+    for number in (31, np.int64(31), 10**30):  # of which unit?
+        with pytest.raises(ValueError, match=rf"a weight for .*{number}.*'timedelta64\[D\]'"):
+            fit_classes(SPANS[TARGETS["softmax"]], method=method, class_weight={number: 2.0})
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
