@@ -298,3 +298,12 @@ def test_guessing_what_is_the_same_in_all_rows_costs_nothing(name, dtype):
     for value in np.unique(y):
         loss = head.loss_of_guessing(np.full_like(y, value))
         assert abs(loss) <= 8.0 * N_OUTPUTS * np.finfo(dtype).eps * max(1.0, abs(value))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_label_of_every_row_may_have_a_weighted_share_above_one_by_rounding(dtype):
+    rng, y = np.random.default_rng(0), np.ones((150, 2), dtype)
+    weights = [rng.uniform(0.1, 3.0, 150).astype(dtype) for _ in range(50)]
+    assert max(np.average(y, axis=0, weights=weight).max() for weight in weights) > 1.0
+    losses = [make_head("logistic", dtype).loss_of_guessing(y, weight) for weight in weights]
+    np.testing.assert_allclose(losses, 0.0, atol=1e-6)

@@ -235,6 +235,7 @@ class LogisticHead(LinearHead):
     def _scores_of(self, output):
         """Return the scores of outputs."""
         xp, tiny = self.engine.xp, self.engine.tiny
+        output = xp.clip(output, 0.0, 1.0)  # a weighted mean of ones may be rounded above 1
         return xp.log(output + tiny) - xp.log(1.0 - output + tiny)
 
 
