@@ -28,7 +28,7 @@ try:
     from skdbn._cluster.reading import partitions_of
 except ImportError as error:
     raise ImportError(
-        f"skdbn.dask needs dask.distributed ({error}). Install it with pip install 'skdbn[dask]'."
+        f"skdbn.dask needs dask.distributed ({error}): pip install 'dask[array]' distributed."
     ) from error
 
 __all__ = [

@@ -264,6 +264,8 @@ def test_other_models_are_refused(tmp_path):
 
     with pytest.raises(TypeError, match="BernoulliRBM cannot be saved. Pass a fitted RBMT"):
         save_model(BernoulliRBM(), tmp_path / "model")
+    with pytest.raises(TypeError, match=r"for a FrozenEstimator, model\.estimator\."):
+        save_model(FrozenEstimator(clone(RBM).fit(X)), tmp_path / "model")
 
 
 def test_files_that_lack_parts_or_name_other_classes_are_refused(tmp_path):

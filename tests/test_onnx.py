@@ -256,6 +256,20 @@ def test_model_that_is_not_fitted_is_refused(model):
         to_onnx(clone(model))
 
 
+@pytest.mark.parametrize("factor", [1e45, 1e-50])
+def test_column_that_does_not_fit_into_float32_is_refused(factor):
+    measured = np.random.default_rng(0).normal(size=(len(X), 3))
+    model = make_net().fit(measured * [1.0, factor, 1.0], Y)
+    with pytest.raises(ValueError, match="^Column 1 of .* too large or too small for float32"):
+        to_onnx(model)
+    assert_same(make_net().fit(measured, Y), measured[:9])
+
+
+def test_column_whose_limits_alone_do_not_fit_into_float32_is_converted():
+    measured = 1e38 * np.random.default_rng(0).normal(size=(len(X), 3)).clip(-3.0, 3.0)
+    assert_same(make_net().fit(measured, Y), measured[:9].astype(np.float32))
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [
@@ -343,7 +357,7 @@ def test_package_that_is_missing_is_named(package, monkeypatch):
     rbm = clone(RBM).fit(X)
     monkeypatch.delitem(sys.modules, "skdbn._files.converters", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=r'pip install "skdbn\[onnx\]"'):
+    with pytest.raises(ImportError, match="pip install onnx skl2onnx"):
         to_onnx(rbm)
 
 

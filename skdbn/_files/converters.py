@@ -80,8 +80,17 @@ class _Graph:
         columns, x = map_of(model), self.cast(x, TensorProto.FLOAT)
         if columns is None:
             return x
+        single = np.finfo(np.float32)
+        fit = (abs(columns.offset) + columns.scale < single.max) & (columns.scale > single.tiny)
+        if not fit.all():
+            raise ValueError(
+                f"Column {np.argmin(fit)} of the data of the net or machine has values too large "
+                "or too small for float32, the type of X in ONNX. Multiply the column by a "
+                "constant and fit again."
+            )
         for cut, limit in zip(("Max", "Min"), columns.limits, strict=True):
-            x = self.node(cut, x, self.constant(limit.astype(np.float32)))
+            limit = limit.clip(-single.max, single.max).astype(np.float32)
+            x = self.node(cut, x, self.constant(limit))
         if columns.keep_the_scale:
             return x
         # In the difference of large numbers float32 would lose most digits.

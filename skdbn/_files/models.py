@@ -124,7 +124,8 @@ def _describe(model):
     if type(model) not in CLASSES.values():
         raise TypeError(
             f"{type(model).__name__} cannot be saved. Pass a fitted {', '.join(CLASSES)}, or a "
-            "Pipeline with one. For an estimator of skdbn.dask, pass model.to_local()."
+            "Pipeline with one. For an estimator of skdbn.dask, pass model.to_local(); for a "
+            "FrozenEstimator, model.estimator."
         )
     model._check_parameters()
     return describe(model)

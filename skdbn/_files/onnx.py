@@ -39,9 +39,11 @@ def to_onnx(model):
     Raises
     ------
     ImportError
-        If the packages installed by ``pip install "skdbn[onnx]"`` are missing.
+        If onnx or skl2onnx is not installed.
     TypeError
         If the model, or one of its steps, cannot be converted.
+    ValueError
+        If the values of a column do not fit into float32.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -79,7 +81,7 @@ def to_onnx(model):
         from skdbn._files.converters import convert, has_converter
     except ImportError as error:
         raise ImportError(
-            f'to_onnx needs onnx and skl2onnx: pip install "skdbn[onnx]" ({error}).'
+            f"to_onnx needs onnx and skl2onnx: pip install onnx skl2onnx ({error})."
         ) from error
     check_is_fitted(model)
     steps = flat_steps(model)
