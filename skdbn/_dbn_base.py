@@ -42,7 +42,7 @@ from skdbn._layers import (
 from skdbn._maths.engines import ENGINES
 from skdbn._maths.heads import HEADS
 from skdbn._maths.likelihood import Stack, bound_of_log_mass
-from skdbn._maths.network import forward, hidden_layers
+from skdbn._maths.network import hidden_layers, outputs
 from skdbn._maths.optimizers import OPTIMIZERS, SCHEDULES
 from skdbn._training.callbacks import with_callbacks
 from skdbn._training.checks import (
@@ -112,8 +112,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
       ``partial_fit`` also passes ``is_part=True``, and ``classes`` if there are any;
     * ``_targets_of(y)``: decodes targets.
 
-    It may override ``_validate_targets``, ``_has_target``, ``_weigh_classes``, and the limits of
-    ``finetune_iter="auto"``.
+    It may override ``_validate_targets``, ``_has_target``, ``_weigh_classes``,
+    ``_before_training``, and the limits of ``finetune_iter="auto"``.
     """
 
     _fewest_steps, _most_passes = 3000, math.inf  # of fine-tuning, if `finetune_iter` is "auto"
@@ -169,8 +169,8 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
         Returns
         -------
         DBNClassifier or DBNRegressor
-            The fitted estimator. After Ctrl-C it keeps what was learned up to the last finished
-            pass.
+            The fitted estimator. After Ctrl-C it has the parameters of the last finished pass or,
+            with `early_stopping`, of the best one.
 
         Raises
         ------
@@ -450,7 +450,7 @@ class DeepBeliefNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEs
 
     def _outputs(self, X):
         """Return the outputs of the head for each row."""
-        return self._in_blocks(forward, X, len(self.intercepts_[-1]))
+        return self._in_blocks(outputs, X, len(self.intercepts_[-1]))
 
     def _in_blocks(self, function, X, n_columns):
         """Return the values of a function of the network for each row of new data."""

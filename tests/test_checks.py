@@ -105,6 +105,32 @@ def test_column_of_a_frame_is_named():
             function(frame)
 
 
+class Polars:
+    """A DataFrame whose types of columns NumPy does not know, as polars has them."""
+
+    def __init__(self, X):
+        self.X, self.shape, self.dtypes = X, X.shape, ["Float32"] * X.shape[1]
+
+    def __getitem__(self, rows):
+        return Polars(self.X[rows])
+
+    def __len__(self):
+        return len(self.X)
+
+    def to_numpy(self):
+        return self.X
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.X, dtype)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.uint8, bool, np.float64, np.int64])
+def test_data_of_any_frame_keep_the_type_that_their_array_would_keep(kind):
+    data = (2.0 * X).astype(kind)
+    expected = make_rbm().fit(data).components_.dtype
+    assert make_rbm().fit(Polars(data)).components_.dtype == expected
+
+
 def test_gap_of_pandas_is_one():
     frame = pd.DataFrame({"a": pd.array([0, 1, None], dtype="Int64"), "b": [0.0, 1.0, 0.5]})
     with pytest.raises(ValueError, match=r"in row 2 \(counted from 0\), column 'a'"):

@@ -254,7 +254,7 @@ def test_indicator_of_other_numbers_is_refused_with_advice_that_works(low, high)
 
 def test_missing_label_is_refused():
     y = np.where(np.arange(N)[:, None] == 7, np.nan, Y)
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match=r"in row 7 \(.*rows\. Drop these rows from X and y\.$"):
         net().fit(X, y)
 
 

@@ -13,9 +13,9 @@ from skdbn._maths.heads import HEADS
 from skdbn._maths.network import (
     Network,
     adversarial_direction,
-    forward,
     hidden_layers,
     loss_gradient,
+    outputs,
     scores,
     virtual_adversarial_direction,
 )
@@ -102,7 +102,7 @@ def test_loss_and_gradients_are_the_means_of_those_of_the_rows_times_their_weigh
 def test_loss_is_the_mean_negative_log_probability_of_the_labels():
     network, (x, labels) = make_network(), data()
     loss, _ = loss_and_gradients(network, x, labels, 0)
-    p = forward(network, x)[np.arange(len(labels)), labels]
+    p = outputs(network, x)[np.arange(len(labels)), labels]
     np.testing.assert_allclose(loss, -np.log(p).mean(), rtol=1e-12)
 
 
@@ -229,7 +229,7 @@ def test_forward_agrees_with_the_network_of_scikit_learn():
     peer.classes_, peer.n_layers_, peer.out_activation_ = np.arange(3), 4, "softmax"
     peer.coefs_, peer.intercepts_, peer.n_features_in_ = network.weights, network.intercepts, 4
     peer._label_binarizer = None
-    np.testing.assert_allclose(forward(network, x), peer._forward_pass_fast(x), rtol=1e-12)
+    np.testing.assert_allclose(outputs(network, x), peer._forward_pass_fast(x), rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -237,7 +237,7 @@ def test_softmax_rows_sum_to_one(dtype):
     network, (x, _) = make_network(dtype=dtype), data()
     for scale in (1.0, 1e4):
         with np.errstate(over="ignore"):
-            p = forward(network, (scale * x).astype(dtype))
+            p = outputs(network, (scale * x).astype(dtype))
         assert p.dtype == dtype
         assert p.min() >= 0.0
         np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-6 if dtype == np.float32 else 1e-14)
@@ -257,7 +257,7 @@ def test_top_layer_alone_sees_the_hidden_layers_as_its_input():
     top = network._replace(
         weights=network.weights[-1:], intercepts=network.intercepts[-1:], hidden_units=[]
     )
-    np.testing.assert_allclose(forward(top, hidden_layers(network, x)), forward(network, x))
+    np.testing.assert_allclose(outputs(top, hidden_layers(network, x)), outputs(network, x))
 
 
 # -- rows without labels
@@ -280,7 +280,7 @@ def unit_vectors(shape, seed=3):
 @pytest.mark.parametrize("kinds", [*product(UNITS, UNITS), ()])
 def test_virtual_adversarial_direction_is_the_product_of_the_hessian_and_the_start(kinds):
     network, (x, _) = make_network(kinds, SIZES if kinds else (4, 3)), data()
-    start, output = unit_vectors(x.shape), forward(network, x)
+    start, output = unit_vectors(x.shape), outputs(network, x)
     expected = [output_form(network, *pair) for pair in zip(x, strict=True)] @ start[..., None]
     expected = expected[..., 0] / np.linalg.norm(expected, axis=1)
     direction = virtual_adversarial_direction(network, x, output, start.copy(), 1e-5)
@@ -290,7 +290,7 @@ def test_virtual_adversarial_direction_is_the_product_of_the_hessian_and_the_sta
 @pytest.mark.parametrize("kinds", [*product(UNITS, UNITS), ()])
 def test_virtual_adversarial_directions_lead_to_the_leading_eigenvector(kinds):
     network, (x, _) = make_network(kinds, SIZES if kinds else (4, 3)), data()
-    direction, output = unit_vectors(x.shape), forward(network, x)
+    direction, output = unit_vectors(x.shape), outputs(network, x)
     for _ in range(100):
         direction = virtual_adversarial_direction(network, x, output, direction.copy(), 1e-4)
     for row, reached in zip(x, direction, strict=True):
@@ -305,7 +305,7 @@ def test_virtual_adversarial_direction_of_a_row_that_is_nearly_certain_is_right_
         network, (x, _) = make_network(dtype=dtype), data()
         network.intercepts[-1][:] = [18, 0, 1]
         x, start = x.astype(dtype), unit_vectors(x.shape).astype(dtype)
-        output = forward(network, x)
+        output = outputs(network, x)
         directions.append(virtual_adversarial_direction(network, x, output, start, 0.5))
     np.testing.assert_allclose(*directions, atol=1e-4)
 
@@ -358,10 +358,10 @@ def test_rows_without_labels_are_moved_by_the_length_where_outputs_change_more_t
     np.testing.assert_array_equal(moved[:50], x[:50])
     steps = (moved - x)[50:]
     np.testing.assert_allclose(np.linalg.norm(steps, axis=1), length, rtol=1e-12)
-    p = forward(network, x[50:])
+    p = outputs(network, x[50:])
     at_random = x[50:] + length * unit_vectors(steps.shape)
     of_step, of_chance = (
-        rel_entr(p, forward(network, rows)).sum(axis=1) for rows in (moved[50:], at_random)
+        rel_entr(p, outputs(network, rows)).sum(axis=1) for rows in (moved[50:], at_random)
     )
     assert of_step.mean() > 1.5 * of_chance.mean()
 
@@ -373,7 +373,7 @@ def test_rows_without_labels_are_moved_in_a_direction_found_a_step_from_them():
     others, engine = x[N_LABELLED:], NumpyEngine(np.float64, 5)
     start = engine.normal(others.shape)
     start /= np.linalg.norm(start, axis=1, keepdims=True)
-    output = forward(network, others)
+    output = outputs(network, others)
     direction = virtual_adversarial_direction(network, others, output, start, length)
     np.testing.assert_allclose(moved[N_LABELLED:], others + length * direction, atol=1e-10)
 
@@ -385,7 +385,7 @@ def test_constant_network_learns_nothing_from_rows_without_labels(dtype):
         weights[...] = 0.0
     x, y = x.astype(dtype), y[:N_LABELLED]
     direction = virtual_adversarial_direction(
-        network, x, forward(network, x), unit_vectors(x.shape).astype(dtype), 0.5
+        network, x, outputs(network, x), unit_vectors(x.shape).astype(dtype), 0.5
     )
     np.testing.assert_array_equal(direction, np.zeros_like(x))
     outs = [[np.empty_like(a) for a in (*network.weights, *network.intercepts)] for _ in "ab"]

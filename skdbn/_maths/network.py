@@ -88,7 +88,7 @@ def scores(network, x, out=None):
     return network.engine.affine(h, network.weights[-1], network.intercepts[-1], out=out)
 
 
-def forward(network, x, out=None):
+def outputs(network, x, out=None):
     """Return the outputs, such as the probabilities of the classes.
 
     Parameters
@@ -235,7 +235,7 @@ def _moved(network, x, y, adversarial, virtual_adversarial):
         labelled += direction
     if len(others) == 0:
         return None
-    output = forward(network, others)
+    output = outputs(network, others)
     start = engine.unit_rows(engine.normal(others.shape))
     # A whole step away: with shorter distances, nets with 100 labels of MNIST made more errors.
     direction = virtual_adversarial_direction(network, others, output, start, virtual_adversarial)

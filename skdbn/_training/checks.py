@@ -31,8 +31,8 @@ def floats_for(X):
     types = [getattr(kind, "subtype", getattr(kind, "numpy_dtype", kind)) for kind in _types_of(X)]
     try:
         fit = all(np.can_cast(kind, np.float32) for kind in types)
-    except TypeError:  # not a type of NumPy
-        fit = False
+    except TypeError:  # not types of NumPy, but polars says what it converts its own to
+        fit = hasattr(X, "to_numpy") and np.can_cast(X[:0].to_numpy().dtype, np.float32)
     return FLOATS[::-1] if fit else FLOATS
 
 
@@ -255,10 +255,10 @@ def check_weight_of_held_out(weight, X_val):
 def check_labels(y, name="y", advice=""):
     """Raise if a row has no label or target."""
     y = np.asarray(y)
-    if y.ndim == 0 or y.size != len(y) or y.dtype.kind not in "fmMO":
+    if y.ndim == 0 or y.dtype.kind not in "fmMO":
         return
-    missing = [_is_missing(label) for label in y.flat] if y.dtype.kind == "O" else np.isnan(y)
-    rows = np.flatnonzero(missing)
+    missing = np.isnan(y) if y.dtype.kind != "O" else np.vectorize(_is_missing, [bool])(y)
+    rows = np.flatnonzero(missing.any(axis=tuple(range(1, y.ndim))))
     if len(rows):
         raise ValueError(
             f"{name} has a missing value (NaN or None) in row {rows[0]} (counted from 0), the "
@@ -366,8 +366,9 @@ def check_finite(result, what):
     """Return a result computed from data; raise unless all its values are finite."""
     if not np.isfinite(result).all():
         raise ValueError(
-            f"The {what} overflows: values or weights are too large for {result.dtype}. Scale X "
-            "in the same way as the training data; if it is, train with a lower learning_rate."
+            f"Overflow in the {what}: values or weights are too large for {result.dtype}. Scale X "
+            "in the same way as the training data; if it is, train with a lower learning_rate (of "
+            "a net: learning_rate_init and rbm__learning_rate)."
         )
     return result
 

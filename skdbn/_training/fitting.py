@@ -112,8 +112,9 @@ class Run:
             self._end_training()  # in case that was interrupted too
             warn(
                 f"Training was interrupted after {self._n_made} of {self._n_planned} passes of "
-                f"the phase {self._phase!r}: the estimator keeps what was learned up to the last "
-                f"finished pass. To continue, {CONTINUING[self.method]}",
+                f"the phase {self._phase!r}: the estimator has the parameters of the last finished "
+                f"pass or, with early_stopping, of the best one. To continue, "
+                f"{CONTINUING[self.method]}",
                 InterruptedTrainingWarning,
             )
         elif kind is not None and not (issubclass(kind, LostRowsError) and self._started):
