@@ -284,7 +284,7 @@ class Machine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimato
         n_temperatures : int, default=2000
             Steps of each chain in either direction, and Gibbs steps from `h_samples_` before the
             way down. Each temperature costs 10.5 matrix products of `n_chains` rows. The defaults
-            take about half a minute for 784 x 500 units in float32.
+            take half a minute to a minute for 784 x 500 units in float32.
         n_chains : int, default=100
             Number of chains in either direction.
         random_state : int, RandomState instance or None, default=None

@@ -55,7 +55,9 @@ class LayerStatistics(NamedTuple):
     mean_activation : float
         Mean activation over rows and units.
     fraction_saturated : float
-        Share of activations below 0.05 or above 0.95; NaN unless the units are binary.
+        Share of activations, over rows and units, below 0.05 or above 0.95, which is no fault;
+        NaN unless the units are binary. (`saturated_units_curve_` counts units that are so in
+        every row.)
     n_dead : int
         Number of units whose activation varies by less than 0.05 over all rows: they tell rows
         apart no better than an intercept does.
@@ -147,8 +149,8 @@ def machines(model):
 def finetuned(model):
     """Return the RBMs of a net with fine-tuned weights.
 
-    Every function of this module and every Display of `skdbn.plotting` takes the result as its
-    model. On the way up it computes what the network does: the activations of the top layer are
+    Every other function of this module and every Display of `skdbn.plotting` takes the result as
+    its model. On the way up it computes what the network does: the activations of the top layer are
     what `transform` of the net returns. The way down uses the same weights, with the visible
     intercepts from pretraining, since the network has none.
 
