@@ -237,7 +237,6 @@ def test_rows_of_other_widths_are_refused(tmp_path):
         load(path)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_memory_of_loading_is_near_what_is_kept(tmp_path, dtype):
     X = RNG.integers(0, 256, (5000, 1000)).astype(dtype)
