@@ -39,7 +39,7 @@ for name, parameters in trainings.items():
 # %%
 # With contrastive divergence, more units reconstruct better but model the data worse: most of the
 # probability goes to where no digit is. Persistent chains lead to a higher reconstruction error and
-# a higher likelihood. The pseudo-likelihood does not rank machines as the likelihood does: `cd`
+# a higher likelihood. The pseudo-likelihood does not rank machines as the likelihood does: ``cd``
 # with 16 units has one of the highest pseudo-likelihoods and only the fourth likelihood.
 #
 # With 16 hidden units, the partition function is an exact sum over all states. For the other
