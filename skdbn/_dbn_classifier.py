@@ -541,9 +541,7 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         """Return rows and labels, as a masked array if some labels are missing."""
         name, y = rules.get("name", "X").replace("X", "y"), _dense_column(y)
         if self.unlabeled is None:
-            is_indicator = np.ndim(y) == 2 and np.shape(y)[1] > 1
-            how = "" if is_indicator else ", or set unlabeled=float('nan') if they have no label"
-            check_labels(y, name, how)
+            check_labels(y, name, ", or set unlabeled=float('nan') if they have no label")
             X, y = super()._validate_targets(X, y, **rules)
             warn_of_column(y, name)
             return X, y

@@ -253,7 +253,7 @@ def check_weight_of_held_out(weight, X_val):
 
 
 def check_labels(y, name="y", advice=""):
-    """Raise if a row has no label or target."""
+    """Raise if a row has no label or target, with further advice on rows of one class each."""
     y = np.asarray(y)
     if y.ndim == 0 or y.dtype.kind not in "fmMO":
         return
@@ -263,7 +263,7 @@ def check_labels(y, name="y", advice=""):
         raise ValueError(
             f"{name} has a missing value (NaN or None) in row {rows[0]} (counted from 0), the "
             f"first of {len(rows)} of its {len(y)} rows. Drop these rows from "
-            f"{name.replace('y', 'X')} and {name}{advice}."
+            f"{name.replace('y', 'X')} and {name}{advice * (y.size == len(y))}."
         )
 
 
