@@ -436,13 +436,13 @@ class DBNClassifier(ClassifierMixin, DeepBeliefNet):
         return sorted_classes(classes)
 
     def _check_keys_of_class_weight(self, classes):
-        """Raise if class_weight names what is not a class, and not all classes."""
+        """Raise if class_weight has a key that is no class, and no key for some class."""
         if not isinstance(self.class_weight, dict):
             return
         keys = {_key(label, classes): label for label in self.class_weight}
         known = set(_keys(classes))
         unknown = [label for key, label in keys.items() if key not in known]
-        if unknown and not known <= set(keys):  # else no row here is of a class that has one
+        if unknown and not known <= set(keys):  # complete keys may be of rows that are not here
             shown = repr(classes) if classes.dtype.kind in "mM" else classes
             raise ValueError(
                 f"class_weight has a weight for {unknown[0]!r}, which is not among the classes in "

@@ -108,8 +108,8 @@ ax.legend(title="digits without labels are for")
 plt.show()
 
 # %%
-# Digits without labels help in both phases, and more in fine-tuning than in pretraining, except
-# with 500 labels, where the spread is as large as the gain. With 100 labels, the net that uses them
-# in both phases has about a third of the errors of the one that uses them in neither, and fewer
-# than that one has with 500. With 30 labels, and fine-tuning on all digits, three draws show no
-# clear difference with and without pretraining.
+# Digits without labels help in both phases. With 100 labels they help more in fine-tuning than in
+# pretraining, and the net that uses them in both has about a third of the errors of the one that
+# uses them in neither, and fewer than that one has with 500. With 30 labels, the nets without
+# pretraining scatter: some are so poor that the trial of "auto" trusts neither them nor the step,
+# and keeps the other digits out of fine-tuning.

@@ -113,7 +113,7 @@ class Run:
             warn(
                 f"Training was interrupted after {self._n_made} of {self._n_planned} passes of "
                 f"the phase {self._phase!r}: the estimator has the parameters of the last finished "
-                f"pass or, with early_stopping, of the best one. To continue, "
+                "pass or, with early_stopping, of the best one. To continue, "
                 f"{CONTINUING[self.method]}",
                 InterruptedTrainingWarning,
             )
